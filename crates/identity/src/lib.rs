@@ -1,0 +1,12 @@
+//! Who is asking: what an identity provider said of a person, in types that cannot be confused.
+//!
+//! Refuses: an e-mail address that is not one, and letting an unverified address pass for a verified one
+//! (they are different variants of [`VerifiedEmail`]).
+
+mod claims;
+mod email;
+mod person;
+
+pub use claims::Claims;
+pub use email::{Email, InvalidEmail, VerifiedEmail};
+pub use person::{Groups, Identity, Subject};
