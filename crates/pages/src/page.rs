@@ -1,0 +1,202 @@
+//! What each page says, as plain data; all text is untrusted and escaped when rendered.
+
+use http::StatusCode;
+use serde::Serialize;
+
+/// What a visitor without a session is told.
+pub(crate) const SIGN_IN_FIRST: &str = "This needs you to be signed in. Open it in a browser window and sign in.";
+
+/// One of our pages.
+#[derive(Debug, Clone, Copy)]
+pub enum Page<'a> {
+    /// Something went wrong: 400, 404, 421, 429, 502, 503, 504 and failures of a sign-in.
+    Problem(Problem<'a>),
+    /// 401 for what is no page load.
+    SignInRequired(SignInRequired<'a>),
+    /// The sign-in form of built-in accounts.
+    SignIn(SignIn<'a>),
+    /// The form behind an invitation.
+    SetPassword(SetPassword<'a>),
+    /// 403.
+    Denied(Denied<'a>),
+    /// Asks before signing out.
+    SignOutConfirm(SignOutConfirm<'a>),
+    /// Goes on by itself, as a redirect would.
+    Onward(Onward<'a>),
+    /// After signing out.
+    SignedOut(SignedOut<'a>),
+    /// Who the visitor is.
+    UserInfo(UserInfo<'a>),
+    /// The routes open to the visitor.
+    Routes(Routes<'a>),
+}
+
+impl Page<'_> {
+    /// The status the page is answered with: 200, but 401 for a refused sign-in, 422 for a refused new
+    /// password, 403 for [`Denied`], and a [`Problem`]'s own.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Problem(problem) => problem.status,
+            Self::SignInRequired(_) => StatusCode::UNAUTHORIZED,
+            Self::SignIn(form) if form.error.is_some() => StatusCode::UNAUTHORIZED,
+            Self::SetPassword(form) if form.error.is_some() => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Denied(_) => StatusCode::FORBIDDEN,
+            Self::SignIn(_)
+            | Self::SetPassword(_)
+            | Self::SignOutConfirm(_)
+            | Self::Onward(_)
+            | Self::SignedOut(_)
+            | Self::UserInfo(_)
+            | Self::Routes(_) => StatusCode::OK,
+        }
+    }
+
+    /// Whether the page holds a form that is posted and may then be redirected to another site.
+    pub(crate) fn has_form(&self) -> bool {
+        matches!(self, Self::SignIn(_) | Self::SetPassword(_) | Self::SignOutConfirm(_))
+    }
+}
+
+/// Something went wrong.
+#[derive(Debug, Clone, Copy)]
+pub struct Problem<'a> {
+    /// The answer's status.
+    pub status: StatusCode,
+    /// A few words: the heading.
+    pub title: &'a str,
+    /// What happened, in a sentence or two.
+    pub explanation: &'a str,
+    /// What the reader can do about it.
+    pub advice: Option<&'a str>,
+    /// Where to go from here: (href, text). Only `http:`, `https:` and paths of this host become links.
+    pub link: Option<(&'a str, &'a str)>,
+}
+
+/// 401 for a request that is no page load.
+#[derive(Debug, Clone, Copy)]
+pub struct SignInRequired<'a> {
+    /// Where a person goes to sign in.
+    pub sign_in_url: &'a str,
+}
+
+/// The sign-in form; it posts `email`, `password` and `attempt`.
+#[derive(Debug, Clone, Copy)]
+pub struct SignIn<'a> {
+    /// Where the form posts to, a path of this host.
+    pub action: &'a str,
+    /// The id of the sign-in attempt.
+    pub attempt: &'a str,
+    /// The host the visitor is on their way to.
+    pub host: &'a str,
+    /// The address typed last time, or empty.
+    pub email: &'a str,
+    /// Why the last try was refused.
+    pub error: Option<&'a str>,
+}
+
+/// The form behind an invitation; it posts `password`, `again` and `token`.
+#[derive(Debug, Clone, Copy)]
+pub struct SetPassword<'a> {
+    /// Where the form posts to, a path of this host.
+    pub action: &'a str,
+    /// The invitation.
+    pub token: &'a str,
+    /// Whose password it will be.
+    pub email: &'a str,
+    /// Why the last try was refused.
+    pub error: Option<&'a str>,
+}
+
+/// The rules say no.
+#[derive(Debug, Clone, Copy)]
+pub struct Denied<'a> {
+    /// The host asked for.
+    pub host: &'a str,
+    /// Who the visitor is, when they are signed in.
+    pub who: Option<&'a str>,
+    /// Why, as the policy names it (`email-unauthorized`).
+    pub reason: Option<&'a str>,
+    /// Whom to ask for access.
+    pub support_contact: Option<&'a str>,
+    /// The path that signs out.
+    pub sign_out: &'a str,
+}
+
+/// Asks before signing out; the form posts `csrf`.
+#[derive(Debug, Clone, Copy)]
+pub struct SignOutConfirm<'a> {
+    /// Where the form posts to, a path of this host.
+    pub action: &'a str,
+    /// Proof that the form came from us.
+    pub csrf: &'a str,
+    /// Who would be signed out.
+    pub who: &'a str,
+}
+
+/// Goes on by itself. Unlike after a redirect, the browser then counts the visit as one from this host, and
+/// sends along cookies that are `SameSite=Strict`.
+#[derive(Debug, Clone, Copy)]
+pub struct Onward<'a> {
+    /// Where to, a path of this host.
+    pub url: &'a str,
+}
+
+/// Signed out.
+#[derive(Debug, Clone, Copy)]
+pub struct SignedOut<'a> {
+    /// Whether the identity provider's session ended too.
+    pub provider_too: bool,
+    /// The path that signs in again.
+    pub sign_in: &'a str,
+}
+
+/// Who the visitor is.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct UserInfo<'a> {
+    /// The address, else the subject.
+    pub who: &'a str,
+    /// The person's name.
+    pub name: Option<&'a str>,
+    /// The provider's stable name for the person.
+    pub subject: &'a str,
+    /// Which provider says all this.
+    pub provider: &'a str,
+    /// The groups the person is in.
+    pub groups: &'a [String],
+    /// When they signed in, RFC 3339.
+    pub signed_in_at: &'a str,
+    /// When the session ends, RFC 3339.
+    pub expires_at: &'a str,
+    /// The path of the portal.
+    #[serde(skip)]
+    pub routes: &'a str,
+    /// The path that signs out.
+    #[serde(skip)]
+    pub sign_out: &'a str,
+}
+
+/// The portal: what is open to the visitor.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Routes<'a> {
+    /// Who is asking.
+    pub who: &'a str,
+    /// What they may open.
+    pub routes: &'a [RouteCard],
+    /// The path that says who they are.
+    #[serde(skip)]
+    pub user: &'a str,
+    /// The path that signs out.
+    #[serde(skip)]
+    pub sign_out: &'a str,
+}
+
+/// One application in the portal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RouteCard {
+    /// Its name.
+    pub name: String,
+    /// What it is for; may be empty.
+    pub description: String,
+    /// Where it is, an http(s) URL.
+    pub url: String,
+}

@@ -1,0 +1,295 @@
+//! One line a request, written in batches by a thread of its own so that no request waits for a disk.
+
+use std::io::Write;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+
+use crate::LogFormat;
+
+/// How long lines are gathered before they are written together.
+const GATHER: Duration = Duration::from_millis(25);
+/// Beyond this many waiting bytes lines are dropped and counted: a stuck reader must not eat the memory.
+const MOST_WAITING: usize = 4 << 20;
+
+/// What is said of one request once it is answered. Never the query string, a header value other than the
+/// user agent, or anything secret.
+#[derive(Debug, Clone, Serialize)]
+pub struct AccessLine<'a> {
+    /// The request's id, as the answer carried it.
+    #[serde(rename = "request-id")]
+    pub request_id: &'a str,
+    /// The request's method.
+    pub method: &'a str,
+    /// The authority asked for.
+    pub host: &'a str,
+    /// The path as it was sent, without the query.
+    pub path: &'a str,
+    /// `HTTP/1.1` or `HTTP/2`.
+    pub protocol: &'static str,
+    /// The answer's status.
+    pub status: u16,
+    /// From the request's head to the answer's head.
+    #[serde(rename = "duration-ms", serialize_with = "as_milliseconds")]
+    pub duration: Duration,
+    /// Who asked: the address of the connection.
+    pub client: IpAddr,
+    /// The route that matched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<&'a str>,
+    /// The e-mail address, else the subject, of a known visitor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<&'a str>,
+    /// `allow`, `deny` or `sign-in`; absent when no policy was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision: Option<&'static str>,
+    /// Why, in kebab-case words, several joined by commas.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'a str>,
+    /// The upstream that answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<&'a str>,
+    /// What the client says it is.
+    #[serde(rename = "user-agent", skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<&'a str>,
+    /// Whether this request became a WebSocket.
+    #[serde(skip_serializing_if = "is_false")]
+    pub websocket: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+fn as_milliseconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    // Three decimals: a microsecond is as fine as anybody reads.
+    #[expect(clippy::cast_precision_loss, reason = "exact up to 285 years")]
+    serializer.serialize_f64(duration.as_micros() as f64 / 1000.0)
+}
+
+#[derive(Serialize)]
+struct JsonLine<'a> {
+    timestamp: jiff::Timestamp,
+    level: &'static str,
+    message: &'static str,
+    #[serde(flatten)]
+    line: &'a AccessLine<'a>,
+}
+
+/// Where access lines go. Clones share one writer.
+#[derive(Clone, Debug)]
+pub struct AccessLog {
+    shared: Arc<Shared>,
+    /// None when nobody wants the lines.
+    format: Option<LogFormat>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    waiting: Mutex<Vec<u8>>,
+    arrived: Condvar,
+    dropped: AtomicU64,
+}
+
+impl AccessLog {
+    /// A log that keeps nothing, for a `log_level` above `info`.
+    pub fn to_nowhere() -> Self {
+        Self { shared: Arc::default(), format: None }
+    }
+
+    /// Lines to standard output.
+    ///
+    /// # Errors
+    /// When the system has no thread left to write them.
+    pub fn to_stdout(format: LogFormat) -> std::io::Result<Self> {
+        Self::to(format, Box::new(std::io::stdout()))
+    }
+
+    /// Lines to any writer.
+    ///
+    /// # Errors
+    /// When the system has no thread left to write them.
+    pub fn to(format: LogFormat, mut writer: Box<dyn Write + Send>) -> std::io::Result<Self> {
+        let shared = Arc::<Shared>::default();
+        let weak = Arc::downgrade(&shared);
+        std::thread::Builder::new().name("access-log".into()).spawn(move || {
+            let mut batch = Vec::new();
+            // Ends by itself when the last clone is gone.
+            while let Some(shared) = weak.upgrade() {
+                shared.take(&mut batch);
+                drop(shared);
+                // Nobody is left to tell when standard output is gone.
+                let _gone = writer.write_all(&batch).and_then(|()| writer.flush());
+                batch.clear();
+            }
+        })?;
+        Ok(Self { shared, format: Some(format) })
+    }
+
+    /// Hands a line over. Never waits for the writer; drops the line when four megabytes are waiting.
+    pub fn write(&self, line: &AccessLine<'_>) {
+        let Some(format) = self.format else { return };
+        let mut text = Vec::with_capacity(512);
+        let formatted = match format {
+            LogFormat::Json => json(&mut text, line),
+            LogFormat::Human => human(&mut text, line),
+        };
+        if formatted.is_ok() {
+            self.shared.add(&text);
+        }
+    }
+
+    /// How many lines were dropped because nobody read them.
+    pub fn dropped(&self) -> u64 {
+        self.shared.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Waits until what was written is out, at most a second: for the end of the process.
+    pub fn flush(&self) {
+        for _ in 0..40 {
+            std::thread::sleep(GATHER);
+            if self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+                break;
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn add(&self, text: &[u8]) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() + text.len() > MOST_WAITING {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let first = waiting.is_empty();
+        waiting.extend_from_slice(text);
+        drop(waiting);
+        // Only the first line of a batch wakes the writer; the others ride along.
+        if first {
+            self.arrived.notify_one();
+        }
+    }
+
+    fn take(&self, batch: &mut Vec<u8>) {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let (waiting, timed_out) = self
+            .arrived
+            .wait_timeout_while(waiting, Duration::from_millis(500), |lines| lines.is_empty())
+            .unwrap_or_else(PoisonError::into_inner);
+        drop(waiting);
+        if !timed_out.timed_out() {
+            std::thread::sleep(GATHER);
+        }
+        std::mem::swap(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner), batch);
+    }
+}
+
+fn json(text: &mut Vec<u8>, line: &AccessLine<'_>) -> std::io::Result<()> {
+    let timestamp = jiff::Timestamp::try_from(SystemTime::now()).unwrap_or_default();
+    serde_json::to_writer(&mut *text, &JsonLine { timestamp, level: "INFO", message: "request", line })?;
+    text.push(b'\n');
+    Ok(())
+}
+
+fn human(text: &mut Vec<u8>, line: &AccessLine<'_>) -> std::io::Result<()> {
+    // Debug formatting escapes control characters: a path must not be able to draw on a terminal.
+    let path = format!("{:?}", line.path);
+    write!(text, "{} {} {}{}", line.status, line.method, line.host, path.trim_matches('"'))?;
+    write!(text, "  {:.1}ms", line.duration.as_secs_f64() * 1000.0)?;
+    for (name, value) in [("user", line.user), ("route", line.route), ("reason", line.reason)] {
+        if let Some(value) = value {
+            write!(text, " {name}={}", value.escape_debug())?;
+        }
+    }
+    writeln!(text, " id={}", line.request_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Memory(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Memory {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn line(path: &str) -> AccessLine<'_> {
+        AccessLine {
+            request_id: "abc",
+            method: "GET",
+            host: "code.example.test",
+            path,
+            protocol: "HTTP/1.1",
+            status: 403,
+            duration: Duration::from_micros(1234),
+            client: "192.0.2.1".parse().unwrap(),
+            route: Some("code"),
+            user: Some("eve@example.com"),
+            decision: Some("deny"),
+            reason: Some("email-unauthorized"),
+            upstream: None,
+            user_agent: None,
+            websocket: false,
+        }
+    }
+
+    fn written(format: LogFormat, lines: &[AccessLine<'_>]) -> String {
+        let memory = Memory::default();
+        let log = AccessLog::to(format, Box::new(memory.clone())).unwrap();
+        for line in lines {
+            log.write(line);
+        }
+        log.flush();
+        for _ in 0..100 {
+            if String::from_utf8_lossy(&memory.0.lock().unwrap()).lines().count() == lines.len() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        String::from_utf8(memory.0.lock().unwrap().clone()).unwrap()
+    }
+
+    #[test]
+    fn a_json_line_holds_who_what_and_why() {
+        let text = written(LogFormat::Json, &[line("/x")]);
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["request-id"], "abc");
+        assert_eq!(value["user"], "eve@example.com");
+        assert_eq!(value["decision"], "deny");
+        assert_eq!(value["reason"], "email-unauthorized");
+        assert_eq!(value["duration-ms"], 1.234);
+        assert!(value["timestamp"].as_str().unwrap().ends_with('Z'));
+    }
+
+    #[test]
+    fn a_path_cannot_add_a_line_or_draw_on_a_terminal() {
+        let evil = "/a\n{\"status\":200}\u{1b}[2J";
+        assert_eq!(written(LogFormat::Json, &[line(evil)]).lines().count(), 1);
+        let text = written(LogFormat::Human, &[line(evil)]);
+        assert_eq!(text.lines().count(), 1);
+        assert!(!text.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn many_lines_all_arrive_in_order() {
+        let paths: Vec<String> = (0..500).map(|n| format!("/{n}")).collect();
+        let lines: Vec<_> = paths.iter().map(|path| line(path)).collect();
+        let text = written(LogFormat::Human, &lines);
+        let seen: Vec<&str> = text.lines().map(|l| l.split(' ').nth(2).unwrap().split_once('/').unwrap().1).collect();
+        assert_eq!(seen, (0..500).map(|n| n.to_string()).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,52 @@
+//! Log set-up: one JSON object a line, or lines for people when a terminal is looking.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
+
+/// What a line looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// A short line for a person.
+    Human,
+}
+
+impl LogFormat {
+    /// Human when standard output is a terminal, JSON otherwise.
+    pub fn detect() -> Self {
+        if std::io::stdout().is_terminal() { Self::Human } else { Self::Json }
+    }
+}
+
+/// Sends what the process has to say to standard output. Does nothing the second time.
+///
+/// `level` is one of `off`, `error`, `warn`, `info`, `debug`, `trace`; any other word means `info`. Our own
+/// crates speak at that level; libraries only warn, unless it is `debug` or `trace`.
+pub fn init_logging(level: &str, format: LogFormat) {
+    let filter = match level {
+        "trace" | "debug" | "off" | "error" => EnvFilter::new(level),
+        "warn" => EnvFilter::new("warn"),
+        _ => EnvFilter::new(OURS.iter().fold("warn".to_owned(), |filter, ours| format!("{filter},{ours}=info"))),
+    };
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_span_events(FmtSpan::NONE);
+    // A second initialisation only happens in tests; the first one stands.
+    let _already = match format {
+        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),
+        LogFormat::Human => builder.compact().with_target(false).try_init(),
+    };
+}
+
+/// The log targets that are ours.
+const OURS: [&str; 8] = [
+    "audit",
+    "doorward",
+    "doorward_authenticate",
+    "doorward_certificates",
+    "doorward_config",
+    "doorward_proxy",
+    "doorward_sessions",
+    "doorward_transport",
+];
