@@ -1,0 +1,167 @@
+//! The words a decision gives for itself.
+
+use std::fmt;
+
+/// Why a criterion held or did not. The kebab-case words are Pomerium's, where Pomerium has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Reason {
+    /// `accept` always holds.
+    Accept,
+    /// `reject` never holds.
+    Reject,
+    /// The visitor is signed in, or is the user asked for.
+    UserOk,
+    /// The visitor is another user.
+    UserUnauthorized,
+    /// The rule needs to know who asks, and nobody has signed in.
+    UserUnauthenticated,
+    /// The e-mail address matches.
+    EmailOk,
+    /// The e-mail address does not match.
+    EmailUnauthorized,
+    /// The provider does not vouch for the e-mail address, so it matches nothing.
+    EmailUnverified,
+    /// The domain of the e-mail address matches.
+    DomainOk,
+    /// The domain of the e-mail address does not match.
+    DomainUnauthorized,
+    /// A group matches.
+    GroupsOk,
+    /// No group matches.
+    GroupsUnauthorized,
+    /// A claim matches.
+    ClaimOk,
+    /// The claim does not match.
+    ClaimUnauthorized,
+    /// The request is a CORS pre-flight.
+    CorsRequest,
+    /// The request is no CORS pre-flight.
+    NonCorsRequest,
+}
+
+impl Reason {
+    const ALL: [Self; 16] = [
+        Self::Accept,
+        Self::Reject,
+        Self::UserOk,
+        Self::UserUnauthorized,
+        Self::UserUnauthenticated,
+        Self::EmailOk,
+        Self::EmailUnauthorized,
+        Self::EmailUnverified,
+        Self::DomainOk,
+        Self::DomainUnauthorized,
+        Self::GroupsOk,
+        Self::GroupsUnauthorized,
+        Self::ClaimOk,
+        Self::ClaimUnauthorized,
+        Self::CorsRequest,
+        Self::NonCorsRequest,
+    ];
+
+    /// The kebab-case word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accept => "accept",
+            Self::Reject => "reject",
+            Self::UserOk => "user-ok",
+            Self::UserUnauthorized => "user-unauthorized",
+            Self::UserUnauthenticated => "user-unauthenticated",
+            Self::EmailOk => "email-ok",
+            Self::EmailUnauthorized => "email-unauthorized",
+            Self::EmailUnverified => "email-unverified",
+            Self::DomainOk => "domain-ok",
+            Self::DomainUnauthorized => "domain-unauthorized",
+            Self::GroupsOk => "groups-ok",
+            Self::GroupsUnauthorized => "groups-unauthorized",
+            Self::ClaimOk => "claim-ok",
+            Self::ClaimUnauthorized => "claim-unauthorized",
+            Self::CorsRequest => "cors-request",
+            Self::NonCorsRequest => "non-cors-request",
+        }
+    }
+
+    fn bit(self) -> u32 {
+        1 << (self as u8)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A set of reasons: four bytes, so that deciding allocates nothing.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reasons(u32);
+
+impl Reasons {
+    /// No reason yet.
+    pub const NONE: Self = Self(0);
+
+    /// Just this one.
+    pub fn only(reason: Reason) -> Self {
+        Self(reason.bit())
+    }
+
+    /// These and those.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether the reason is among them.
+    pub fn has(self, reason: Reason) -> bool {
+        self.0 & reason.bit() != 0
+    }
+
+    /// Each reason, in a fixed order.
+    pub fn iter(self) -> impl Iterator<Item = Reason> {
+        Reason::ALL.into_iter().filter(move |reason| self.has(*reason))
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl fmt::Display for Reasons {
+    /// The words, joined by commas.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, reason) in self.iter().enumerate() {
+            if index > 0 {
+                f.write_str(",")?;
+            }
+            f.write_str(reason.as_str())?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Reasons {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reasons({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_bit_and_a_word_of_its_own() {
+        let mut all = Reasons::NONE;
+        for (index, reason) in Reason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, index);
+            assert!(!all.has(reason));
+            all = all.and(Reasons::only(reason));
+        }
+        let mut words: Vec<_> = all.iter().map(Reason::as_str).collect();
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), Reason::ALL.len());
+    }
+}
