@@ -1,0 +1,161 @@
+//! The public address of a route: a scheme, a host, perhaps a port, and nothing else.
+
+use doorward_hygiene::{Hostname, InvalidAuthority, InvalidHostname, InvalidOrigin, Origin, Scheme};
+
+use super::Compiler;
+use crate::raw::At;
+
+/// What `from` says.
+pub(super) struct Parsed {
+    /// As written, its scheme included.
+    pub(super) origin: Origin,
+}
+
+/// Why a text is no public address.
+pub(super) enum Refused {
+    NoScheme,
+    /// A scheme of Pomerium that is not supported yet.
+    Later(String),
+    OtherScheme,
+    Wildcard,
+    UserInfo,
+    /// A path, with the origin before it.
+    Path {
+        origin: String,
+        path: String,
+    },
+    QueryOrFragment,
+    NotAscii(Option<String>),
+    Host(InvalidHostname),
+    Port,
+}
+
+pub(super) fn parse(text: &str) -> Result<Parsed, Refused> {
+    let (scheme, rest) = text.split_once("://").ok_or(Refused::NoScheme)?;
+    match scheme.to_ascii_lowercase().as_str() {
+        "https" | "http" => {}
+        "tcp+https" | "udp+https" | "tcp" | "udp" | "ssh" => return Err(Refused::Later(scheme.to_ascii_lowercase())),
+        _ => return Err(Refused::OtherScheme),
+    }
+    let (authority, tail) = rest.split_at(rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len()));
+    if authority.contains('@') {
+        return Err(Refused::UserInfo);
+    }
+    if authority.contains('*') {
+        return Err(Refused::Wildcard);
+    }
+    if tail.contains(['?', '#']) {
+        return Err(Refused::QueryOrFragment);
+    }
+    if !authority.is_ascii() {
+        let punycode = url::Host::parse(authority.split(':').next().unwrap_or_default()).ok();
+        return Err(Refused::NotAscii(punycode.map(|host| host.to_string())));
+    }
+    let origin = match Origin::parse(&format!("{scheme}://{authority}")) {
+        Ok(origin) => origin,
+        Err(InvalidOrigin::Authority(InvalidAuthority::Host(error))) => return Err(Refused::Host(error)),
+        Err(InvalidOrigin::Authority(InvalidAuthority::Port)) => return Err(Refused::Port),
+        Err(InvalidOrigin::Scheme | InvalidOrigin::Trailing) => return Err(Refused::OtherScheme),
+    };
+    if !matches!(tail, "" | "/") {
+        return Err(Refused::Path { origin: origin.to_string(), path: tail.to_owned() });
+    }
+    Ok(Parsed { origin })
+}
+
+impl Refused {
+    /// What is wrong with `text`, the value of `key`, and how to mend it.
+    pub(super) fn in_words(&self, key: &str, text: &str) -> (String, String) {
+        match self {
+            Self::NoScheme => {
+                let plausible = Origin::parse(&format!("https://{text}")).map(|origin| origin.to_string());
+                let example = plausible.unwrap_or_else(|_| "https://code.example.com".into());
+                (format!("`{key}` is without `https://`"), format!("Write `{key}: {example}`."))
+            }
+            Self::Later(scheme) => (
+                format!("`{scheme}://` in `{key}` is not supported yet"),
+                "Only web applications (`https://`) are forwarded so far.".into(),
+            ),
+            Self::OtherScheme => {
+                (format!("`{key}` does not begin with `https://`"), format!("Write `{key}: https://HOST`."))
+            }
+            Self::Wildcard => (
+                format!("a wildcard (`*`) in `{key}` is not supported yet"),
+                "Write a route for each host. YAML's `&name` and `<<: *name` save repeating what they share.".into(),
+            ),
+            Self::UserInfo => (
+                format!("`{key}` holds a user name or password before an `@`"),
+                format!("Write `{key}: https://HOST`. Who may pass is for `policy` to say."),
+            ),
+            Self::Path { origin, path } if key == "from" => (
+                "`from` has a path, but it is a host alone".into(),
+                format!(
+                    "Write `from: {origin}`, and on a line of its own `prefix: {path}` for that path \
+                     and all below it, or `path: {path}` for it alone."
+                ),
+            ),
+            Self::Path { origin, .. } => {
+                (format!("`{key}` has a path, but it is a host alone"), format!("Write `{key}: {origin}`."))
+            }
+            Self::QueryOrFragment => (
+                format!("`{key}` has a query or fragment, but it is a host alone"),
+                format!("Write `{key}: https://HOST`."),
+            ),
+            Self::NotAscii(Some(host)) => (
+                format!("the host in `{key}` has letters that are not ASCII"),
+                format!("Write it as DNS has it: `https://{host}`."),
+            ),
+            Self::NotAscii(None) => (
+                format!("the host in `{key}` has letters that are not ASCII"),
+                "Write it as DNS has it (`xn--…`).".into(),
+            ),
+            Self::Host(error) => (format!("`{key}`: {error}"), format!("Write `{key}: https://code.example.com`.")),
+            Self::Port => (
+                format!("the port in `{key}` is no number from 1 to 65535"),
+                format!("Write `{key}: https://HOST:PORT`, or leave the port off for 443."),
+            ),
+        }
+    }
+}
+
+impl Compiler<'_> {
+    /// The public origin of a route. It is https, whatever was written: TLS may end in front of us, but the
+    /// visitor's browser begins it.
+    pub(super) fn from(&mut self, text: &At<String>) -> Option<Origin> {
+        let origin = match parse(&text.value) {
+            Ok(parsed) => parsed.origin,
+            Err(refused) => {
+                let (what, mend) = refused.in_words("from", &text.value);
+                self.problems.error(&text.place, what, mend);
+                return None;
+            }
+        };
+        if origin.scheme == Scheme::Https {
+            return Some(origin);
+        }
+        let port = if origin.port == Scheme::Http.default_port() { Scheme::Https.default_port() } else { origin.port };
+        let served = Origin { scheme: Scheme::Https, port, host: origin.host };
+        self.problems.hint(
+            &text.place,
+            format!("`from` begins with `http://`, but the route is served at `{served}`"),
+            format!("Write `from: {served}`; visitors always come by https."),
+        );
+        Some(served)
+    }
+
+    /// A host name that a key gives.
+    pub(super) fn hostname(&mut self, key: &str, text: &At<String>) -> Option<Hostname> {
+        match Hostname::parse(&text.value) {
+            Ok(host) => Some(host),
+            Err(error) => {
+                let reason = if text.value.contains(['/', '@']) { "this is a URL".into() } else { error.to_string() };
+                self.problems.error(
+                    &text.place,
+                    format!("`{key}` is a host name, but {reason}"),
+                    "Write a name such as `app.example.com`, without scheme, port or path.",
+                );
+                None
+            }
+        }
+    }
+}

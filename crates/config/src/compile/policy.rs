@@ -1,0 +1,134 @@
+//! A route's rules: those of the older keys first, then those of `policy`.
+
+use doorward_authorize::{Action, Case, Criterion, Operator, Rule, StringMatcher, StringTest};
+use doorward_identity::Email;
+
+use super::Compiler;
+use crate::problem::Place;
+use crate::raw::At;
+use crate::raw::policy::RawPolicy;
+
+impl Compiler<'_> {
+    /// The rules of a route that begins at `place`.
+    pub(super) fn policy(&mut self, raw: &RawPolicy, place: &Place) -> Vec<Rule> {
+        let before = self.problems.count(crate::Severity::Error);
+        self.exclusive(raw);
+        let legacy = self.legacy_rule(raw);
+        let mut rules: Vec<Rule> = legacy.into_iter().collect();
+        if let Some(node) = &raw.policy {
+            rules.extend(self.ppl(node));
+        }
+        let allows = rules.iter().any(|rule| rule.action == Action::Allow && !rule.criteria.is_empty());
+        // A policy that could not be read has been complained of already.
+        if !allows && !raw.unreadable && self.problems.count(crate::Severity::Error) == before {
+            self.problems.warning(
+                raw.policy.as_ref().map_or(place, |node| &node.place),
+                "this route denies everyone: no rule allows anybody",
+                "Say who may pass, as in `policy: [{allow: {or: [{email: {is: you@example.com}}]}}]`.",
+            );
+        }
+        rules
+    }
+
+    /// A route is public, or for anybody signed in, or for those on a list.
+    fn exclusive(&mut self, raw: &RawPolicy) {
+        let on = |flag: &Option<At<bool>>| flag.as_ref().filter(|flag| flag.value).map(|flag| flag.place.clone());
+        let listed = |list: &Option<At<Vec<At<String>>>>| {
+            list.as_ref().filter(|list| !list.value.is_empty()).map(|list| list.place.clone())
+        };
+        let any = on(&raw.allow_any_authenticated_user);
+        let lists = [("allowed_users", listed(&raw.allowed_users)), ("allowed_domains", listed(&raw.allowed_domains))];
+        if let Some(public) = on(&raw.allow_public_unauthenticated_access) {
+            let others = [("allow_any_authenticated_user", any.clone())];
+            for (key, _) in others.iter().chain(&lists).filter(|(_, given)| given.is_some()) {
+                self.contradiction(&public, "allow_public_unauthenticated_access", key);
+            }
+            if raw.policy.is_some() {
+                self.problems.warning(
+                    &public,
+                    "`allow_public_unauthenticated_access` lets everybody in, so the `allow` rules of `policy` change nothing",
+                    "Remove one of the two. Rules that `deny` still count.",
+                );
+            }
+        }
+        if let Some(any) = any {
+            for (key, _) in lists.iter().filter(|(_, given)| given.is_some()) {
+                self.contradiction(&any, "allow_any_authenticated_user", key);
+            }
+        }
+    }
+
+    fn contradiction(&mut self, place: &Place, one: &str, other: &str) {
+        self.problems.error(
+            place,
+            format!("`{one}` and `{other}` contradict each other"),
+            "Keep the one that is meant; the first lets in everybody the second lists, and others.",
+        );
+    }
+
+    /// One rule that allows whom any of the older keys names.
+    fn legacy_rule(&mut self, raw: &RawPolicy) -> Option<Rule> {
+        let mut criteria = Vec::new();
+        let mut lines = Vec::new();
+        let flags = [
+            (&raw.allow_public_unauthenticated_access, Criterion::Accept),
+            (&raw.cors_allow_preflight, Criterion::CorsPreflight),
+            (&raw.allow_any_authenticated_user, Criterion::AuthenticatedUser),
+        ];
+        for (flag, criterion) in flags {
+            if let Some(flag) = flag.as_ref().filter(|flag| flag.value) {
+                criteria.push(criterion);
+                lines.push(flag.place.line());
+            }
+        }
+        for domain in raw.allowed_domains.iter().flat_map(|list| &list.value) {
+            if self.is_domain(domain) {
+                criteria.push(Criterion::Domain(is(&domain.value, Case::Insensitive)));
+                lines.push(domain.place.line());
+            }
+        }
+        for user in raw.allowed_users.iter().flat_map(|list| &list.value) {
+            // Pomerium looks for the text among e-mail addresses and user ids alike. An address is no user id
+            // here: who can choose their own id at a provider could choose somebody else's address.
+            let criterion = if user.value.contains('@') {
+                self.is_email(user).then(|| Criterion::Email(is(&user.value, Case::Insensitive)))
+            } else {
+                Some(Criterion::User(is(&user.value, Case::Sensitive)))
+            };
+            criteria.extend(criterion);
+            lines.push(user.place.line());
+        }
+        let line = lines.into_iter().min()?;
+        Some(Rule { action: Action::Allow, operator: Operator::Or, criteria, line })
+    }
+
+    fn is_domain(&mut self, text: &At<String>) -> bool {
+        let valid = doorward_hygiene::Hostname::parse(&text.value).is_ok();
+        if !valid {
+            self.problems.error(
+                &text.place,
+                "an item of `allowed_domains` is no domain",
+                "Write what stands behind the `@` alone, as in `example.com`.",
+            );
+        }
+        valid
+    }
+
+    fn is_email(&mut self, text: &At<String>) -> bool {
+        match Email::parse(&text.value) {
+            Ok(_) => true,
+            Err(error) => {
+                self.problems.error(
+                    &text.place,
+                    format!("an item of `allowed_users` is no e-mail address: {error}"),
+                    "Write it as in `you@example.com`.",
+                );
+                false
+            }
+        }
+    }
+}
+
+fn is(text: &str, case: Case) -> StringMatcher {
+    StringMatcher::new(vec![StringTest::Is(text.to_owned())], case)
+}

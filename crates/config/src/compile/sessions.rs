@@ -1,0 +1,142 @@
+//! Sessions and their cookie.
+
+use std::time::Duration;
+
+use doorward_hygiene::Hostname;
+
+use super::Compiler;
+use crate::domain::route::Route;
+use crate::domain::sessions::{Cookie, SameSite, SessionSettings};
+use crate::domain::sign_in::SignIn;
+use crate::domain::timeouts::Limit;
+use crate::raw::At;
+use crate::raw::sessions::RawSessions;
+
+const LIFETIME: Duration = Duration::from_secs(14 * 3600);
+const STEM: &str = "doorward";
+
+impl Compiler<'_> {
+    pub(super) fn sessions(
+        &mut self,
+        raw: &RawSessions,
+        routes: &[Route],
+        sign_in: Option<&SignIn>,
+    ) -> SessionSettings {
+        SessionSettings {
+            cookie: Cookie {
+                stem: self.cookie_stem(raw.cookie_name.as_ref()),
+                domain: raw.cookie_domain.as_ref().and_then(|text| self.cookie_domain(text, routes, sign_in)),
+                same_site: self.same_site(raw.cookie_same_site.as_ref()),
+            },
+            lifetime: self.lifetime(raw.cookie_expire.as_ref()),
+            cookie_secret: self.secret_key(&raw.cookie_secret, "cookie_secret", "cookie_secret_file"),
+            shared_secret: self.secret_key(&raw.shared_secret, "shared_secret", "shared_secret_file"),
+        }
+    }
+
+    fn lifetime(&mut self, given: Option<&At<Limit>>) -> Duration {
+        match given {
+            None => LIFETIME,
+            Some(At { value: Limit::After(lifetime), place }) => {
+                if *lifetime < Duration::from_secs(60) {
+                    self.problems.warning(
+                        place,
+                        "with `cookie_expire` below a minute, people do little but sign in",
+                        "The default is `14h`.",
+                    );
+                }
+                *lifetime
+            }
+            Some(At { value: Limit::Never, place }) => {
+                self.problems.error(
+                    place,
+                    "a session has to end, so `cookie_expire` cannot be never",
+                    "The default is `14h`.",
+                );
+                LIFETIME
+            }
+        }
+    }
+
+    fn cookie_stem(&mut self, given: Option<&At<String>>) -> String {
+        let Some(name) = given else { return STEM.to_owned() };
+        let prefixed =
+            ["__host-", "__secure-"].iter().any(|prefix| name.value.to_ascii_lowercase().starts_with(prefix));
+        let token = name.value.len() <= 64
+            && name.value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
+        if prefixed {
+            self.problems.error(
+                &name.place,
+                "`cookie_name` is given with a prefix that Doorward adds itself",
+                "Leave `__Host-` or `__Secure-` off.",
+            );
+        } else if !token {
+            self.problems.error(
+                &name.place,
+                "`cookie_name` is no name a cookie can have here",
+                "Use at most 64 letters, digits, `_`, `-` and `.`.",
+            );
+        } else {
+            return name.value.clone();
+        }
+        STEM.to_owned()
+    }
+
+    fn cookie_domain(&mut self, text: &At<String>, routes: &[Route], sign_in: Option<&SignIn>) -> Option<Hostname> {
+        let name = text.value.strip_prefix('.').unwrap_or(&text.value);
+        let domain = match Hostname::parse(name) {
+            Ok(domain) if !domain.is_ip() && domain.as_str().contains('.') => domain,
+            _ => {
+                self.problems.error(
+                    &text.place,
+                    "`cookie_domain` is no domain that browsers take a cookie for",
+                    "Write a domain of your own with at least one dot, as `example.com`; or leave it out.",
+                );
+                return None;
+            }
+        };
+        let hosts = routes.iter().map(|route| &route.from.host).chain(sign_in.map(|sign_in| &sign_in.origin.host));
+        let mut outside: Vec<String> =
+            hosts.filter(|host| !is_within(host, &domain)).map(|host| format!("`{host}`")).collect();
+        outside.dedup();
+        if !outside.is_empty() {
+            self.problems.error(
+                &text.place,
+                format!(
+                    "`cookie_domain` is `{domain}`, but {} is outside it, and browsers would refuse the cookie there",
+                    outside.join(", ")
+                ),
+                "Leave `cookie_domain` out: every host then has a cookie of its own, which is safer.",
+            );
+        }
+        Some(domain)
+    }
+
+    fn same_site(&mut self, given: Option<&At<String>>) -> SameSite {
+        let Some(text) = given else { return SameSite::Lax };
+        match text.value.to_ascii_lowercase().as_str() {
+            "lax" => SameSite::Lax,
+            "none" => SameSite::None,
+            "strict" => {
+                self.problems.warning(
+                    &text.place,
+                    "with `cookie_same_site: strict`, a link from another site opens as if nobody were signed in",
+                    "`lax`, the default, keeps the cookie from other sites' requests too, but not from links.",
+                );
+                SameSite::Strict
+            }
+            _ => {
+                self.problems.error(
+                    &text.place,
+                    "`cookie_same_site` is none that there is",
+                    "It is `lax`, `strict` or `none`.",
+                );
+                SameSite::Lax
+            }
+        }
+    }
+}
+
+fn is_within(host: &Hostname, domain: &Hostname) -> bool {
+    host.as_str().strip_suffix(domain.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}

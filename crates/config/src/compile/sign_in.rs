@@ -1,0 +1,146 @@
+//! Where and how people sign in.
+
+use std::collections::HashSet;
+
+use doorward_hygiene::{Origin, Scheme};
+use doorward_identity::Email;
+use rustls_pki_types::CertificateDer;
+
+use super::{Compiler, from};
+use crate::domain::route::Route;
+use crate::domain::sign_in::{BuiltInUser, Provider, SignIn};
+use crate::raw::At;
+use crate::raw::sign_in::{RawSignIn, RawUser};
+
+/// The two ways to sign in that do not need somebody else's service.
+const TWO_WAYS: &str = "Either use your own identity provider: `authenticate_service_url` at a host of yours \
+     (or leave it out: the first route's host is taken), and `idp_provider`, `idp_client_id`, `idp_client_secret`.\n\
+     Or use built-in accounts: leave out `authenticate_service_url` and every `idp_…` key, and list people under `users:`.";
+
+impl Compiler<'_> {
+    /// None when there is neither a sign-in host nor a route whose host could be one; that is noted.
+    pub(super) fn sign_in(
+        &mut self,
+        raw: &RawSignIn,
+        routes: &[Route],
+        authorities: Vec<CertificateDer<'static>>,
+    ) -> Option<SignIn> {
+        let given = raw.authenticate_service_url.as_ref().and_then(|url| self.sign_in_origin(url));
+        let origin = given.or_else(|| routes.first().map(|route| route.from.clone()));
+        let dedicated = origin.as_ref().is_none_or(|origin| routes.iter().all(|route| route.from != *origin));
+        let redirect_path = if dedicated { "/oauth2/callback" } else { "/.doorward/oauth2/callback" };
+        let provider = if let Some(name) = &raw.idp_provider {
+            self.users_are_not_for(raw);
+            self.provider(name, raw, authorities, redirect_path).map(Provider::Oidc)
+        } else {
+            self.keys_without_provider(raw);
+            Some(Provider::BuiltIn(self.users(raw.users.as_ref())))
+        };
+        let (origin, provider) = (origin?, provider?);
+        let mut seen = HashSet::new();
+        let all = routes.iter().map(|route| &route.from).chain([&origin]);
+        let known_origins = all.filter(|known| seen.insert(*known)).cloned().collect();
+        Some(SignIn { origin, dedicated, provider, known_origins })
+    }
+
+    fn sign_in_origin(&mut self, url: &At<String>) -> Option<Origin> {
+        if is_hosted(&url.value) {
+            self.problems.error(
+                &url.place,
+                "`authenticate_service_url` is Pomerium's hosted sign-in service, which Doorward cannot use yet",
+                TWO_WAYS,
+            );
+            return None;
+        }
+        match from::parse(&url.value) {
+            Ok(parsed) if parsed.origin.scheme == Scheme::Https => Some(parsed.origin),
+            Ok(_) => {
+                self.problems.error(
+                    &url.place,
+                    "`authenticate_service_url` has to begin with `https://`",
+                    "The session cookie goes over TLS only. Write `https://`.",
+                );
+                None
+            }
+            Err(refused) => {
+                let (what, mend) = refused.in_words("authenticate_service_url", &url.value);
+                self.problems.error(&url.place, what, mend);
+                None
+            }
+        }
+    }
+
+    /// `hosted` as a provider is refused with the same words.
+    pub(super) fn hosted_provider(&mut self, name: &At<String>) {
+        self.problems.error(
+            &name.place,
+            "`idp_provider: hosted` is Pomerium's hosted identity provider, which Doorward cannot use yet",
+            TWO_WAYS,
+        );
+    }
+
+    fn users_are_not_for(&mut self, raw: &RawSignIn) {
+        if let Some(users) = &raw.users {
+            self.problems.error(
+                &users.place,
+                "`users` are built-in accounts, which there are none of with an `idp_provider`",
+                "Remove one of the two.",
+            );
+        }
+    }
+
+    fn keys_without_provider(&mut self, raw: &RawSignIn) {
+        let secret = &raw.idp_client_secret;
+        let given = [
+            ("idp_provider_url", raw.idp_provider_url.as_ref().map(|at| &at.place)),
+            ("idp_client_id", raw.idp_client_id.as_ref().map(|at| &at.place)),
+            ("idp_client_secret", secret.inline.as_ref().map(|at| &at.place)),
+            ("idp_client_secret_file", secret.file.as_ref().map(|at| &at.place)),
+            ("idp_scopes", raw.idp_scopes.as_ref().map(|at| &at.place)),
+            ("idp_request_params", raw.idp_request_params.as_ref().map(|at| &at.place)),
+        ];
+        for (key, place) in given {
+            if let Some(place) = place {
+                self.problems.error(
+                    place,
+                    format!("`{key}` is given without `idp_provider`"),
+                    "Add `idp_provider: oidc` (or the provider's own name), or remove the key to use built-in accounts.",
+                );
+            }
+        }
+    }
+
+    fn users(&mut self, raw: Option<&At<Vec<RawUser>>>) -> Vec<BuiltInUser> {
+        let mut users: Vec<BuiltInUser> = Vec::new();
+        for user in raw.iter().flat_map(|users| &users.value) {
+            let Some(text) = &user.email else { continue };
+            let email = match Email::parse(&text.value) {
+                Ok(email) => email,
+                Err(error) => {
+                    self.problems.error(
+                        &text.place,
+                        format!("a user is named by an e-mail address, but {error}"),
+                        "Write `- you@example.com`.",
+                    );
+                    continue;
+                }
+            };
+            if users.iter().any(|other| other.email == email) {
+                self.problems.error(&text.place, format!("`{email}` is listed twice in `users`"), "Keep one of them.");
+                continue;
+            }
+            let groups = user.groups.iter().flat_map(|groups| &groups.value).map(|group| group.value.clone()).collect();
+            users.push(BuiltInUser { email, name: user.name.as_ref().map(|name| name.value.clone()), groups });
+        }
+        users
+    }
+}
+
+/// Whether a URL is at the domain of Pomerium's hosted service.
+fn is_hosted(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default().split(':').next().unwrap_or_default();
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    host == "pomerium.app" || host.ends_with(".pomerium.app")
+}

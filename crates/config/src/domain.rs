@@ -1,0 +1,73 @@
+//! What a configuration means, in types: the whole of it, and each section in its own file.
+
+pub(crate) mod listeners;
+pub(crate) mod route;
+pub(crate) mod sessions;
+pub(crate) mod sign_in;
+pub(crate) mod timeouts;
+pub(crate) mod tls;
+pub(crate) mod upstream;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use listeners::Listeners;
+use route::Route;
+use sessions::SessionSettings;
+use sign_in::SignIn;
+use timeouts::Timeouts;
+use tls::Tls;
+
+/// One configuration, complete and checked.
+#[derive(Debug)]
+pub struct Config {
+    /// The sockets that are listened on.
+    pub listeners: Listeners,
+    /// The certificates that are served.
+    pub tls: Tls,
+    /// Where and how people sign in.
+    pub sign_in: SignIn,
+    /// Sessions and their cookie.
+    pub sessions: SessionSettings,
+    /// Timeouts of the listener, and the default of routes.
+    pub timeouts: Timeouts,
+    /// The routes, in the order of the file. At least one; no two have the same host and path rule.
+    pub routes: Vec<Route>,
+    /// Where sessions, accounts, keys and made certificates are kept. Not necessarily there yet.
+    pub data_dir: PathBuf,
+    /// How much is logged.
+    pub log_level: LogLevel,
+    /// Where health checks are answered; none when turned off.
+    pub health: Option<SocketAddr>,
+}
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Nothing at all.
+    Off,
+    /// What does not work.
+    Error,
+    /// And what may not.
+    Warn,
+    /// And what happens.
+    Info,
+    /// And how.
+    Debug,
+    /// And every step.
+    Trace,
+}
+
+impl LogLevel {
+    /// The name, as log filters spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Routes: from a public address to what answers there.
+
+use doorward_authorize::{Policy, RouteId};
+use doorward_hygiene::{Hostname, Origin, Scheme, starts_with_segments};
+use http::{HeaderName, HeaderValue, StatusCode};
+use regex::Regex;
+
+use super::timeouts::Limit;
+use super::upstream::Upstream;
+
+/// One route.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// Its name in logs and decisions; no two routes share one.
+    pub id: RouteId,
+    /// What to call it on a page.
+    pub name: String,
+    /// A sentence about it, perhaps empty.
+    pub description: String,
+    /// The public origin. Always https: where TLS ends before us, it still begins at the visitor.
+    pub from: Origin,
+    /// Which paths of that origin.
+    pub path: PathRule,
+    /// Who may.
+    pub policy: Policy,
+    /// What answers.
+    pub target: Target,
+    /// Whether WebSockets are forwarded.
+    pub websockets: bool,
+    /// The Host header the upstream gets.
+    pub host_header: HostHeader,
+    /// What replaces the prefix (or the whole of an exact path) on the way to the upstream. A path in `to`
+    /// ends up here too. Begins with `/`; absent for a regex route.
+    pub prefix_rewrite: Option<String>,
+    /// Headers set on the request to the upstream. None is a name we set ourselves.
+    pub set_request_headers: Vec<(HeaderName, HeaderValue)>,
+    /// Headers taken off the request to the upstream.
+    pub remove_request_headers: Vec<HeaderName>,
+    /// Headers set on the answer: the global ones with the route's own over them, and
+    /// Strict-Transport-Security where the host has a certificate that was configured.
+    pub set_response_headers: Vec<(HeaderName, HeaderValue)>,
+    /// Whether the upstream is told who asks.
+    pub pass_identity_headers: bool,
+    /// How long the upstream has until its response head.
+    pub timeout: Limit,
+    /// How long a stream or tunnel may be silent; none leaves it to the default.
+    pub idle_timeout: Option<Limit>,
+    /// The line of the configuration it begins on; 0 when there is no file.
+    pub line: u32,
+}
+
+/// Which paths a route is for, told on the decoded path.
+///
+/// Of several routes on one origin that match, an exact path comes before a regex, regexes come in the
+/// order of the file, and then the longest prefix.
+#[derive(Debug, Clone)]
+pub enum PathRule {
+    /// This path and all below it, at a segment border. `/` is everything.
+    Prefix(String),
+    /// This path alone.
+    Exact(String),
+    /// Paths the whole of which this matches (it is anchored at both ends).
+    Regex(Regex),
+}
+
+impl PathRule {
+    /// Whether the rule is for this path, given decoded ([`doorward_hygiene::NormalPath::decoded`]).
+    pub fn matches(&self, path: &str) -> bool {
+        match self {
+            Self::Prefix(prefix) => starts_with_segments(path, prefix),
+            Self::Exact(exact) => path == exact,
+            Self::Regex(regex) => regex.is_match(path),
+        }
+    }
+}
+
+/// What answers on a route.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// An application.
+    Upstream(Upstream),
+    /// A redirect.
+    Redirect(Redirect),
+    /// A fixed answer.
+    Response(StaticResponse),
+}
+
+/// The Host header an upstream gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HostHeader {
+    /// The upstream's own name, from `to`.
+    OfUpstream,
+    /// The visitor's.
+    Preserve,
+    /// This one.
+    Fixed(HeaderValue),
+}
+
+/// A redirect: what it changes of the URL; the rest stays as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redirect {
+    /// The new scheme (`https_redirect` or `scheme_redirect`).
+    pub scheme: Option<Scheme>,
+    /// The new host.
+    pub host: Option<Hostname>,
+    /// The new port.
+    pub port: Option<u16>,
+    /// The new path, instead of all of the old.
+    pub path: Option<String>,
+    /// What replaces the route's prefix.
+    pub prefix_rewrite: Option<String>,
+    /// 301, 302, 303, 307 or 308.
+    pub response_code: StatusCode,
+    /// Whether the query is dropped.
+    pub strip_query: bool,
+}
+
+/// A fixed answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StaticResponse {
+    /// 200 to 599.
+    pub status: StatusCode,
+    /// The body, as plain text.
+    pub body: String,
+}

@@ -1,0 +1,120 @@
+//! Where and how people sign in.
+
+use doorward_hygiene::Origin;
+use doorward_identity::Email;
+use rustls_pki_types::CertificateDer;
+
+use crate::Secret;
+
+/// The sign-in host and who knows the people.
+#[derive(Debug, Clone)]
+pub struct SignIn {
+    /// The origin that holds the sign-in session: `authenticate_service_url`, else the first route's.
+    pub origin: Origin,
+    /// Whether that origin serves nothing else: no route is on it.
+    pub dedicated: bool,
+    /// Who knows the people.
+    pub provider: Provider,
+    /// Every origin a person may be sent back to: all routes' and the sign-in origin, each once.
+    pub known_origins: Vec<Origin>,
+}
+
+/// Who knows the people.
+#[derive(Debug, Clone)]
+pub enum Provider {
+    /// Accounts of our own. The list holds those of the configuration; more may be added at run time.
+    BuiltIn(Vec<BuiltInUser>),
+    /// An OpenID Connect provider.
+    Oidc(OidcProvider),
+}
+
+/// An account of our own, as the configuration names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuiltInUser {
+    /// The address they sign in with.
+    pub email: Email,
+    /// What to call them.
+    pub name: Option<String>,
+    /// The groups they are in.
+    pub groups: Vec<String>,
+}
+
+/// An OpenID Connect provider and what we are to it.
+#[derive(Debug, Clone)]
+pub struct OidcProvider {
+    /// Which one, by its name in `idp_provider`.
+    pub kind: ProviderKind,
+    /// The issuer identifier exactly as written: discovery and every token must repeat it byte for byte
+    /// (OpenID Connect Discovery §4.3), a trailing `/` included, so this is no parsed URL. It is known to
+    /// be an https URL, or an http one of a loopback address, without query and fragment.
+    pub issuer: String,
+    /// Our name at the provider.
+    pub client_id: String,
+    /// Our password at the provider; none for a public client, which has PKCE alone.
+    pub client_secret: Option<Secret>,
+    /// What we ask for. `openid` is among them.
+    pub scopes: Vec<String>,
+    /// More parameters of the authorization request; none of those the protocol itself sets.
+    pub request_params: Vec<(String, String)>,
+    /// Authorities trusted besides the system's for connections to the provider (`certificate_authority`).
+    pub authorities: Vec<CertificateDer<'static>>,
+    /// The path of our redirect URI on the sign-in origin.
+    pub redirect_path: &'static str,
+}
+
+/// The providers known by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProviderKind {
+    /// Any OpenID Connect provider.
+    Oidc,
+    /// Auth0.
+    Auth0,
+    /// Microsoft Entra ID.
+    Azure,
+    /// Amazon Cognito.
+    Cognito,
+    /// GitLab, hosted or one's own.
+    GitLab,
+    /// Google.
+    Google,
+    /// Keycloak.
+    Keycloak,
+    /// Okta.
+    Okta,
+    /// OneLogin.
+    OneLogin,
+    /// PingOne.
+    Ping,
+}
+
+impl ProviderKind {
+    /// Every kind, in the order they are listed to people.
+    pub const ALL: [Self; 10] = [
+        Self::Oidc,
+        Self::Auth0,
+        Self::Azure,
+        Self::Cognito,
+        Self::GitLab,
+        Self::Google,
+        Self::Keycloak,
+        Self::Okta,
+        Self::OneLogin,
+        Self::Ping,
+    ];
+
+    /// The name in `idp_provider`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Oidc => "oidc",
+            Self::Auth0 => "auth0",
+            Self::Azure => "azure",
+            Self::Cognito => "cognito",
+            Self::GitLab => "gitlab",
+            Self::Google => "google",
+            Self::Keycloak => "keycloak",
+            Self::Okta => "okta",
+            Self::OneLogin => "onelogin",
+            Self::Ping => "ping",
+        }
+    }
+}

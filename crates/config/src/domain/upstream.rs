@@ -1,0 +1,60 @@
+//! The applications behind routes.
+
+use std::fmt;
+
+use doorward_hygiene::Scheme;
+use rustls_pki_types::CertificateDer;
+
+/// An application: where it is and how it is known to be the right one.
+///
+/// Equal upstreams may share connections, across routes and reloads.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Upstream {
+    /// Its addresses; at least one.
+    pub addresses: Vec<UpstreamUrl>,
+    /// How its certificate is judged. Without meaning for http addresses.
+    pub tls: UpstreamTls,
+}
+
+/// One address of an application. A path in `to` is not kept here: it is the route's `prefix_rewrite`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct UpstreamUrl {
+    /// http or https.
+    pub scheme: Scheme,
+    /// A DNS name or an IP address, the latter without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+impl UpstreamUrl {
+    /// What stands in a Host header: the host, in brackets if IPv6, with the port unless it is the default.
+    pub fn authority(&self) -> String {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        match (self.scheme, self.port) {
+            (Scheme::Http, 80) | (Scheme::Https, 443) => host,
+            (_, port) => format!("{host}:{port}"),
+        }
+    }
+}
+
+impl fmt::Display for UpstreamUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match self.scheme {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        };
+        write!(f, "{scheme}://{}", self.authority())
+    }
+}
+
+/// How an upstream's certificate is judged.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct UpstreamTls {
+    /// Whether any certificate will do.
+    pub skip_verify: bool,
+    /// The name the certificate must have and that is asked for, instead of the address's host.
+    pub server_name: Option<String>,
+    /// Authorities trusted besides the system's: the global ones and the route's.
+    pub authorities: Vec<CertificateDer<'static>>,
+}

@@ -1,0 +1,75 @@
+//! The whole file.
+
+use std::rc::Rc;
+
+use super::listeners::RawListeners;
+use super::route::RawRoute;
+use super::section::routes_from_variable;
+use super::sessions::RawSessions;
+use super::sign_in::RawSignIn;
+use super::tls::RawTls;
+use super::unsupported::{self, GLOBAL};
+use super::{At, Given, Pairs, Reading, Section, Values};
+use crate::yaml::Node;
+
+#[derive(Debug)]
+pub(crate) struct RawConfig {
+    pub(crate) listeners: RawListeners,
+    pub(crate) tls: RawTls,
+    pub(crate) sign_in: RawSignIn,
+    pub(crate) sessions: RawSessions,
+    pub(crate) set_response_headers: Option<At<Pairs>>,
+    pub(crate) pass_identity_headers: Option<At<bool>>,
+    /// Those that could be read; unreadable when none could.
+    pub(crate) routes: Given<Vec<RawRoute>>,
+}
+
+impl RawConfig {
+    pub(crate) fn read(root: &Node, reading: &mut Reading<'_>) -> Option<Self> {
+        let mut section = Section::top(root, reading)?;
+        let raw = Self {
+            listeners: RawListeners::read(&mut section, reading),
+            tls: RawTls::read(&mut section, reading),
+            sign_in: RawSignIn::read(&mut section, reading),
+            sessions: RawSessions::read(&mut section, reading),
+            set_response_headers: section.pairs("set_response_headers", Values::Plain, reading),
+            pass_identity_headers: section.flag("pass_identity_headers", reading),
+            routes: routes(&mut section, reading),
+        };
+        section.close("the configuration", GLOBAL, reading);
+        unsupported::warn_of_variables(GLOBAL, reading.env, reading.problems);
+        Some(raw)
+    }
+}
+
+/// `routes`, also called `policy`; or the variable of either name.
+fn routes(section: &mut Section, reading: &mut Reading<'_>) -> Given<Vec<RawRoute>> {
+    let (routes, policy) = (section.node("routes"), section.node("policy"));
+    if routes.is_some()
+        && policy.is_some()
+        && let Some(place) = section.place_of("policy")
+    {
+        reading.problems.error(
+            place,
+            "`policy` is an older name of `routes`, and both are given",
+            "Move its routes below `routes`. A policy proper stands in its route.",
+        );
+    }
+    let mut read = Vec::new();
+    let given = Given::read(reading, |reading| {
+        let items = route_nodes(routes.or(policy), reading)?;
+        read = items.iter().filter_map(|item| RawRoute::read(item, reading)).collect();
+        Some(())
+    });
+    match given {
+        Given::Unreadable if read.is_empty() => Given::Unreadable,
+        Given::Absent => Given::Absent,
+        Given::Value(()) | Given::Unreadable => Given::Value(read),
+    }
+}
+
+fn route_nodes(given: Option<Rc<Node>>, reading: &mut Reading<'_>) -> Option<Vec<Rc<Node>>> {
+    let variable = routes_from_variable(reading.env, "ROUTES", reading.problems)
+        .or_else(|| routes_from_variable(reading.env, "POLICY", reading.problems));
+    reading.blocks("routes", &variable.or(given)?)
+}

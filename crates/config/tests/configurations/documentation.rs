@@ -1,0 +1,127 @@
+//! What the reference page says is so.
+
+use crate::world::{ROUTE, World};
+
+/// Every key a configuration may have, by where it stands.
+const TOP: &[&str] = &[
+    "address",
+    "authenticate_service_url",
+    "certificate_authority",
+    "certificate_authority_file",
+    "certificate_file",
+    "certificate_key_file",
+    "certificates",
+    "cookie_domain",
+    "cookie_expire",
+    "cookie_name",
+    "cookie_same_site",
+    "cookie_secret",
+    "cookie_secret_file",
+    "data_dir",
+    "default_upstream_timeout",
+    "health_check_addr",
+    "http_redirect_addr",
+    "idp_client_id",
+    "idp_client_secret",
+    "idp_client_secret_file",
+    "idp_provider",
+    "idp_provider_url",
+    "idp_request_params",
+    "idp_scopes",
+    "insecure_server",
+    "log_level",
+    "pass_identity_headers",
+    "policy",
+    "routes",
+    "set_response_headers",
+    "shared_secret",
+    "shared_secret_file",
+    "timeout_idle",
+    "timeout_read",
+    "users",
+];
+const ROUTES: &[&str] = &[
+    "allow_any_authenticated_user",
+    "allow_public_unauthenticated_access",
+    "allow_websockets",
+    "allowed_domains",
+    "allowed_users",
+    "cors_allow_preflight",
+    "description",
+    "from",
+    "host_rewrite",
+    "idle_timeout",
+    "name",
+    "pass_identity_headers",
+    "path",
+    "policy",
+    "prefix",
+    "prefix_rewrite",
+    "preserve_host_header",
+    "redirect",
+    "regex",
+    "remove_request_headers",
+    "response",
+    "set_request_headers",
+    "set_response_headers",
+    "timeout",
+    "tls_custom_ca",
+    "tls_custom_ca_file",
+    "tls_server_name",
+    "tls_skip_verify",
+    "to",
+];
+
+fn page() -> String {
+    std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md")).unwrap()
+}
+
+#[test]
+fn every_key_is_known_and_explained() {
+    let page = page();
+    for (keys, indent) in [(TOP, ""), (ROUTES, "    ")] {
+        for key in keys {
+            assert!(page.contains(&format!("`{key}`")), "docs/configuration.md says nothing of `{key}`");
+            let report = World::default().report(&format!("{ROUTE}{indent}{key}:\n"));
+            assert!(!report.contains("is not a key") && !report.contains("does not support"), "{key}: {report}");
+        }
+    }
+}
+
+#[test]
+fn every_key_the_tables_name_exists() {
+    for row in page().lines().filter(|line| line.starts_with("| `")) {
+        let names = row.split('|').nth(1).unwrap();
+        for key in names.split('`').skip(1).step_by(2) {
+            assert!(TOP.contains(&key) || ROUTES.contains(&key), "`{key}` in docs/configuration.md is not a key");
+        }
+    }
+}
+
+#[test]
+fn every_example_is_taken_without_a_word() {
+    let certificates = World::with_certificates();
+    let fixture = |name: &str| certificates.files[&std::path::Path::new("certs").join(name)].clone();
+    let world = World::default()
+        .file("/etc/doorward/tls/fullchain.pem", fixture("p256.pem"))
+        .file("/etc/doorward/tls/privkey.pem", fixture("p256.key"))
+        .file("/etc/doorward/internal-ca.pem", fixture("rsa.pem"))
+        .file("/run/secrets/idp_client_secret", "secret\n")
+        .variable("OIDC_CLIENT_ID", "doorward")
+        .variable("WIKI_BASIC_CREDENTIALS", "dTpw");
+    let page = page();
+    let mut seen = 0;
+    for block in page.split("```yaml\n").skip(1) {
+        let text = block.split("```").next().unwrap();
+        let whole = if text.contains("routes:") { text.to_owned() } else { format!("{text}{ROUTE}") };
+        // A fragment may lack what stands elsewhere.
+        let whole = if whole.contains("idp_client_id: $") {
+            format!("idp_provider: google\nidp_client_secret: x\n{whole}")
+        } else {
+            whole
+        };
+        assert_eq!(world.report(&whole), "taken", "{whole}");
+        seen += 1;
+    }
+    assert!(seen >= 7, "only {seen} examples found");
+}

@@ -1,0 +1,20 @@
+//! Configurations, good, bad and hostile, through the crate's public face.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed, in its helpers too"
+)]
+
+mod bad;
+mod certificates;
+mod documentation;
+mod environment;
+mod good;
+mod hostile;
+mod policies;
+mod protect;
+mod secrets;
+mod tls;
+mod world;

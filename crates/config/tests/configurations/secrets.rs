@@ -1,0 +1,134 @@
+//! Secrets: how they are given, and that no message tells them.
+
+use doorward_config::Provider;
+use proptest::prelude::*;
+
+use crate::world::{ROUTE, World, book};
+
+const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+
+/// In no message, whatever goes wrong.
+const CANARY: &str = "hunter2";
+
+#[test]
+fn wrong_secrets() {
+    let world = World::default()
+        .file("secrets/empty", "")
+        .file("secrets/newline", "\n")
+        .file("secrets/short", "aGVsbG8=\n")
+        .file("secrets/good", format!("{KEY}\r\n"));
+    let top = |lines: &str| format!("{lines}\n{ROUTE}");
+    let cases = [
+        ("too short", top("shared_secret: aHVudGVyMg==\ncookie_secret_file: secrets/short")),
+        ("too long", top(&format!("shared_secret: {}", KEY.repeat(2).replace('=', "A")))),
+        ("no base64", top("shared_secret: hunter2!!\ncookie_secret: \" MDEy\"")),
+        ("both", top(&format!("shared_secret: {KEY}\nshared_secret_file: secrets/good"))),
+        ("missing file", top("shared_secret_file: secrets/absent\ncookie_secret_file: forbidden/secret")),
+        ("empty file", top("shared_secret_file: secrets/empty\ncookie_secret_file: secrets/newline")),
+        ("unset variable", top("shared_secret: ${SHARED_SECRET}\ncookie_secret: hunter${two}")),
+        ("a list", top("shared_secret: [hunter2]\ncookie_secret: {hunter2: hunter2}")),
+        ("of zeros", top("shared_secret: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")),
+    ];
+    let book = book(&world, &cases);
+    insta::assert_snapshot!(book);
+}
+
+#[test]
+fn a_secret_in_place_in_a_file_and_in_a_variable_is_the_same() {
+    let world =
+        World::default().file("key", format!("{KEY}\n")).variable("THE_KEY", KEY).variable("COOKIE_SECRET", KEY);
+    for line in [format!("shared_secret: {KEY}"), "shared_secret_file: key".into(), "shared_secret: ${THE_KEY}".into()]
+    {
+        let sessions = world.load(&format!("{line}\n{ROUTE}")).unwrap().config.sessions;
+        assert_eq!(sessions.shared_secret.unwrap().expose(), b"0123456789abcdef0123456789abcdef");
+        assert!(sessions.cookie_secret.unwrap().expose_array::<32>().is_some());
+    }
+    let client = "idp_provider: google\nidp_client_id: me\nidp_client_secret_file: client\n";
+    let config = World::default().file("client", "a $b$$ ${c}\n").load(&format!("{client}{ROUTE}")).unwrap().config;
+    let Provider::Oidc(provider) = config.sign_in.provider else { panic!("no provider") };
+    assert_eq!(provider.client_secret.unwrap().expose_str(), Some("a $b$$ ${c}"), "a file is taken as it is");
+}
+
+#[test]
+fn nothing_shows_a_secret() {
+    let world = World::default().file("key", format!("{KEY}\n")).file("client", CANARY);
+    let text = format!(
+        "shared_secret_file: key\nidp_provider: google\nidp_client_id: me\nidp_client_secret_file: client\n\
+         {ROUTE}    set_request_headers: {{Authorization: Bearer {CANARY}}}\n"
+    );
+    let loaded = world.load(&text).unwrap_or_else(|problems| panic!("{problems}"));
+    let shown = format!("{loaded:?}");
+    assert!(!shown.contains(CANARY) && !shown.contains("0123456789abcdef"), "{shown}");
+    assert!(!format!("{:?}", doorward_config::Source::new("x", &text)).contains(CANARY));
+}
+
+/// The keys whose values are secrets, or may hold some.
+const SECRET_KEYS: [&str; 4] = ["shared_secret", "cookie_secret", "idp_client_secret", "certificate_authority"];
+
+#[test]
+fn no_way_of_writing_a_secret_wrongly_gets_it_into_a_message() {
+    let values = [
+        CANARY.to_owned(),
+        format!("\"{CANARY}"),
+        format!("'{CANARY}' {CANARY}"),
+        format!("[{CANARY}, {CANARY}]"),
+        format!("{{{CANARY}: {CANARY}}}"),
+        format!("!{CANARY} x"),
+        format!("!x {CANARY}"),
+        format!("*{CANARY}"),
+        format!("&a {CANARY}: {CANARY}"),
+        format!("${{{CANARY}}}x"),
+        format!("x${{{CANARY}"),
+        format!("@{CANARY}"),
+        format!("%{CANARY}"),
+        format!("\"\\x{CANARY}\""),
+        format!("|\n {CANARY}\n{CANARY}"),
+        format!("\t{CANARY}"),
+        format!("{CANARY}\n  {CANARY}: {CANARY}"),
+        format!("x\n{CANARY}"),
+        format!("x\n- {CANARY}"),
+    ];
+    let world = World::default();
+    for key in SECRET_KEYS {
+        for value in &values {
+            for text in [
+                format!("idp_provider: google\nidp_client_id: x\n{key}: {value}\n{ROUTE}"),
+                format!("idp_provider: google\nidp_client_id: x\n{key}:{value}\n{ROUTE}"),
+                format!("{ROUTE}    {key}: {value}\n"),
+                format!("{ROUTE}    set_request_headers:\n      Authorization: {value}\n"),
+                format!("idp_request_params:\n  secret: {value}\n{ROUTE}"),
+            ] {
+                let report = world.report(&text);
+                // Where the secret itself is written as a name, its first letters may be shown as one.
+                let as_name = value.contains(&format!("{CANARY}:")) || value.contains(&format!("{{{CANARY}}}"));
+                assert!(as_name || !report.contains(CANARY), "{text}\n=>\n{report}");
+            }
+        }
+    }
+    for value in ["https://me:hunter2@app.example", "http://hunter2@app.example/x?hunter2", "hunter2://x"] {
+        for text in [
+            format!("routes:\n  - from: {value}\n    to: http://b\n"),
+            format!("routes:\n  - from: https://a.example\n    to: {value}\n"),
+            format!("idp_provider: oidc\nidp_client_id: x\nidp_provider_url: {value}\n{ROUTE}"),
+            format!("authenticate_service_url: {value}\n{ROUTE}"),
+        ] {
+            let report = world.report(&text);
+            assert!(!report.contains(CANARY), "{text}\n=>\n{report}");
+        }
+    }
+}
+
+proptest! {
+    /// Whatever surrounds it, but for what makes a key of it (`hunter2: …`, `? hunter2`) or the name of a variable.
+    #[test]
+    fn no_message_holds_a_secret(
+        before in "[ -#%->@-~\\n\\t]{0,12}",
+        after in "[ -9;-~\\n\\t]{0,12}",
+        which in 0..SECRET_KEYS.len(),
+    ) {
+        let key = SECRET_KEYS[which];
+        let text = format!("idp_provider: google\nidp_client_id: x\n{key}: {before}{CANARY}{after}\n{ROUTE}");
+        let report = World::default().report(&text);
+        prop_assert!(!report.contains(CANARY), "{}\n=>\n{}", text, report);
+    }
+}
