@@ -1,0 +1,192 @@
+use std::time::Duration;
+
+use rcgen::{CertificateParams, KeyPair};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+
+use super::*;
+
+struct Fixture {
+    _folder: tempfile::TempDir,
+    authority: LocalAuthority,
+    now: SystemTime,
+}
+
+fn fixture() -> Fixture {
+    let folder = tempfile::tempdir().unwrap();
+    let now = SystemTime::now();
+    let authority = LocalAuthority::open_or_create(folder.path(), now).unwrap();
+    Fixture { _folder: folder, authority, now }
+}
+
+fn hosts(names: &[&str]) -> Vec<Hostname> {
+    names.iter().map(|name| Hostname::parse(name).unwrap()).collect()
+}
+
+/// A configured certificate that trusts nobody but itself.
+fn pair(label: &str, names: &[&str]) -> CertificatePair {
+    let key = KeyPair::generate().unwrap();
+    let sans: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+    let certificate = CertificateParams::new(sans).unwrap().self_signed(&key).unwrap();
+    CertificatePair {
+        chain: vec![certificate.der().clone()],
+        key: PrivateKeyDer::Pkcs8(key.serialize_der().into()),
+        names: names.iter().map(|name| (*name).to_owned()).collect(),
+        label: label.to_owned(),
+    }
+}
+
+fn sources<'a>(
+    pairs: &'a [CertificatePair],
+    hosts: &'a [Hostname],
+    authority: Option<&'a LocalAuthority>,
+) -> Sources<'a> {
+    Sources { pairs, hosts, authority }
+}
+
+/// What a client that trusts `root` gets when it asks for `name`; an address is asked for without a name.
+fn shake_hands(
+    certificates: &Certificates,
+    root: &CertificateDer<'static>,
+    name: &str,
+) -> Result<CertificateDer<'static>, rustls::Error> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let server = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_cert_resolver(certificates.resolver());
+    let mut roots = RootCertStore::empty();
+    roots.add(root.clone())?;
+    let client = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let mut server = ServerConnection::new(Arc::new(server))?;
+    let mut client = ClientConnection::new(Arc::new(client), ServerName::try_from(name.to_owned()).unwrap())?;
+    while client.is_handshaking() || server.is_handshaking() {
+        let mut wire = Vec::new();
+        client.write_tls(&mut wire).unwrap();
+        server.read_tls(&mut wire.as_slice()).unwrap();
+        server.process_new_packets()?;
+        let mut wire = Vec::new();
+        server.write_tls(&mut wire).unwrap();
+        client.read_tls(&mut wire.as_slice()).unwrap();
+        client.process_new_packets()?;
+    }
+    Ok(client.peer_certificates().unwrap()[0].clone().into_owned())
+}
+
+fn root(authority: &LocalAuthority) -> CertificateDer<'static> {
+    CertificateDer::from_pem_slice(authority.pem().as_bytes()).unwrap()
+}
+
+#[test]
+fn one_import_makes_a_client_trust_every_host_of_ours_and_no_other() {
+    let Fixture { authority, now, .. } = &fixture();
+    let ours = hosts(&["code.localhost", "auth.example", "127.0.0.1", "[::1]"]);
+    let certificates = Certificates::new(sources(&[], &ours, Some(authority)), *now).unwrap();
+    for name in ["code.localhost", "auth.example", "127.0.0.1", "::1", "AUTH.example"] {
+        shake_hands(&certificates, &root(authority), name).unwrap();
+    }
+    for name in ["example", "x.auth.example", "localhost", "xauth.example"] {
+        shake_hands(&certificates, &root(authority), name).unwrap_err();
+    }
+    assert!(certificates.uncovered().is_empty());
+}
+
+#[test]
+fn who_names_no_host_is_answered_only_where_a_host_is_an_address() {
+    let Fixture { authority, now, .. } = &fixture();
+    let named = Certificates::new(sources(&[], &hosts(&["a.example"]), Some(authority)), *now).unwrap();
+    assert!(named.resolver.table.load().find(None).is_none());
+    let mixed = Certificates::new(sources(&[], &hosts(&["a.example", "127.0.0.1"]), Some(authority)), *now).unwrap();
+    assert!(mixed.resolver.table.load().find(None).is_some());
+    let pairs = [pair("name only", &["a.example"]), pair("address", &["192.0.2.1"])];
+    let ours = hosts(&["a.example", "192.0.2.1"]);
+    let configured = Certificates::new(sources(&pairs, &ours, None), *now).unwrap();
+    let answered = shake_hands(&configured, &pairs[1].chain[0], "192.0.2.1").unwrap();
+    assert_eq!(answered, pairs[1].chain[0]);
+}
+
+#[test]
+fn configured_certificates_answer_what_they_name_the_first_first() {
+    let now = SystemTime::now();
+    let pairs = [
+        pair("0", &["a.example", "*.dev.example"]),
+        pair("1", &["a.example", "b.example"]),
+        pair("2", &["x.dev.example"]),
+    ];
+    let certificates = Certificates::new(sources(&pairs, &hosts(&["a.example"]), None), now).unwrap();
+    let table = certificates.resolver.table.load();
+    let answer = |name| {
+        let key = table.find(Some(name))?;
+        pairs.iter().position(|pair| pair.chain == key.cert)
+    };
+    for (name, expected) in [
+        ("a.example", Some(0)),
+        ("A.Example", Some(0)),
+        ("b.example", Some(1)),
+        ("y.dev.example", Some(0)),
+        ("x.dev.example", Some(2)),
+        ("z.y.dev.example", None),
+        ("dev.example", None),
+        ("c.example", None),
+        ("*.dev.example", Some(0)),
+        ("", None),
+        (".", None),
+        (".dev.example", Some(0)),
+    ] {
+        assert_eq!(answer(name), expected, "{name:?}");
+    }
+}
+
+#[test]
+fn hosts_no_configured_certificate_names_fall_back_or_are_told() {
+    let Fixture { authority, now, .. } = &fixture();
+    let pairs = [pair("0", &["a.example", "*.dev.example"])];
+    let ours = hosts(&["a.example", "x.dev.example", "b.example", "10.0.0.1"]);
+    let with = Certificates::new(sources(&pairs, &ours, Some(authority)), *now).unwrap();
+    assert_eq!(shake_hands(&with, &pairs[0].chain[0], "a.example").unwrap(), pairs[0].chain[0]);
+    assert_eq!(shake_hands(&with, &pairs[0].chain[0], "x.dev.example").unwrap(), pairs[0].chain[0]);
+    shake_hands(&with, &root(authority), "b.example").unwrap();
+    shake_hands(&with, &root(authority), "10.0.0.1").unwrap();
+    let without = Certificates::new(sources(&pairs, &ours, None), *now).unwrap();
+    assert_eq!(without.uncovered(), hosts(&["b.example", "10.0.0.1"]));
+    shake_hands(&without, &pairs[0].chain[0], "b.example").unwrap_err();
+    assert!(without.resolver.table.load().find(None).is_none());
+}
+
+#[test]
+fn a_replacement_is_whole_or_not_at_all() {
+    let Fixture { authority, now, .. } = &fixture();
+    let before = hosts(&["a.example"]);
+    let certificates = Certificates::new(sources(&[], &before, Some(authority)), *now).unwrap();
+    let resolver = certificates.resolver();
+    let broken = CertificatePair { key: pair("other", &["b.example"]).key, ..pair("broken", &["b.example"]) };
+    let after = hosts(&["b.example"]);
+    certificates.replace(sources(&[broken], &after, Some(authority)), *now).unwrap_err();
+    shake_hands(&certificates, &root(authority), "a.example").unwrap();
+    certificates.replace(sources(&[], &after, Some(authority)), *now + Duration::from_secs(1)).unwrap();
+    shake_hands(&certificates, &root(authority), "b.example").unwrap();
+    shake_hands(&certificates, &root(authority), "a.example").unwrap_err();
+    assert_eq!(Arc::as_ptr(&resolver).cast::<()>(), Arc::as_ptr(&certificates.resolver()).cast::<()>());
+}
+
+#[test]
+fn what_does_not_belong_together_is_refused_by_name() {
+    let now = SystemTime::now();
+    let refusal = |pair: CertificatePair| Certificates::new(sources(&[pair], &[], None), now).unwrap_err();
+    let (one, other) = (pair("one.pem", &["a.example"]), pair("other.pem", &["a.example"]));
+    let error = refusal(CertificatePair { key: other.key.clone_key(), ..pair("one.pem", &["a.example"]) });
+    assert!(matches!(error, CertificatesError::KeyMismatch { .. }) && error.to_string().contains("one.pem"), "{error}");
+    let turned = vec![other.chain[0].clone(), one.chain[0].clone()];
+    let error = refusal(CertificatePair { chain: turned, ..one });
+    assert!(matches!(error, CertificatesError::ChainOrder { .. }), "{error}");
+    let error = refusal(CertificatePair { names: Vec::new(), ..pair("nameless.pem", &[]) });
+    assert!(matches!(error, CertificatesError::NoNames { .. }), "{error}");
+    for chain in [Vec::new(), vec![CertificateDer::from(vec![1, 2, 3])]] {
+        let error = refusal(CertificatePair { chain, ..pair("junk.pem", &["a.example"]) });
+        assert!(matches!(error, CertificatesError::Unusable { .. }), "{error}");
+    }
+}

@@ -1,0 +1,73 @@
+//! What can go wrong with sessions, by whose fault it is.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use doorward_private_files::PrivateFileError;
+
+/// The store did not answer. Says nothing about any session: never treat it as "signed out".
+#[derive(Debug, thiserror::Error)]
+#[error("the session store is unavailable")]
+pub struct StoreUnavailable {
+    #[source]
+    source: Box<dyn Error + Send + Sync>,
+}
+
+impl StoreUnavailable {
+    /// The store's own error, kept as the source.
+    pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { source: source.into() }
+    }
+}
+
+/// Why a session could not be begun, granted or handed over, or a store not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionsError {
+    /// The store did not answer.
+    #[error(transparent)]
+    StoreUnavailable(#[from] StoreUnavailable),
+    /// The session is over; nothing more can be granted from it.
+    #[error("the session is over")]
+    Over,
+    /// The identity and tokens of a session, or the text to seal, are longer than the limit, in bytes.
+    #[error("{length} bytes are too many to keep sealed (the limit is {limit})")]
+    TooLong {
+        /// What was asked for.
+        length: usize,
+        /// What is allowed.
+        limit: usize,
+    },
+    /// The system gave no random bytes, or the cipher refused to work.
+    #[error("the system's cryptography failed")]
+    Cryptography,
+    /// Another process holds the store file.
+    #[error("another doorward is using {}: stop it, or give this one its own data_dir", .path.display())]
+    StoreInUse {
+        /// The store file.
+        path: PathBuf,
+    },
+    /// The store file is not one, or is damaged.
+    #[error(
+        "{} is damaged and was left as it is: restore it from a backup, or delete it (everybody signs in again)",
+        .path.display()
+    )]
+    StoreDamaged {
+        /// The store file.
+        path: PathBuf,
+        /// What the storage engine found.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The file of the server's secret does not hold one.
+    #[error(
+        "{} does not hold a server secret and was left as it is: restore it from a backup, or delete it (everybody signs in again)",
+        .path.display()
+    )]
+    SecretDamaged {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file system refused.
+    #[error(transparent)]
+    File(#[from] PrivateFileError),
+}

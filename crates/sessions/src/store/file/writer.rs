@@ -1,0 +1,84 @@
+//! The one thread that writes: all that waits becomes one transaction and one sync of the disk.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::database::{Database, Tables};
+use crate::store::{Expected, Put, RecordKey};
+
+/// How many writes share a transaction at most.
+const BATCH: usize = 256;
+
+/// A write that somebody waits for.
+pub(super) struct Job {
+    pub(super) work: Work,
+    pub(super) reply: oneshot::Sender<Result<Answer, Arc<redb::Error>>>,
+}
+
+pub(super) enum Work {
+    Put { key: RecordKey, expected: Expected, sealed: Vec<u8>, expires_at: SystemTime, now: SystemTime },
+    Remove { key: RecordKey },
+    Sweep { now: SystemTime },
+}
+
+pub(super) enum Answer {
+    Put(Put),
+    /// How many records were removed.
+    Count(usize),
+}
+
+impl Answer {
+    fn changed(&self) -> bool {
+        !matches!(self, Self::Put(Put::Conflict) | Self::Count(0))
+    }
+}
+
+/// Writes until every sender is gone.
+pub(super) fn run(database: &Database, mut waiting: mpsc::Receiver<Job>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while waiting.blocking_recv_many(&mut batch, BATCH) > 0 {
+        let outcome = database.run(|redb| commit(redb, &batch));
+        match outcome {
+            Ok(answers) => {
+                for (job, answer) in batch.drain(..).zip(answers) {
+                    let _ = job.reply.send(Ok(answer));
+                }
+            }
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "writing to the session store failed");
+                let error = Arc::new(error);
+                for job in batch.drain(..) {
+                    let _ = job.reply.send(Err(Arc::clone(&error)));
+                }
+            }
+        }
+    }
+}
+
+/// Does all of the batch, in order, or none of it; on the disk when it returns.
+fn commit(database: &redb::Database, batch: &[Job]) -> Result<Vec<Answer>, redb::Error> {
+    let transaction = database.begin_write()?;
+    let answers: Vec<Answer> = {
+        let mut tables = Tables::open(&transaction)?;
+        batch.iter().map(|job| apply(&mut tables, &job.work)).collect::<Result<_, _>>()?
+    };
+    // An idle server sweeps every minute; that must not write to the disk.
+    if answers.iter().any(Answer::changed) {
+        transaction.commit()?;
+    } else {
+        transaction.abort()?;
+    }
+    Ok(answers)
+}
+
+fn apply(tables: &mut Tables<'_>, work: &Work) -> Result<Answer, redb::Error> {
+    Ok(match work {
+        Work::Put { key, expected, sealed, expires_at, now } => {
+            Answer::Put(tables.put(key, *expected, sealed, *expires_at, *now)?)
+        }
+        Work::Remove { key } => Answer::Count(tables.remove(key)?.into()),
+        Work::Sweep { now } => Answer::Count(tables.sweep(*now)?),
+    })
+}
