@@ -1,0 +1,101 @@
+//! A connection's byte stream, watched: when something arrives, and when a write does not get on.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::watch::Watch;
+
+/// How much of what a client still sends is read and dropped after our last byte.
+const DROPPED: usize = 256 * 1024;
+
+/// The stream with its watch, and its place among the listener's connections: a tunnel keeps both.
+#[derive(Debug)]
+pub(crate) struct Guarded<S> {
+    stream: S,
+    watch: Arc<Watch>,
+    shut: bool,
+    dropped: usize,
+    _place: OwnedSemaphorePermit,
+}
+
+impl<S> Guarded<S> {
+    pub(crate) fn new(stream: S, watch: Arc<Watch>, place: OwnedSemaphorePermit) -> Self {
+        Self { stream, watch, shut: false, dropped: 0, _place: place }
+    }
+
+    fn noting<T>(&self, outcome: Poll<T>) -> Poll<T> {
+        match outcome {
+            Poll::Pending => self.watch.write_stalled(),
+            Poll::Ready(_) => self.watch.write_went_on(),
+        }
+        outcome
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = into.filled().len();
+        let outcome = Pin::new(&mut self.stream).poll_read(cx, into);
+        if into.filled().len() > before {
+            self.watch.received();
+        }
+        outcome
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.stream).poll_write(cx, from);
+        self.noting(outcome)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        from: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.stream).poll_write_vectored(cx, from);
+        self.noting(outcome)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let outcome = Pin::new(&mut self.stream).poll_flush(cx);
+        self.noting(outcome)
+    }
+
+    /// Closes our direction, then waits for the client to close its own: closing a socket with bytes unread
+    /// resets the connection, and the client may never see an answer that refuses what it was still sending.
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.shut {
+            let outcome = Pin::new(&mut self.stream).poll_shutdown(cx);
+            ready!(self.noting(outcome))?;
+            self.shut = true;
+        }
+        if self.watch.is_upgraded() {
+            return Poll::Ready(Ok(()));
+        }
+        self.watch.closing();
+        let mut scratch = [0; 4096];
+        while self.dropped < DROPPED {
+            let mut scratch = ReadBuf::new(&mut scratch);
+            // An error here is the client's, and the end as well.
+            let Ok(()) = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut scratch)) else {
+                break;
+            };
+            if scratch.filled().is_empty() {
+                break;
+            }
+            self.dropped += scratch.filled().len();
+        }
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,31 @@
+//! Sockets, TLS accept, limits and drain: from a listening address to one HTTP request at a time.
+//!
+//! Refuses: what is neither TLS nor HTTP, connections beyond the limit, whoever is silent or slow for too long,
+//! heads over their limits, and HTTP/2 extended CONNECT, which is not offered. Nothing here decides on a
+//! request; [`Handler`] gets every one that was read whole.
+
+mod accept;
+mod answer;
+mod connection;
+mod drain;
+mod error;
+mod guarded;
+mod handler;
+mod limits;
+mod listener;
+mod peer;
+mod supervise;
+mod tls;
+mod watch;
+
+#[cfg(test)]
+mod tests;
+
+pub use accept::serve;
+pub use drain::Drain;
+pub use error::TransportError;
+pub use handler::{BoxError, Handler};
+pub use limits::Limits;
+pub use listener::{Kind, Listener};
+pub use peer::{Arrival, Peer, Protocol};
+pub use tls::server_config;

@@ -1,0 +1,41 @@
+//! What a connection knows about whoever is at its other end.
+
+use std::net::SocketAddr;
+
+use doorward_hygiene::Hostname;
+
+/// One connection's other end; the same for all its requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// The remote address, as the socket says it: on a listener for both families, IPv4 is mapped into IPv6.
+    pub address: SocketAddr,
+    /// By which door it came in.
+    pub arrival: Arrival,
+    /// What is spoken.
+    pub protocol: Protocol,
+}
+
+/// By which door a connection came in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Arrival {
+    /// Over TLS.
+    Tls {
+        /// The name the client asked for; clients ask for none when the host is an IP address.
+        sni: Option<Hostname>,
+    },
+    /// HTTP in the clear on the port where TLS is spoken: fit for a redirect and for nothing else.
+    PlainOnTlsPort,
+    /// HTTP in the clear on the port that only redirects.
+    RedirectPort,
+    /// HTTP in the clear on a listener that was configured so, because something in front of us ends TLS.
+    Cleartext,
+}
+
+/// The version of HTTP spoken on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.0 or 1.1.
+    Http1,
+    /// HTTP/2.
+    Http2,
+}
