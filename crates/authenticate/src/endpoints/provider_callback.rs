@@ -1,0 +1,96 @@
+//! The provider's answer comes back here.
+//!
+//! Refuses, before the code is redeemed: answers to no attempt of this browser, and answers of another provider.
+
+use axum::Extension;
+use axum::extract::State;
+use doorward_sessions::Token;
+use doorward_telemetry::{AuditEvent, audit};
+use http::{Method, StatusCode, Uri};
+use serde::Deserialize;
+
+use super::{Core, Failed, finish, query};
+use crate::answers::Answer;
+use crate::attempt::{Attempt, AttemptId};
+use crate::authenticator::{Inner, People};
+use crate::oidc::RelyingParty;
+use crate::shorten::shorten;
+use crate::visit::{Shared, Visit};
+use crate::{AuthenticateError, paths};
+
+#[derive(Deserialize)]
+struct Parameters {
+    state: Option<String>,
+    code: Option<String>,
+    iss: Option<String>,
+    error: Option<String>,
+    error_description: Option<String>,
+}
+
+/// `GET` on the redirect URI.
+pub(super) async fn answer(
+    State(inner): Core,
+    Extension(visit): Extension<Shared>,
+    method: Method,
+    uri: Uri,
+) -> axum::response::Response {
+    let outcome = match &inner.people {
+        People::Provider(provider, _) if visit.is_sign_in_host && method == Method::GET => {
+            take(&inner, provider, &visit, &uri).await
+        }
+        _ => Err(AuthenticateError::BadRequest("no provider answers here").into()),
+    };
+    if let Err(failed) = &outcome {
+        audit(&AuditEvent::SignInFailed {
+            user: None,
+            provider: inner.people.name(),
+            reason: &failed.error.to_string(),
+            client: visit.client,
+            request_id: &visit.request_id,
+        });
+    }
+    finish(&visit, outcome)
+}
+
+async fn take(inner: &Inner, provider: &RelyingParty, visit: &Visit, uri: &Uri) -> Result<Answer, Failed> {
+    visit.check_not_embedded()?;
+    let parameters: Parameters = query(uri)?;
+    let id = parameters
+        .state
+        .as_deref()
+        .and_then(AttemptId::parse)
+        .ok_or(AuthenticateError::BadRequest("its state is missing or malformed"))?;
+    let Some(Attempt::AtProvider { nonce, verifier, target }) =
+        inner.attempts.open(&id, &visit.host, visit.attempts(), visit.now)
+    else {
+        return Err(Failed {
+            error: AuthenticateError::AttemptLost,
+            link: Some((paths::HOME.to_owned(), "Start again")),
+            cookies: Vec::new(),
+        });
+    };
+    // From here on the attempt is over, whatever comes of it.
+    let removal = inner.attempts.remove(&id)?;
+    let failed =
+        |error: AuthenticateError| Failed { error, link: Some(inner.again(&target)), cookies: vec![removal.clone()] };
+    let ready = provider.ready().await.map_err(&failed)?;
+    RelyingParty::check_issuer(&ready, parameters.iss.as_deref()).map_err(&failed)?;
+    let code = code_of(parameters).map_err(&failed)?;
+    let signed_in = provider.finish(&ready, &code, verifier, nonce, visit.now).await.map_err(&failed)?;
+    inner
+        .signed_in(visit, &id, target.clone(), signed_in.identity, signed_in.tokens, StatusCode::FOUND)
+        .await
+        .map_err(&failed)
+}
+
+/// The code, or the provider's refusal (RFC 6749 §4.1.2).
+fn code_of(parameters: Parameters) -> Result<Token, AuthenticateError> {
+    match parameters {
+        Parameters { error: Some(code), error_description, .. } => Err(AuthenticateError::ProviderRefused {
+            code: shorten(&code),
+            text: shorten(&error_description.unwrap_or_default()),
+        }),
+        Parameters { code: Some(code), .. } if !code.is_empty() => Ok(Token::new(code)),
+        _ => Err(AuthenticateError::BadRequest("it holds neither a code nor an error")),
+    }
+}

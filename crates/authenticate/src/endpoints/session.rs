@@ -1,0 +1,105 @@
+//! From a proven identity to a session, and on to where the person was going.
+
+use doorward_identity::Identity;
+use doorward_sessions::{LiveSession, NewSession, SessionsError, Tokens};
+use doorward_telemetry::{AuditEvent, audit};
+use http::{HeaderValue, StatusCode};
+
+use crate::answers::{Answer, arrive, redirect, with_cookies};
+use crate::attempt::{AttemptId, Target};
+use crate::authenticator::Inner;
+use crate::endpoints::{escape, handover};
+use crate::visit::Visit;
+use crate::{AuthenticateError, paths};
+
+impl Inner {
+    /// Begins a new session, whatever session the browser had: one planted before the sign-in gains nothing.
+    pub(super) async fn begin_session(
+        &self,
+        visit: &Visit,
+        identity: Identity,
+        tokens: Tokens,
+    ) -> Result<std::sync::Arc<LiveSession>, AuthenticateError> {
+        // Somebody else's session in the same browser ends; the same person's may be in use by another tab.
+        if let Some(old) = self.session_of(visit).await?
+            && old.identity().subject != identity.subject
+        {
+            self.sessions.end(&old).await?;
+        }
+        let new = NewSession {
+            identity,
+            provider: self.people.name().to_owned(),
+            tokens,
+            client: visit.client,
+            user_agent: visit.user_agent.clone(),
+        };
+        let session = self.sessions.begin(new, visit.now).await.map_err(sessions_error)?;
+        audit(&AuditEvent::SignedIn {
+            user: session.identity().label(),
+            provider: session.provider(),
+            session: session.id(),
+            client: visit.client,
+        });
+        Ok(session)
+    }
+
+    /// The cookie that lets this browser use the session on the host it is visiting.
+    pub(super) async fn grant(&self, visit: &Visit, session: &LiveSession) -> Result<HeaderValue, AuthenticateError> {
+        let scope = self.cookies.scope(&visit.host);
+        let ticket = self.sessions.grant(session, scope.audience, visit.now).await.map_err(sessions_error)?;
+        self.cookies.set(scope, ticket.to_cookie_value(), session.expires_at(), visit.now)
+    }
+
+    /// Signs the browser in on the sign-in host, ends the attempt, and sends it on.
+    pub(super) async fn signed_in(
+        &self,
+        visit: &Visit,
+        attempt: &AttemptId,
+        target: Target,
+        identity: Identity,
+        tokens: Tokens,
+        status: StatusCode,
+    ) -> Result<Answer, AuthenticateError> {
+        let session = self.begin_session(visit, identity, tokens).await?;
+        let cookies = [self.grant(visit, &session).await?, self.attempts.remove(attempt)?];
+        Ok(with_cookies(self.go_on(visit, &session, target, status).await?, cookies))
+    }
+
+    /// Sends a signed-in browser on to its target.
+    pub(super) async fn go_on(
+        &self,
+        visit: &Visit,
+        session: &LiveSession,
+        target: Target,
+        status: StatusCode,
+    ) -> Result<Answer, AuthenticateError> {
+        match target {
+            Target::Here(path) => arrive(visit, self.cookies.are_strict(), status, &path.0),
+            Target::Host { authority, attempt, challenge } => {
+                let url = handover::offer(self, visit, session, &authority, attempt, challenge).await?;
+                redirect(status, &url)
+            }
+        }
+    }
+
+    /// Where to begin again what was on its way to this target.
+    pub(super) fn again(&self, target: &Target) -> (String, &'static str) {
+        let url = match target {
+            Target::Here(path) => format!("{}?return={}", paths::SIGN_IN, escape(path.0.as_str())),
+            Target::Host { authority, .. } => self
+                .sign_in
+                .known_origins
+                .iter()
+                .find(|origin| origin.authority() == *authority)
+                .map_or_else(|| "/".to_owned(), |origin| format!("{origin}/")),
+        };
+        (url, "Try again")
+    }
+}
+
+pub(super) fn sessions_error(error: SessionsError) -> AuthenticateError {
+    match error {
+        SessionsError::StoreUnavailable(error) => AuthenticateError::Store(error),
+        error => AuthenticateError::Sessions(error),
+    }
+}

@@ -1,0 +1,251 @@
+//! From what a provider said to an identity.
+//!
+//! Refuses: a userinfo answer about somebody else, and passing an address the provider does not vouch for as
+//! verified.
+
+use std::time::{Duration, SystemTime};
+
+use doorward_identity::{Claims, Email, Groups, Identity, Subject, VerifiedEmail};
+use serde_json::{Map, Value};
+
+use crate::AuthenticateError;
+use crate::shorten::shorten;
+
+/// The claims of the ID token that a userinfo answer cannot change: who, by whom, for whom, when.
+const PROTOCOL: [&str; 14] =
+    ["iss", "sub", "aud", "exp", "iat", "nbf", "jti", "nonce", "azp", "auth_time", "at_hash", "c_hash", "sid", "tid"];
+
+/// The claims of both, those of the userinfo endpoint before those of the ID token.
+///
+/// # Errors
+/// [`AuthenticateError::Untrusted`] when the two are not about the same subject (OpenID Connect Core §5.3.2).
+pub(crate) fn merge(
+    mut claims: Map<String, Value>,
+    userinfo: Map<String, Value>,
+) -> Result<Map<String, Value>, AuthenticateError> {
+    let subject = claims.get("sub").and_then(Value::as_str);
+    if subject.is_none() || userinfo.get("sub").and_then(Value::as_str) != subject {
+        return Err(AuthenticateError::Untrusted("its userinfo answer is about somebody else".into()));
+    }
+    // A word about the token's address says nothing about another one.
+    let other_address = userinfo.contains_key("email") && userinfo.get("email") != claims.get("email");
+    if other_address && claims.get("email_verified").is_some_and(is_true) {
+        claims.remove("email_verified");
+    }
+    for (name, value) in userinfo {
+        if !PROTOCOL.contains(&name.as_str()) {
+            claims.insert(name, value);
+        }
+    }
+    Ok(claims)
+}
+
+/// The identity that verified claims describe. `anybodys` says that anybody can make an account with any
+/// address at this provider, so that only an explicit `email_verified` counts.
+///
+/// # Errors
+/// [`AuthenticateError::Untrusted`] when there is no usable subject.
+pub(crate) fn identity(
+    issuer: &str,
+    mut claims: Map<String, Value>,
+    anybodys: bool,
+    now: SystemTime,
+) -> Result<Identity, AuthenticateError> {
+    let id = match claims.get("sub").and_then(Value::as_str) {
+        // The length is OpenID Connect Core's §2.
+        Some(id) if !id.is_empty() && id.len() <= 255 => id.to_owned(),
+        _ => return Err(AuthenticateError::Untrusted("its ID token has no usable `sub`".into())),
+    };
+    let authenticated_at = claims
+        .get("auth_time")
+        .and_then(Value::as_u64)
+        .and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)))
+        .filter(|time| *time <= now)
+        .unwrap_or(now);
+    // They bound the token to its sign-in, and say nothing of the person.
+    claims.retain(|name, _| !matches!(name.as_str(), "nonce" | "at_hash" | "c_hash"));
+    Ok(Identity {
+        subject: Subject { issuer: issuer.to_owned(), id },
+        email: email(&claims, anybodys),
+        name: name(&claims),
+        groups: Groups::new(groups(&claims)),
+        claims: Claims::new(claims),
+        authenticated_at,
+    })
+}
+
+fn email(claims: &Map<String, Value>, anybodys: bool) -> VerifiedEmail {
+    let Some(email) = claims.get("email").and_then(Value::as_str).and_then(|text| Email::parse(text).ok()) else {
+        return VerifiedEmail::Absent;
+    };
+    let verified = match claims.get("email_verified") {
+        None | Some(Value::Null) => !anybodys,
+        Some(said) => is_true(said),
+    };
+    if verified { VerifiedEmail::Verified(email) } else { VerifiedEmail::Unverified(email) }
+}
+
+/// Some providers write their booleans as texts.
+fn is_true(said: &Value) -> bool {
+    match said {
+        Value::Bool(yes) => *yes,
+        Value::String(text) => text.eq_ignore_ascii_case("true"),
+        _ => false,
+    }
+}
+
+fn name(claims: &Map<String, Value>) -> Option<String> {
+    let text =
+        |name: &str| claims.get(name).and_then(Value::as_str).map(shorten).filter(|text| !text.trim().is_empty());
+    text("name")
+        .or_else(|| match (text("given_name"), text("family_name")) {
+            (Some(given), Some(family)) => Some(format!("{given} {family}")),
+            (given, family) => given.or(family),
+        })
+        .or_else(|| text("preferred_username"))
+        .or_else(|| text("nickname"))
+}
+
+/// The claim `groups`: a list of texts, or one text with its parts set apart by `;` or `,`.
+fn groups(claims: &Map<String, Value>) -> Vec<String> {
+    match claims.get("groups") {
+        Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        Some(Value::String(text)) => {
+            text.split([';', ',']).map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn map(value: Value) -> Map<String, Value> {
+        match value {
+            Value::Object(map) => map,
+            other => panic!("{other} is no object"),
+        }
+    }
+
+    fn identity_of(value: Value, anybodys: bool) -> Identity {
+        let mut claims = map(json!({"sub": "s"}));
+        claims.extend(map(value));
+        identity("https://idp.example", claims, anybodys, now()).unwrap()
+    }
+
+    fn now() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+    }
+
+    #[test]
+    fn an_address_is_verified_unless_the_provider_says_otherwise() {
+        for (verified, expected, from_anybodys) in [
+            (json!({}), true, false),
+            (json!({"email_verified": null}), true, false),
+            (json!({"email_verified": true}), true, true),
+            (json!({"email_verified": "true"}), true, true),
+            (json!({"email_verified": "True"}), true, true),
+            (json!({"email_verified": false}), false, false),
+            (json!({"email_verified": "false"}), false, false),
+            (json!({"email_verified": "FALSE"}), false, false),
+            (json!({"email_verified": ""}), false, false),
+            (json!({"email_verified": "yes"}), false, false),
+            (json!({"email_verified": 1}), false, false),
+            (json!({"email_verified": 0}), false, false),
+            (json!({"email_verified": [true]}), false, false),
+        ] {
+            let mut claims = map(verified);
+            claims.insert("email".into(), json!("A@Example.com"));
+            let claims = Value::Object(claims);
+            for (anybodys, expected) in [(false, expected), (true, from_anybodys)] {
+                let identity = identity_of(claims.clone(), anybodys);
+                assert_eq!(identity.email.verified().is_some(), expected, "{claims} {anybodys}");
+                assert_eq!(identity.email.for_display().unwrap().as_str(), "a@example.com");
+            }
+        }
+        for odd in [json!({}), json!({"email": 1}), json!({"email": "no address"}), json!({"email": ["a@b.test"]})] {
+            assert_eq!(identity_of(odd, false).email, VerifiedEmail::Absent);
+        }
+    }
+
+    #[test]
+    fn groups_come_as_a_list_or_as_text() {
+        for (groups, expected) in [
+            (json!(["a", "b", "a"]), &["a", "b"][..]),
+            (json!(["a,b", "c;d"]), &["a,b", "c;d"]),
+            (json!("a; b ,c,,"), &["a", "b", "c"]),
+            (json!(["a", 1, null, {"x": 1}]), &["a"]),
+            (json!({"a": 1}), &[]),
+            (json!(null), &[]),
+        ] {
+            assert_eq!(identity_of(json!({"groups": groups}), false).groups.as_slice(), expected);
+        }
+    }
+
+    #[test]
+    fn a_name_is_found_where_there_is_one() {
+        for (claims, expected) in [
+            (json!({"name": "Amina Diallo", "nickname": "x"}), Some("Amina Diallo")),
+            (json!({"given_name": "Amina", "family_name": "Diallo"}), Some("Amina Diallo")),
+            (json!({"name": " ", "preferred_username": "amina"}), Some("amina")),
+            (json!({"name": "a\r\nb"}), Some("ab")),
+            (json!({"name": 7}), None),
+        ] {
+            assert_eq!(identity_of(claims, false).name.as_deref(), expected);
+        }
+    }
+
+    #[test]
+    fn userinfo_adds_and_replaces_but_never_who_or_when() {
+        let token = map(json!({"sub": "s", "iss": "i", "aud": "a", "exp": 1, "nonce": "n", "email": "old@x.test"}));
+        let info = map(
+            json!({"sub": "s", "iss": "evil", "aud": "b", "exp": 9, "nonce": "m", "email": "new@x.test", "groups": ["g"]}),
+        );
+        let merged = merge(token, info).unwrap();
+        assert_eq!(
+            Value::Object(merged),
+            json!({"sub": "s", "iss": "i", "aud": "a", "exp": 1, "nonce": "n", "email": "new@x.test", "groups": ["g"]})
+        );
+    }
+
+    #[test]
+    fn a_word_about_one_address_is_not_passed_on_to_another() {
+        let merged = |token: Value, info: Value| {
+            let merged = merge(map(token), map(info)).unwrap();
+            identity("i", merged, true, now()).unwrap().email.verified().cloned()
+        };
+        let token = json!({"sub": "s", "email": "a@x.test", "email_verified": true});
+        assert!(merged(token.clone(), json!({"sub": "s", "email": "b@x.test"})).is_none());
+        assert!(merged(token.clone(), json!({"sub": "s", "email": "a@x.test"})).is_some());
+        assert!(merged(token, json!({"sub": "s"})).is_some());
+    }
+
+    #[test]
+    fn userinfo_about_somebody_else_is_refused() {
+        for info in [json!({"sub": "t"}), json!({}), json!({"sub": 1}), json!({"sub": "S"}), json!({"sub": ["s"]})] {
+            assert!(merge(map(json!({"sub": "s"})), map(info)).is_err());
+        }
+        assert!(merge(Map::new(), Map::new()).is_err(), "two without a subject do not agree");
+    }
+
+    #[test]
+    fn a_subject_is_needed_and_bounded() {
+        for claims in [json!({}), json!({"sub": ""}), json!({"sub": 5}), json!({"sub": "x".repeat(256)})] {
+            assert!(identity("i", map(claims), false, now()).is_err());
+        }
+    }
+
+    #[test]
+    fn the_time_of_the_sign_in_is_the_providers_unless_it_lies_ahead() {
+        let at = |claims| identity_of(claims, false).authenticated_at;
+        assert_eq!(
+            at(json!({"auth_time": 1_700_000_000})),
+            SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)
+        );
+        assert_eq!(at(json!({"auth_time": 1_900_000_000})), now());
+        assert_eq!(at(json!({"auth_time": u64::MAX})), now());
+        assert_eq!(at(json!({})), now());
+    }
+}

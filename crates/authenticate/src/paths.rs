@@ -1,0 +1,22 @@
+//! The paths that are ours on every host, fixed names all of them.
+
+/// All that is below here is ours and never reaches an upstream.
+pub(crate) const PREFIX: &str = "/.doorward";
+/// Who you are.
+pub(crate) const HOME: &str = "/.doorward/";
+/// Who you are, for programs.
+pub(crate) const USER: &str = "/.doorward/user";
+/// What is open to you.
+pub(crate) const ROUTES: &str = "/.doorward/routes";
+/// Begins a sign-in; built-in accounts post their password here.
+pub(crate) const SIGN_IN: &str = "/.doorward/sign_in";
+/// Asks, and by POST ends the session.
+pub(crate) const SIGN_OUT: &str = "/.doorward/sign_out";
+/// Where signing out ends.
+pub(crate) const SIGNED_OUT: &str = "/.doorward/signed_out";
+/// Where a session is handed over to another host.
+pub(crate) const CALLBACK: &str = "/.doorward/callback";
+/// Where an invitation leads.
+pub(crate) const WELCOME: &str = "/.doorward/welcome";
+/// The `state` a provider hands back after ending its own session.
+pub(crate) const PROVIDER_SIGNED_OUT: &str = "provider";

@@ -1,0 +1,19 @@
+//! Whole sign-ins and sign-outs over the public face of the crate, against a provider that behaves and one that
+//! does not.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, also in what the tests share"
+)]
+
+mod built_in;
+mod door;
+mod endpoints;
+mod handover;
+mod hostile_provider;
+mod openid;
+mod provider;
+mod sign_out;
