@@ -1,0 +1,184 @@
+//! What is noted of a request on its way, for the access line at its end.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use doorward_authorize::{Reasons, RouteId};
+use doorward_hygiene::{Authority, CleanHead};
+use doorward_pages::Format;
+use doorward_sessions::LiveSession;
+use doorward_telemetry::{AccessLine, AccessLog, RequestId};
+use http::header::{ACCEPT, USER_AGENT};
+use http::{HeaderValue, Method, Request, StatusCode, Uri, Version};
+
+use crate::refusal::Refusal;
+use crate::respond;
+
+/// The status logged for a visitor who went away before the answer, as nginx has it.
+const CLIENT_CLOSED: u16 = 499;
+
+/// The notes on one request. The access line is written when they are dropped: also for a visitor who hung up.
+///
+/// Everything here is shared with the request and costs next to nothing to note; text is made of it only for the line.
+pub(crate) struct Account {
+    log: AccessLog,
+    request_id: RequestId,
+    begun: Instant,
+    method: Method,
+    uri: Uri,
+    version: Version,
+    client: IpAddr,
+    accept: Option<HeaderValue>,
+    user_agent: Option<HeaderValue>,
+    authority: Option<Authority>,
+    route: Option<RouteId>,
+    session: Option<Arc<LiveSession>>,
+    decision: Option<&'static str>,
+    reasons: Reasons,
+    /// Why it was refused, where it was not policy that did.
+    refused: Option<&'static str>,
+    upstream: Option<Arc<str>>,
+    status: u16,
+}
+
+impl Account {
+    pub(crate) fn open<B>(log: &AccessLog, request: &Request<B>, client: IpAddr) -> Self {
+        Self {
+            log: log.clone(),
+            request_id: RequestId::random(),
+            begun: Instant::now(),
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            version: request.version(),
+            client: client.to_canonical(),
+            accept: request.headers().get(ACCEPT).cloned(),
+            user_agent: request.headers().get(USER_AGENT).cloned(),
+            authority: None,
+            route: None,
+            session: None,
+            decision: None,
+            reasons: Reasons::NONE,
+            refused: None,
+            upstream: None,
+            status: CLIENT_CLOSED,
+        }
+    }
+
+    pub(crate) fn note_host(&mut self, head: &CleanHead) {
+        self.authority = Some(head.authority().clone());
+    }
+
+    pub(crate) fn note_route(&mut self, route: &RouteId) {
+        self.route = Some(route.clone());
+    }
+
+    pub(crate) fn note_visitor(&mut self, session: Option<&Arc<LiveSession>>) {
+        self.session = session.cloned();
+    }
+
+    pub(crate) fn note_decision(&mut self, decision: &'static str, reasons: Reasons) {
+        self.decision = Some(decision);
+        self.reasons = reasons;
+    }
+
+    /// What stood in the way, and whose door it was when policy had opened it.
+    pub(crate) fn note_refusal(&mut self, refusal: &Refusal) {
+        self.refused = refusal.word();
+        match refusal {
+            Refusal::CrossOrigin | Refusal::NoWebSockets => self.decision = Some("deny"),
+            Refusal::Forward(error) => self.upstream = error.upstream().cloned(),
+            _ => {}
+        }
+    }
+
+    pub(crate) fn note_upstream(&mut self, upstream: &Arc<str>) {
+        self.upstream = Some(Arc::clone(upstream));
+    }
+
+    /// The answer's head is on its way.
+    pub(crate) fn close(mut self, status: StatusCode) {
+        self.status = status.as_u16();
+    }
+
+    pub(crate) fn request_id(&self) -> &RequestId {
+        &self.request_id
+    }
+
+    pub(crate) fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    pub(crate) fn client(&self) -> IpAddr {
+        self.client
+    }
+
+    pub(crate) fn route(&self) -> Option<&str> {
+        self.route.as_ref().map(RouteId::as_str)
+    }
+
+    pub(crate) fn user(&self) -> Option<&str> {
+        self.session.as_ref().map(|session| session.identity().label())
+    }
+
+    /// The authority asked for; a dash when it is not known.
+    pub(crate) fn host(&self) -> String {
+        self.authority.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string)
+    }
+
+    pub(crate) fn format(&self) -> Format {
+        respond::format(self.accept.as_ref())
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        let with_port;
+        let host = match &self.authority {
+            None => "-",
+            Some(Authority { host, port: None }) => host.as_str(),
+            Some(authority) => {
+                with_port = authority.to_string();
+                &with_port
+            }
+        };
+        // Almost always there is one reason, and then no text has to be made.
+        let several;
+        let mut reasons = self.reasons.iter();
+        let reason = match (self.refused, reasons.next(), reasons.next()) {
+            (Some(word), _, _) => Some(word),
+            (None, None, _) => None,
+            (None, Some(only), None) => Some(only.as_str()),
+            (None, Some(_), Some(_)) => {
+                several = self.reasons.to_string();
+                Some(several.as_str())
+            }
+        };
+        self.log.write(&AccessLine {
+            request_id: self.request_id.as_str(),
+            method: self.method.as_str(),
+            host,
+            path: self.uri.path(),
+            protocol: protocol(self.version),
+            status: self.status,
+            duration: self.begun.elapsed(),
+            client: self.client,
+            route: self.route(),
+            user: self.user(),
+            decision: self.decision,
+            reason,
+            upstream: self.upstream.as_deref(),
+            user_agent: self.user_agent.as_ref().and_then(|agent| agent.to_str().ok()),
+            websocket: self.status == StatusCode::SWITCHING_PROTOCOLS.as_u16(),
+        });
+    }
+}
+
+fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_10 => "HTTP/1.0",
+        Version::HTTP_2 => "HTTP/2",
+        Version::HTTP_3 => "HTTP/3",
+        _ => "HTTP/1.1",
+    }
+}

@@ -1,0 +1,145 @@
+//! What can go wrong between a permit and an answer, by whose fault it is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::upstreams::DialError;
+
+/// Whose fault an error is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// The visitor's side.
+    Client,
+    /// The application.
+    Upstream,
+    /// Ours.
+    Us,
+}
+
+/// Why a request that was allowed got no answer from its upstream. The display is for the log: it names the
+/// upstream and the reason, which a visitor is not told.
+#[derive(Debug, thiserror::Error)]
+pub enum ForwardError {
+    /// No connection came about.
+    #[error("{upstream} cannot be reached: {source}")]
+    Unreachable {
+        /// Which.
+        upstream: Arc<str>,
+        /// Why.
+        source: DialError,
+    },
+    /// It took the connection and closed it before anything was sent.
+    #[error("{upstream} closed a new connection at once")]
+    ClosedAtOnce {
+        /// Which.
+        upstream: Arc<str>,
+    },
+    /// It did not answer in time.
+    #[error("{upstream} sent no answer within {} s; the route's `timeout` sets how long is waited", after.as_secs_f32())]
+    NoAnswer {
+        /// Which.
+        upstream: Arc<str>,
+        /// The limit.
+        after: Duration,
+    },
+    /// It closed the connection in the middle, or what it sent is no HTTP.
+    #[error("{upstream} {what}: {source}")]
+    BrokeOff {
+        /// Which.
+        upstream: Arc<str>,
+        /// What it did.
+        what: &'static str,
+        /// What the protocol library says.
+        source: hyper::Error,
+    },
+    /// Its answer is HTTP and still cannot be passed on.
+    #[error("{upstream} sent an answer that cannot be passed on: {reason}")]
+    Misbehaved {
+        /// Which.
+        upstream: Arc<str>,
+        /// Why.
+        reason: &'static str,
+    },
+    /// The visitor stopped sending in the middle of a body.
+    #[error("the client sent nothing more of its request's body for {} s", after.as_secs_f32())]
+    ClientStalled {
+        /// The limit.
+        after: Duration,
+    },
+    /// The visitor's connection broke in the middle of a body.
+    #[error("the client went away in the middle of its request: {0}")]
+    ClientGone(#[source] hyper::Error),
+    /// A mistake of ours.
+    #[error("{0}; this is a mistake in Doorward")]
+    Internal(&'static str),
+}
+
+impl ForwardError {
+    /// Whose fault it is.
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Unreachable { .. }
+            | Self::ClosedAtOnce { .. }
+            | Self::NoAnswer { .. }
+            | Self::BrokeOff { .. }
+            | Self::Misbehaved { .. } => Blame::Upstream,
+            Self::ClientStalled { .. } | Self::ClientGone(_) => Blame::Client,
+            Self::Internal(_) => Blame::Us,
+        }
+    }
+
+    /// The upstream it happened with, as the configuration names it.
+    pub fn upstream(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Unreachable { upstream, .. }
+            | Self::ClosedAtOnce { upstream }
+            | Self::NoAnswer { upstream, .. }
+            | Self::BrokeOff { upstream, .. }
+            | Self::Misbehaved { upstream, .. } => Some(upstream),
+            Self::ClientStalled { .. } | Self::ClientGone(_) | Self::Internal(_) => None,
+        }
+    }
+
+    /// What it is, in kebab case, for the access line.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "upstream-unreachable",
+            Self::ClosedAtOnce { .. } | Self::BrokeOff { .. } => "upstream-broke-off",
+            Self::NoAnswer { .. } => "upstream-timed-out",
+            Self::Misbehaved { .. } => "upstream-misbehaved",
+            Self::ClientStalled { .. } => "client-stalled",
+            Self::ClientGone(_) => "client-gone",
+            Self::Internal(_) => "internal-error",
+        }
+    }
+
+    /// Sorts out what the protocol library says of an exchange.
+    pub(crate) fn of_exchange(upstream: Arc<str>, source: hyper::Error) -> Self {
+        // The library calls "user" whoever feeds it the body: that is the visitor.
+        if source.is_user() {
+            return Self::ClientGone(source);
+        }
+        let what = if source.is_parse() {
+            "answered with something that is no HTTP/1.1"
+        } else if source.is_incomplete_message() {
+            "closed the connection before it answered"
+        } else {
+            "broke off"
+        };
+        Self::BrokeOff { upstream, what, source }
+    }
+}
+
+/// Why a configuration cannot be put into service.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The name an upstream's certificate must have is none.
+    #[error("the upstream {upstream} has no name that a certificate can have; set tls_server_name")]
+    ServerName {
+        /// Which.
+        upstream: String,
+    },
+    /// TLS cannot be set up.
+    #[error("TLS to upstreams cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
+}

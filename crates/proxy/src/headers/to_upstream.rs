@@ -1,0 +1,178 @@
+//! The request an upstream gets: the visitor's, without anything by which a visitor could speak for us, and with what
+//! we say ourselves.
+//!
+//! Order is security. Hop-by-hop headers go first, so that no `Connection` line can name one of ours for removal;
+//! then every reserved name and our cookies; only then ours are added. `Authorization` is the visitor's own business
+//! with the application and passes.
+
+use std::time::SystemTime;
+
+use doorward_assertion::identity_headers;
+use doorward_config::HostHeader;
+use doorward_hygiene::headers::{is_reserved, set_forwarded, strip_cookies, strip_hop_by_hop, strip_reserved};
+use doorward_hygiene::{Authority, CleanHead};
+use doorward_sessions::LiveSession;
+use doorward_telemetry::RequestId;
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, Version};
+use http_body::Body;
+use hyper::body::Incoming;
+
+use super::rewrite::rewritten;
+use crate::body::Upload;
+use crate::error::ForwardError;
+use crate::served_route::ServedRoute;
+use crate::snapshot::Snapshot;
+
+/// The signed statement about the visitor.
+pub(crate) const ASSERTION: HeaderName = HeaderName::from_static("x-doorward-jwt-assertion");
+/// The request's id, on both legs.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What is said of a request besides what its head says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Said<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) route: &'a ServedRoute,
+    pub(crate) session: Option<&'a LiveSession>,
+    pub(crate) request_id: &'a RequestId,
+    pub(crate) now: SystemTime,
+}
+
+/// Makes the request to be forwarded. Without a Host header it is to get the upstream's own.
+pub(crate) fn request(head: CleanHead, body: Incoming, said: Said<'_>) -> Result<Request<Upload>, ForwardError> {
+    let Said { snapshot, route, .. } = said;
+    let settings = &route.settings;
+    let (authority, client) = (head.authority().clone(), head.client_ip());
+    let upgrade = head.upgrade().is_some();
+    let rewrite = settings.prefix_rewrite.as_deref();
+    let target = rewrite
+        .map(|with| rewritten(&settings.path, with, head.path(), head.query()))
+        .transpose()
+        .map_err(|_| ForwardError::Internal("the route's prefix_rewrite makes no path"))?;
+    let parts = head.request_parts();
+    let target = target.or_else(|| parts.uri.path_and_query().cloned());
+    let body = if upgrade { Upload::nothing() } else { Upload::new(body) };
+
+    let mut headers = parts.headers;
+    let wants_trailers = says_trailers(&headers);
+    let trailers = headers.get(TRAILER).cloned();
+    strip_hop_by_hop(&mut headers);
+    strip_reserved(&mut headers);
+    strip_cookies(&mut headers, &snapshot.cookie_stem);
+
+    set_host(&mut headers, &settings.host_header, &authority);
+    set_forwarded(&mut headers, client, settings.from.scheme, &authority);
+    set(&mut headers, REQUEST_ID, said.request_id.as_str());
+    if settings.pass_identity_headers
+        && let Some(session) = said.session
+    {
+        introduce(&mut headers, session, &authority, said)?;
+    }
+    for name in &settings.remove_request_headers {
+        headers.remove(name);
+    }
+    for (name, value) in &settings.set_request_headers {
+        headers.insert(name, value.clone());
+    }
+
+    if upgrade {
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    } else {
+        frame(&mut headers, &body, trailers.as_ref());
+        if wants_trailers {
+            headers.insert(TE, HeaderValue::from_static("trailers"));
+            headers.insert(CONNECTION, HeaderValue::from_static("TE"));
+        }
+    }
+
+    let mut request = Request::new(body);
+    *request.method_mut() = parts.method;
+    *request.uri_mut() = target.map_or_else(Uri::default, |target: PathAndQuery| Uri::from(target));
+    *request.version_mut() = Version::HTTP_11;
+    *request.headers_mut() = headers;
+    Ok(request)
+}
+
+fn set_host(headers: &mut HeaderMap, rule: &HostHeader, authority: &Authority) {
+    match rule {
+        HostHeader::OfUpstream => {
+            headers.remove(HOST);
+        }
+        HostHeader::Fixed(host) => {
+            headers.insert(HOST, host.clone());
+        }
+        // Most often it already stands there just so.
+        HostHeader::Preserve if headers.get(HOST).is_some_and(|host| is_written(host, authority)) => {}
+        HostHeader::Preserve => set(headers, HOST, &authority.to_string()),
+    }
+}
+
+fn is_written(host: &HeaderValue, authority: &Authority) -> bool {
+    let name = authority.host.as_str().as_bytes();
+    match (host.as_bytes().strip_prefix(name), authority.port) {
+        (Some(rest), None) => rest.is_empty(),
+        (Some([b':', digits @ ..]), Some(port)) => {
+            std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()) == Some(port)
+        }
+        _ => false,
+    }
+}
+
+/// Tells the upstream who asks.
+fn introduce(
+    headers: &mut HeaderMap,
+    session: &LiveSession,
+    authority: &Authority,
+    said: Said<'_>,
+) -> Result<(), ForwardError> {
+    let who = session.identity();
+    if let Some(signer) = &said.snapshot.signer {
+        let assertion = signer
+            .sign(who, session.id(), session.expires_at(), authority.host.as_str(), said.now)
+            .map_err(|_| ForwardError::Internal("the visitor's assertion cannot be signed"))?;
+        headers.insert(ASSERTION, assertion);
+    }
+    for (name, value) in identity_headers(who) {
+        headers.insert(name, value);
+    }
+    Ok(())
+}
+
+/// Says how the body is delimited where the library would guess "not at all", and which trailers come behind it.
+fn frame(headers: &mut HeaderMap, body: &Upload, trailers: Option<&HeaderValue>) {
+    if body.is_end_stream() || headers.contains_key(CONTENT_LENGTH) {
+        return;
+    }
+    headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    if let Some(trailers) = trailers.and_then(announced) {
+        headers.insert(TRAILER, trailers);
+    }
+}
+
+/// A `Trailer` line that names nothing only we may say.
+pub(super) fn announced(line: &HeaderValue) -> Option<HeaderValue> {
+    let names = line.to_str().ok()?.split(',').map(str::trim);
+    let allowed: Vec<&str> = names
+        .filter(|name| {
+            name.parse::<HeaderName>().is_ok_and(|name| !is_reserved(&name) && name != http::header::SET_COOKIE)
+        })
+        .collect();
+    HeaderValue::try_from(allowed.join(", ")).ok().filter(|line| !line.is_empty())
+}
+
+fn says_trailers(headers: &HeaderMap) -> bool {
+    headers.get_all(TE).iter().any(|line| {
+        line.as_bytes().split(|byte| *byte == b',').any(|word| word.trim_ascii().eq_ignore_ascii_case(b"trailers"))
+    })
+}
+
+fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    match HeaderValue::from_str(value) {
+        Ok(value) => headers.insert(name, value),
+        // A visitor's own may not stand in for it.
+        Err(_) => headers.remove(name),
+    };
+}

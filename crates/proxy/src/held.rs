@@ -1,0 +1,228 @@
+//! What is held open after its decision, a tunnel or a long answer, and what ends it.
+//!
+//! Refuses to outlive its reason: the session it was opened with, the policy that allowed it, and its limits.
+
+use std::fmt;
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
+
+use doorward_authorize::{Facts, RouteId};
+use doorward_hygiene::{CleanHead, Hostname, NormalPath};
+use doorward_sessions::LiveSession;
+use http::{HeaderMap, Method, Uri};
+use tokio::time::{Instant, Sleep};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use crate::served_route::ServedRoute;
+use crate::tunnels::Entered;
+use crate::{RequestId, Tunnels};
+
+/// What was asked, kept for deciding again. Cheap to make: everything in it is shared with the request.
+#[derive(Debug, Clone)]
+pub(crate) struct HeldFacts {
+    pub(crate) method: Method,
+    pub(crate) host: Hostname,
+    pub(crate) port: Option<u16>,
+    pub(crate) path: NormalPath,
+    pub(crate) uri: Uri,
+    /// Kept only where the route's policy looks at them, and for WebSockets.
+    pub(crate) headers: Option<HeaderMap>,
+    pub(crate) source_ip: IpAddr,
+    pub(crate) websocket: bool,
+}
+
+impl HeldFacts {
+    /// What a request asks of this route.
+    pub(crate) fn of(head: &CleanHead, uri: &Uri, route: &ServedRoute) -> Self {
+        let websocket = head.upgrade().is_some();
+        Self {
+            method: head.method().clone(),
+            host: head.host().clone(),
+            port: head.authority().port,
+            path: head.path().clone(),
+            uri: uri.clone(),
+            headers: (websocket || route.policy_reads_headers).then(|| head.headers().clone()),
+            source_ip: head.client_ip(),
+            websocket,
+        }
+    }
+
+    /// The facts as a policy looks at them.
+    pub(crate) fn at<'a>(&'a self, none: &'a HeaderMap, now: SystemTime) -> Facts<'a> {
+        Facts {
+            method: &self.method,
+            host: &self.host,
+            path: &self.path,
+            query: self.uri.query(),
+            headers: self.headers.as_ref().unwrap_or(none),
+            source_ip: self.source_ip,
+            websocket: self.websocket,
+            now,
+        }
+    }
+}
+
+/// On which terms something may be held open.
+#[derive(Debug)]
+pub(crate) struct Terms {
+    /// Where it is entered.
+    pub(crate) tunnels: Arc<Tunnels>,
+    /// What was asked.
+    pub(crate) facts: HeldFacts,
+    /// By whom.
+    pub(crate) session: Option<Arc<LiveSession>>,
+    /// The configuration that decided.
+    pub(crate) generation: u64,
+    /// How long nothing may move; None for ever.
+    pub(crate) idle: Option<Duration>,
+    /// For the log.
+    pub(crate) request_id: RequestId,
+    /// For the log.
+    pub(crate) route: RouteId,
+}
+
+/// Why something held open ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum End {
+    /// The visitor's side was closed.
+    #[error("client closed")]
+    ClientClosed,
+    /// The upstream's side was closed.
+    #[error("upstream closed")]
+    UpstreamClosed,
+    /// The visitor's connection broke.
+    #[error("client connection failed")]
+    ClientFailed,
+    /// The upstream's connection broke.
+    #[error("upstream connection failed")]
+    UpstreamFailed,
+    /// The visitor signed out, or the session was revoked.
+    #[error("session ended")]
+    SessionEnded,
+    /// The session's time is up.
+    #[error("session expired")]
+    SessionExpired,
+    /// A reload's policy no longer allows it, or its route is gone.
+    #[error("policy changed")]
+    PolicyChanged,
+    /// Nothing moved for too long.
+    #[error("idle")]
+    Idle,
+    /// Doorward stops.
+    #[error("stopping")]
+    Stopping,
+}
+
+/// One entry of the registry: what it is and the switch that ends it.
+pub(crate) struct Held {
+    pub(crate) facts: HeldFacts,
+    pub(crate) session: Option<Arc<LiveSession>>,
+    /// Below the session's own token, so that one wait sees both.
+    switch: CancellationToken,
+    why: OnceLock<End>,
+}
+
+impl Held {
+    pub(crate) fn new(facts: HeldFacts, session: Option<Arc<LiveSession>>) -> Self {
+        let switch = session.as_ref().map_or_else(CancellationToken::new, |session| session.ended().child_token());
+        Self { facts, session, switch, why: OnceLock::new() }
+    }
+
+    /// Ends it, for this reason unless it has one already.
+    pub(crate) fn end(&self, why: End) {
+        self.why.get_or_init(|| why);
+        self.switch.cancel();
+    }
+
+    fn why(&self) -> End {
+        self.why.get().copied().unwrap_or(End::SessionEnded)
+    }
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Held").field("host", &self.facts.host).field("why", &self.why.get()).finish_non_exhaustive()
+    }
+}
+
+/// Watches over one entry: tells when it has to end, and takes it out of the registry when dropped.
+///
+/// It holds one wait for the switch and one timer, for whichever comes first of idleness and expiry, so that
+/// asking it costs little each time something moves.
+pub(crate) struct Watch {
+    entered: Entered,
+    ended: Pin<Box<WaitForCancellationFutureOwned>>,
+    timer: Option<Pin<Box<Sleep>>>,
+    idle: Option<Duration>,
+    last: Instant,
+    expires: Option<Instant>,
+}
+
+impl Watch {
+    /// Enters something to be held open on these terms.
+    pub(crate) fn on(terms: Terms) -> Self {
+        let Terms { tunnels, facts, session, generation, idle, .. } = terms;
+        let entered = tunnels.enter(facts, session, generation);
+        let held = entered.held();
+        let ended = Box::pin(held.switch.clone().cancelled_owned());
+        let now = Instant::now();
+        let expires = held.session.as_ref().and_then(|session| {
+            let left = session.expires_at().duration_since(SystemTime::now()).unwrap_or_default();
+            // Beyond what a clock can count is never.
+            now.checked_add(left)
+        });
+        Self { entered, ended, timer: None, idle, last: now, expires }
+    }
+
+    /// Notes that something moved.
+    pub(crate) fn note_activity(&mut self) {
+        self.last = Instant::now();
+    }
+
+    /// From now on allows less idleness.
+    pub(crate) fn allow_only(&mut self, idle: Duration) {
+        self.idle = Some(self.idle.map_or(idle, |already| already.min(idle)));
+        self.timer = None;
+    }
+
+    /// Whether it has to end already, without a wait.
+    pub(crate) fn is_over(&self) -> Option<End> {
+        let held = self.entered.held();
+        if held.switch.is_cancelled() {
+            return Some(held.why());
+        }
+        self.expires.filter(|expires| *expires <= Instant::now()).map(|_| End::SessionExpired)
+    }
+
+    /// Ready when it has to end.
+    pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        if self.ended.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(self.entered.held().why());
+        }
+        loop {
+            let idle_at = self.idle.and_then(|idle| self.last.checked_add(idle));
+            let Some(next) = [idle_at, self.expires].into_iter().flatten().min() else { return Poll::Pending };
+            // The timer is not set back for every byte that moves: it fires early and is set again.
+            let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(next)));
+            std::task::ready!(timer.as_mut().poll(cx));
+            let now = Instant::now();
+            if self.expires.is_some_and(|expires| expires <= now) {
+                return Poll::Ready(End::SessionExpired);
+            }
+            if idle_at.is_some_and(|idle_at| idle_at <= now) {
+                return Poll::Ready(End::Idle);
+            }
+            timer.as_mut().reset(next);
+        }
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch").field("entered", &self.entered).field("idle", &self.idle).finish_non_exhaustive()
+    }
+}

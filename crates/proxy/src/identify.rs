@@ -1,0 +1,64 @@
+//! What the pipeline needs of whoever knows visitors: who asks, how to sign in, and the endpoints of our own.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use doorward_hygiene::CleanHead;
+use doorward_sessions::{LiveSession, StoreUnavailable};
+use futures_util::future::BoxFuture;
+use http::Response;
+use hyper::body::Incoming;
+
+use crate::ProxyBody;
+use crate::snapshot::Snapshot;
+
+/// Who is asking.
+pub trait Identify: Send + Sync {
+    /// The session of a request whose ticket was seen before. Called for every request: no wait, no cryptography.
+    fn cached(&self, head: &CleanHead, now: SystemTime) -> Option<Arc<LiveSession>>;
+
+    /// Whether the request has anything that could be a ticket, so that asking the store makes sense.
+    fn has_ticket(&self, head: &CleanHead) -> bool;
+
+    /// The session of a request, asking the store. A malformed, unknown or expired ticket is no session; a store that
+    /// cannot say is an error: that is answered with 503, never with "signed out".
+    fn find<'a>(
+        &'a self,
+        head: &'a CleanHead,
+        now: SystemTime,
+    ) -> BoxFuture<'a, Result<Option<Arc<LiveSession>>, StoreUnavailable>>;
+
+    /// The answer to somebody who has to sign in first: a redirect for a page load, else 401.
+    fn sign_in(&self, head: &CleanHead, request_id: &str, now: SystemTime) -> Response<Bytes>;
+}
+
+/// The endpoints of our own, on every host we serve.
+pub trait OwnEndpoints: Send + Sync {
+    /// Whether this request is for one of them.
+    fn owns(&self, head: &CleanHead) -> bool;
+
+    /// Answers it.
+    fn answer(
+        &self,
+        head: CleanHead,
+        body: Incoming,
+        request_id: &str,
+        client: IpAddr,
+    ) -> BoxFuture<'static, Response<ProxyBody>>;
+}
+
+/// The session of a request. The store is asked only about a ticket not seen before; only then is anything waited for.
+pub(crate) async fn visitor(
+    snapshot: &Snapshot,
+    head: &CleanHead,
+    now: SystemTime,
+) -> Result<Option<Arc<LiveSession>>, StoreUnavailable> {
+    let session = match snapshot.identify.cached(head, now) {
+        Some(session) => Some(session),
+        None if snapshot.identify.has_ticket(head) => snapshot.identify.find(head, now).await?,
+        None => None,
+    };
+    Ok(session.filter(|session| !session.is_over(now)))
+}

@@ -1,0 +1,38 @@
+//! From a clean request to an upstream's answer: finding the route, asking the policy, forwarding what it allows.
+//!
+//! [`Pipeline`] is a request's life, read top to bottom in `pipeline.rs`; what it refuses is listed in `refusal.rs`.
+//! Refuses above all to connect to an upstream for a request that no policy allowed: the one function that does takes
+//! the permit by value.
+
+mod account;
+mod answer;
+mod body;
+mod error;
+mod headers;
+mod held;
+mod identify;
+mod pipeline;
+mod redirect;
+mod refusal;
+mod respond;
+mod route_table;
+mod served_route;
+mod snapshot;
+mod static_answer;
+mod tunnels;
+mod upgrade;
+mod upstreams;
+
+#[cfg(test)]
+mod tests;
+
+pub use body::{BoxError, ProxyBody};
+pub use error::{Blame, BuildError, ForwardError};
+pub use identify::{Identify, OwnEndpoints};
+pub use pipeline::{Pipeline, PipelineSettings};
+pub use route_table::{NotFound, RouteTable, Routed};
+pub use snapshot::{Snapshot, SnapshotSettings};
+pub use tunnels::{End, Tunnels};
+pub use upstreams::{CertificateProblem, DialError};
+
+use doorward_telemetry::RequestId;

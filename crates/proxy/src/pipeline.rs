@@ -1,0 +1,138 @@
+//! A request's life, read from top to bottom.
+//!
+//! Each step needs what the step before it made: a [`CleanHead`], a route, a visitor, a decision, and the permit that
+//! comes with an allowing one. No step can be left out, and none is found anywhere else.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use arc_swap::ArcSwap;
+use doorward_authorize::Decision;
+use doorward_hygiene::CleanHead;
+use doorward_telemetry::AccessLog;
+use doorward_transport::{Handler, Peer};
+use http::{HeaderValue, Request, Response, StatusCode};
+use hyper::body::Incoming;
+
+use crate::account::Account;
+use crate::headers::to_upstream::{self, REQUEST_ID, Said};
+use crate::held::{HeldFacts, Terms};
+use crate::refusal::Refusal;
+use crate::served_route::Answers;
+use crate::snapshot::Snapshot;
+use crate::upstreams::Outgoing;
+use crate::{ProxyBody, Tunnels, answer, identify, redirect, respond, static_answer, upgrade};
+
+/// What the pipeline works with.
+#[derive(Debug, Clone)]
+pub struct PipelineSettings {
+    /// The configuration in service; a reload stores the next one here.
+    pub snapshot: Arc<ArcSwap<Snapshot>>,
+    /// Where a line is written for every request.
+    pub access_log: AccessLog,
+    /// What is held open.
+    pub tunnels: Arc<Tunnels>,
+    /// The time.
+    pub clock: fn() -> SystemTime,
+}
+
+/// Answers requests. Clones are one pipeline.
+#[derive(Debug, Clone)]
+pub struct Pipeline(Arc<PipelineSettings>);
+
+impl Pipeline {
+    /// A pipeline for any number of listeners.
+    pub fn new(settings: PipelineSettings) -> Self {
+        Self(Arc::new(settings))
+    }
+
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        peer: &Peer,
+        account: &mut Account,
+    ) -> Result<Response<ProxyBody>, Refusal> {
+        let now = (self.0.clock)();
+        let snapshot = self.0.snapshot.load_full();
+        let (parts, body) = request.into_parts();
+
+        // One meaning, or no answer but a refusal.
+        let mut head = CleanHead::inspect(parts, &redirect::arrived_on(peer))?;
+        account.note_host(&head);
+        if redirect::is_wanted(peer) {
+            return redirect::to_https(&head, &snapshot);
+        }
+        if snapshot.serves(head.host()) && snapshot.own.owns(&head) {
+            let (id, client) = (*account.request_id(), account.client());
+            return Ok(snapshot.own.answer(head, body, id.as_str(), client).await);
+        }
+
+        // What for, who, and may they?
+        let route = snapshot.table().find(head.host(), head.authority().port, head.path())?;
+        account.note_route(&route.settings.id);
+        let session = identify::visitor(&snapshot, &head, now).await?;
+        account.note_visitor(session.as_ref());
+        let permit = match route.decide(&head, session.as_deref(), now) {
+            Decision::Allow(permit) => permit,
+            Decision::SignIn(grounds) => {
+                account.note_decision("sign-in", grounds.reasons);
+                let answer = snapshot.identify.sign_in(&head, account.request_id().as_str(), now);
+                return Ok(answer.map(ProxyBody::full));
+            }
+            Decision::Deny(grounds) => {
+                account.note_decision("deny", grounds.reasons);
+                return Err(Refusal::Denied(grounds));
+            }
+        };
+        account.note_decision("allow", permit.grounds().reasons);
+
+        // The permit opens one door: an upstream's. A route that answers by itself needed it all the same.
+        let client = match &route.answers {
+            Answers::Upstream(client) => client,
+            Answers::Redirect(redirect) => return Ok(static_answer::redirect(redirect, route, &head)?),
+            Answers::Response { status, body } => return Ok(static_answer::text(*status, body, route)),
+        };
+        let asked = upgrade::asked(&mut head, route)?;
+        let terms = Terms {
+            tunnels: Arc::clone(&self.0.tunnels),
+            facts: HeldFacts::of(&head, account.uri(), route),
+            session: session.clone(),
+            generation: snapshot.generation,
+            idle: route.stream_idle,
+            request_id: *account.request_id(),
+            route: route.settings.id.clone(),
+        };
+        let (session, request_id) = (session.as_deref(), account.request_id());
+        let said = Said { snapshot: &snapshot, route, session, request_id, now };
+        let request = to_upstream::request(head, body, said)?;
+        let within = route.settings.timeout.duration();
+        let outgoing = Outgoing { request, within, upgrade: asked.is_some() };
+        let exchange = client.forward(permit, &route.settings.id, outgoing).await?;
+
+        // Its answer, or a tunnel.
+        account.note_upstream(&exchange.upstream);
+        let switched = exchange.response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        Ok(match asked.filter(|_| switched) {
+            Some(asked) => asked.switch(exchange, route, &snapshot.cookie_stem, terms)?,
+            None => answer::pass_on(exchange, route, &snapshot.cookie_stem, terms)?,
+        })
+    }
+}
+
+impl Handler for Pipeline {
+    type Body = ProxyBody;
+
+    async fn handle(&self, request: Request<Incoming>, peer: Arc<Peer>) -> Response<ProxyBody> {
+        let mut account = Account::open(&self.0.access_log, &request, peer.address.ip());
+        let answered = self.answer(request, &peer, &mut account).await;
+        let mut response = answered.unwrap_or_else(|refusal| {
+            account.note_refusal(&refusal);
+            respond::refuse(&refusal, &account)
+        });
+        if let Ok(id) = HeaderValue::from_str(account.request_id().as_str()) {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        account.close(response.status());
+        response
+    }
+}

@@ -1,0 +1,44 @@
+//! How a request arrived, and plain HTTP where TLS is spoken: the visitor is sent to the same page over https.
+//!
+//! Refuses to send anybody to a host that is not served here: the new address is made of the configuration, and only
+//! the path and the query are the visitor's.
+
+use doorward_hygiene::{ArrivedOn, CleanHead};
+use doorward_transport::{Arrival, Peer};
+use http::header::LOCATION;
+use http::{HeaderValue, Response, StatusCode};
+
+use crate::ProxyBody;
+use crate::refusal::Refusal;
+use crate::snapshot::Snapshot;
+
+/// What a connection says about the requests on it.
+pub(crate) fn arrived_on(peer: &Peer) -> ArrivedOn {
+    let (sni, over_tls) = match &peer.arrival {
+        Arrival::Tls { sni } => (sni.clone(), true),
+        Arrival::PlainOnTlsPort | Arrival::RedirectPort | Arrival::Cleartext => (None, false),
+    };
+    ArrivedOn { client: peer.address, sni, over_tls }
+}
+
+/// Whether what arrives here gets no answer but the right address.
+pub(crate) fn is_wanted(peer: &Peer) -> bool {
+    match peer.arrival {
+        Arrival::PlainOnTlsPort | Arrival::RedirectPort => true,
+        Arrival::Tls { .. } | Arrival::Cleartext => false,
+    }
+}
+
+/// 301 to the https address of what was asked for.
+///
+/// # Errors
+/// 404 for a host that is not ours, 400 for a target that makes no address.
+pub(crate) fn to_https(head: &CleanHead, snapshot: &Snapshot) -> Result<Response<ProxyBody>, Refusal> {
+    let origin = snapshot.origin_of(head.host(), head.authority().port).ok_or(Refusal::UnknownHost)?;
+    let location =
+        HeaderValue::try_from(format!("{origin}{}", head.path_and_query())).map_err(|_| Refusal::AmbiguousPath)?;
+    let mut response = Response::new(ProxyBody::empty());
+    *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
+    response.headers_mut().insert(LOCATION, location);
+    Ok(response)
+}

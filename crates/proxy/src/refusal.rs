@@ -1,0 +1,73 @@
+//! Every way in which a request gets no answer of an application.
+
+use doorward_authorize::Grounds;
+use doorward_hygiene::Unclean;
+use doorward_sessions::StoreUnavailable;
+
+use crate::error::ForwardError;
+use crate::route_table::NotFound;
+
+/// Why a request is answered by us instead.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// Its head has no one meaning.
+    #[error(transparent)]
+    Unclean(#[from] Unclean),
+    /// Its host is not ours.
+    #[error("the host is not served here")]
+    UnknownHost,
+    /// No route of its host has its path.
+    #[error("no route has this path")]
+    NoRoute,
+    /// Two readings of its path lead to two routes.
+    #[error("two readings of the path lead to two routes")]
+    AmbiguousPath,
+    /// Nobody can say whether its ticket is good.
+    #[error(transparent)]
+    StoreDown(#[from] StoreUnavailable),
+    /// Policy says no.
+    #[error("denied: {}", .0.reasons)]
+    Denied(Grounds),
+    /// A WebSocket asked for by a page of another site.
+    #[error("a WebSocket asked for by a page of another origin")]
+    CrossOrigin,
+    /// A WebSocket on a route that has none.
+    #[error("a WebSocket on a route without allow_websockets")]
+    NoWebSockets,
+    /// The upstream gave no answer that could be passed on.
+    #[error(transparent)]
+    Forward(Box<ForwardError>),
+}
+
+impl Refusal {
+    /// Why, for the access line; none where policy's reasons stand there.
+    pub(crate) fn word(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Unclean(unclean) => unclean.code(),
+            Self::UnknownHost => "unknown-host",
+            Self::NoRoute => "no-route",
+            Self::AmbiguousPath => "ambiguous-path",
+            Self::StoreDown(_) => "session-store-unavailable",
+            Self::Denied(_) => return None,
+            Self::CrossOrigin => "cross-origin",
+            Self::NoWebSockets => "websockets-not-allowed",
+            Self::Forward(error) => error.word(),
+        })
+    }
+}
+
+impl From<ForwardError> for Refusal {
+    fn from(error: ForwardError) -> Self {
+        Self::Forward(Box::new(error))
+    }
+}
+
+impl From<NotFound> for Refusal {
+    fn from(why: NotFound) -> Self {
+        match why {
+            NotFound::Host => Self::UnknownHost,
+            NotFound::Path => Self::NoRoute,
+            NotFound::Ambiguous => Self::AmbiguousPath,
+        }
+    }
+}

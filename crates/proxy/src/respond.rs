@@ -1,0 +1,182 @@
+//! The one place where a refusal becomes a status, a page, and a line in the log.
+//!
+//! A visitor is told what they can do and the request's id; names, addresses and reasons of upstreams are for the log.
+
+use std::error::Error;
+
+use doorward_hygiene::Accepts;
+use doorward_pages::{Denied, Format, Page, Problem, respond};
+use http::header::{CONNECTION, RETRY_AFTER};
+use http::{HeaderValue, Response, StatusCode};
+
+use crate::ProxyBody;
+use crate::account::Account;
+use crate::error::{Blame, ForwardError};
+use crate::refusal::Refusal;
+
+/// Where signing out begins, on every host of ours.
+const SIGN_OUT: &str = "/.doorward/sign_out";
+
+/// Answers a refusal and logs what an operator has to know.
+pub(crate) fn refuse(refusal: &Refusal, account: &Account) -> Response<ProxyBody> {
+    log(refusal, account);
+    let host = account.host();
+    // The only texts that are not fixed.
+    let words = match refusal {
+        Refusal::Unclean(unclean) => unclean.to_string(),
+        Refusal::Denied(grounds) => grounds.reasons.to_string(),
+        _ => String::new(),
+    };
+    let page = match refusal {
+        Refusal::Denied(_) => Page::Denied(Denied {
+            host: &host,
+            who: account.user(),
+            reason: Some(words.as_str()).filter(|reason| !reason.is_empty()),
+            support_contact: None,
+            sign_out: SIGN_OUT,
+        }),
+        other => Page::Problem(problem(other, &words)),
+    };
+    let mut response = respond(&page, account.format(), account.request_id().as_str()).map(ProxyBody::full);
+    let headers = response.headers_mut();
+    match refusal {
+        Refusal::Unclean(unclean) => {
+            unclean.amend(headers);
+            // Where this request ended may be read two ways too: what follows on the connection is not read.
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        Refusal::StoreDown(_) => {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        Refusal::Forward(error) if matches!(**error, ForwardError::ClientStalled { .. }) => {
+            // RFC 9110 §15.5.9: we give this connection up.
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        _ => {}
+    }
+    response
+}
+
+fn problem<'a>(refusal: &Refusal, words: &'a str) -> Problem<'a> {
+    let (status, title, explanation, advice) = match refusal {
+        Refusal::Unclean(unclean) => (
+            unclean.status(),
+            "This request was not understood",
+            words,
+            Some("Check the address, or tell whoever made the client that sent it."),
+        ),
+        Refusal::UnknownHost => (
+            StatusCode::NOT_FOUND,
+            "Nothing is served under this name",
+            "The request reached Doorward, but no route is configured for this host.",
+            Some("Check the address. If you run this server, add a route whose `from` is this host."),
+        ),
+        Refusal::NoRoute => (
+            StatusCode::NOT_FOUND,
+            "Nothing is served at this address",
+            "This host is served here, but no route is configured for this path.",
+            Some("Check the address."),
+        ),
+        Refusal::AmbiguousPath => (
+            StatusCode::BAD_REQUEST,
+            "This address can be read in two ways",
+            "Read strictly and read loosely (without `;parameters`, with doubled slashes merged), the path belongs to \
+             two different applications.",
+            Some("Check the address for doubled slashes and semicolons."),
+        ),
+        Refusal::StoreDown(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Sign-ins cannot be checked just now",
+            "You are most likely still signed in, but the place where sign-ins are kept does not answer.",
+            Some("Try again in a moment."),
+        ),
+        Refusal::CrossOrigin => (
+            StatusCode::FORBIDDEN,
+            "Refused: cross-origin",
+            "A page of another site tried to open a WebSocket to this application in your name.",
+            None,
+        ),
+        Refusal::NoWebSockets => (
+            StatusCode::FORBIDDEN,
+            "WebSockets are not allowed here",
+            "This route does not forward WebSockets.",
+            Some("If you run this server and the application needs them, set `allow_websockets: true` on the route."),
+        ),
+        // Answered with a page of its own; here for the type's sake.
+        Refusal::Denied(_) => (StatusCode::FORBIDDEN, "Access denied", "Policy does not allow this.", None),
+        Refusal::Forward(error) => return forward_problem(error),
+    };
+    Problem { status, title, explanation, advice, link: None }
+}
+
+fn forward_problem(error: &ForwardError) -> Problem<'static> {
+    let (status, title, explanation) = match error {
+        ForwardError::NoAnswer { .. } => (
+            StatusCode::GATEWAY_TIMEOUT,
+            "The application did not answer in time",
+            "You are allowed in, but the application behind this address took too long to answer.",
+        ),
+        ForwardError::Unreachable { source, .. } if source.is_timeout() => (
+            StatusCode::GATEWAY_TIMEOUT,
+            "The application cannot be reached",
+            "You are allowed in, but the application behind this address did not take the connection in time.",
+        ),
+        ForwardError::Unreachable { .. } => (
+            StatusCode::BAD_GATEWAY,
+            "The application cannot be reached",
+            "You are allowed in, but no connection to the application behind this address came about.",
+        ),
+        ForwardError::ClosedAtOnce { .. } | ForwardError::BrokeOff { .. } | ForwardError::Misbehaved { .. } => (
+            StatusCode::BAD_GATEWAY,
+            "The application gave no usable answer",
+            "You are allowed in, but what the application behind this address sent could not be passed on.",
+        ),
+        ForwardError::ClientStalled { .. } => {
+            (StatusCode::REQUEST_TIMEOUT, "The request was not finished", "Nothing more of the request's body arrived.")
+        }
+        ForwardError::ClientGone(_) => {
+            (StatusCode::BAD_REQUEST, "The request was not finished", "The request's body broke off.")
+        }
+        ForwardError::Internal(_) => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "Something went wrong here",
+            "This is a mistake in Doorward, not yours.",
+        ),
+    };
+    let advice = match error.blame() {
+        Blame::Upstream => {
+            Some("Try again in a moment. If it lasts, tell whoever runs it the request id; the log has the reason.")
+        }
+        Blame::Us => Some("Tell whoever runs it the request id; the log has the reason."),
+        Blame::Client => None,
+    };
+    Problem { status, title, explanation, advice, link: None }
+}
+
+/// Once for each refusal, and only what nobody could see from the access line alone.
+fn log(refusal: &Refusal, account: &Account) {
+    let request_id = account.request_id();
+    match refusal {
+        Refusal::Forward(error) => {
+            let route = account.route();
+            match error.blame() {
+                Blame::Upstream => tracing::warn!(%request_id, route, "{error}"),
+                Blame::Us => tracing::error!(%request_id, route, "{error}"),
+                Blame::Client => tracing::debug!(%request_id, route, "{error}"),
+            }
+        }
+        Refusal::StoreDown(error) => {
+            tracing::error!(%request_id, source = error.source().map(tracing::field::display), "{error}");
+        }
+        other => tracing::debug!(%request_id, "{other}"),
+    }
+}
+
+/// What to answer in, for a client whose `Accept` line this is.
+pub(crate) fn format(accept: Option<&HeaderValue>) -> Format {
+    match Accepts::of_lines(accept) {
+        Accepts::Html => Format::Html,
+        Accepts::Json => Format::Json,
+        Accepts::Text => Format::Text,
+    }
+}

@@ -1,0 +1,112 @@
+//! One configuration, compiled for serving. A reload builds the next one aside and swaps it in whole.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use doorward_assertion::Signer;
+use doorward_config::{Limit, Route, Target};
+use doorward_hygiene::{Hostname, Origin};
+
+use crate::error::BuildError;
+use crate::identify::{Identify, OwnEndpoints};
+use crate::route_table::RouteTable;
+use crate::served_route::ServedRoute;
+use crate::upstreams::{UpstreamLimits, Upstreams};
+
+/// What a snapshot is built from.
+pub struct SnapshotSettings {
+    /// The routes, in the order of the file.
+    pub routes: Vec<Route>,
+    /// Every origin that is served: the routes' and the sign-in host's. Plain HTTP is redirected to no other.
+    pub origins: Vec<Origin>,
+    /// The name of our cookies without its `__Host-`: they never reach an upstream.
+    pub cookie_stem: String,
+    /// How long a streamed answer may be silent where the route says nothing else (`timeout_idle`).
+    pub stream_idle: Limit,
+    /// Who knows the visitors.
+    pub identify: Arc<dyn Identify>,
+    /// Our own endpoints.
+    pub own: Arc<dyn OwnEndpoints>,
+    /// Who signs what upstreams are told of a visitor; without one they are told in plain headers only.
+    pub signer: Option<Arc<Signer>>,
+}
+
+/// One configuration in service.
+pub struct Snapshot {
+    table: RouteTable<ServedRoute>,
+    origins: HashMap<Hostname, Vec<Origin>>,
+    upstreams: Upstreams,
+    /// One more than that of the snapshot before.
+    pub(crate) generation: u64,
+    pub(crate) cookie_stem: Box<str>,
+    pub(crate) identify: Arc<dyn Identify>,
+    pub(crate) own: Arc<dyn OwnEndpoints>,
+    pub(crate) signer: Option<Arc<Signer>>,
+}
+
+impl Snapshot {
+    /// Compiles a configuration. Upstreams that `previous` has too keep their connections.
+    ///
+    /// # Errors
+    /// [`BuildError`] when an upstream could never be reached as configured.
+    pub fn build(settings: SnapshotSettings, previous: Option<&Self>) -> Result<Self, BuildError> {
+        Self::build_with(settings, previous, UpstreamLimits::default())
+    }
+
+    pub(crate) fn build_with(
+        settings: SnapshotSettings,
+        previous: Option<&Self>,
+        limits: UpstreamLimits,
+    ) -> Result<Self, BuildError> {
+        let wanted = settings.routes.iter().filter_map(|route| match &route.target {
+            Target::Upstream(upstream) => Some(upstream),
+            Target::Redirect(_) | Target::Response(_) => None,
+        });
+        let upstreams = Upstreams::build(wanted, previous.map(|previous| &previous.upstreams), limits)?;
+        let stream_idle = settings.stream_idle;
+        let routes = settings.routes.into_iter().map(|route| ServedRoute::new(route, &upstreams, stream_idle));
+        let table = RouteTable::new(routes.filter_map(|route| route.map(Arc::new)));
+        let mut origins: HashMap<Hostname, Vec<Origin>> = HashMap::new();
+        for origin in settings.origins {
+            origins.entry(origin.host.clone()).or_default().push(origin);
+        }
+        Ok(Self {
+            table,
+            origins,
+            upstreams,
+            generation: previous.map_or(0, |previous| previous.generation + 1),
+            cookie_stem: settings.cookie_stem.into(),
+            identify: settings.identify,
+            own: settings.own,
+            signer: settings.signer,
+        })
+    }
+
+    pub(crate) fn table(&self) -> &RouteTable<ServedRoute> {
+        &self.table
+    }
+
+    /// Whether this host is ours: a route's, or the sign-in host.
+    pub(crate) fn serves(&self, host: &Hostname) -> bool {
+        self.origins.contains_key(host) || self.table.has_host(host)
+    }
+
+    /// The https origin of this host: the one with this port if there is one, else its first.
+    pub(crate) fn origin_of(&self, host: &Hostname, port: Option<u16>) -> Option<&Origin> {
+        let origins = self.origins.get(host)?;
+        origins.iter().find(|origin| Some(origin.port) == port).or_else(|| origins.first())
+    }
+}
+
+impl fmt::Debug for SnapshotSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SnapshotSettings").field("routes", &self.routes.len()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot").field("table", &self.table).finish_non_exhaustive()
+    }
+}

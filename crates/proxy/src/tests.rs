@@ -1,0 +1,10 @@
+//! The whole pipeline over real sockets: visitors, upstreams, and what each gets to see.
+
+mod attacks;
+mod forwarding;
+mod long_answers;
+mod refusals;
+mod streaming;
+pub(crate) mod support;
+mod tls_upstreams;
+mod websockets;

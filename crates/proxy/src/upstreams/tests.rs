@@ -1,0 +1,91 @@
+use std::time::{Duration, SystemTime};
+
+use doorward_authorize::{Decision, Facts, Policy, RouteId, Visitor};
+use doorward_config::{Upstream, UpstreamTls, UpstreamUrl};
+use doorward_hygiene::{Hostname, NormalPath, Scheme};
+use http::{HeaderMap, Method, Request};
+
+use super::{Outgoing, UpstreamLimits, Upstreams};
+use crate::body::Upload;
+use crate::tests::support;
+
+fn clients(upstream: &Upstream, previous: Option<&Upstreams>) -> Upstreams {
+    let limits = UpstreamLimits { connect: Duration::from_secs(2), ..UpstreamLimits::default() };
+    Upstreams::build(std::iter::once(upstream), previous, limits).unwrap()
+}
+
+/// What the log says when a connection is tried, or nothing when it comes about.
+pub(crate) async fn dial_error(upstream: &Upstream) -> Option<String> {
+    let client = clients(upstream, None).client(upstream).unwrap();
+    let dialed = client.endpoints[0].connect(Duration::from_secs(2), false).await;
+    dialed.err().map(|error| error.to_string())
+}
+
+fn http(host: &str, port: u16) -> Upstream {
+    Upstream {
+        addresses: vec![UpstreamUrl { scheme: Scheme::Http, host: host.into(), port }],
+        tls: UpstreamTls::default(),
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_an_address_is_said_plainly() {
+    let dead = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    assert_eq!(
+        dial_error(&http("127.0.0.1", dead.port())).await.unwrap(),
+        format!("{dead} refused the connection: nothing listens there")
+    );
+    let unknown = dial_error(&http("no-such-host.invalid", 80)).await.unwrap();
+    assert!(unknown.starts_with("the name no-such-host.invalid cannot be looked up: "), "{unknown}");
+}
+
+#[tokio::test]
+async fn both_families_of_a_name_are_tried() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    assert_eq!(dial_error(&http("localhost", listener.local_addr().unwrap().port())).await, None);
+}
+
+#[tokio::test]
+async fn a_permit_opens_the_door_of_its_own_route_only() {
+    let (address, seen) = support::upstream_saying(support::OK).await;
+    let upstream = http("127.0.0.1", address.port());
+    let client = clients(&upstream, None).client(&upstream).unwrap();
+    let (host, path) = (Hostname::parse("app.test").unwrap(), NormalPath::parse("/").unwrap());
+    let facts = Facts {
+        method: &Method::GET,
+        host: &host,
+        path: &path,
+        query: None,
+        headers: &HeaderMap::new(),
+        source_ip: address.ip(),
+        websocket: false,
+        now: SystemTime::now(),
+    };
+    let policy = Policy::new(RouteId::new("app"), support::everybody());
+    for (route, arrives) in [("other", false), ("app", true)] {
+        let Decision::Allow(permit) = policy.decide(&facts, Visitor::Anonymous) else { panic!("everybody may") };
+        let request = Request::new(Upload::nothing());
+        let outgoing = Outgoing { request, within: None, upgrade: false };
+        let answer = client.forward(permit, &RouteId::new(route), outgoing).await;
+        assert_eq!(answer.is_ok(), arrives, "{route}");
+        assert_eq!(seen.all().len(), usize::from(arrives), "{route}");
+    }
+}
+
+#[test]
+fn an_upstream_keeps_its_connections_only_when_nothing_about_it_changed() {
+    let before = http("127.0.0.1", 80);
+    let first = clients(&before, None);
+    let client = |clients: &Upstreams, upstream: &Upstream| std::sync::Arc::as_ptr(&clients.client(upstream).unwrap());
+    let again = clients(&before, Some(&first));
+    assert_eq!(client(&first, &before), client(&again, &before));
+    for changed in [
+        http("127.0.0.1", 81),
+        Upstream { tls: UpstreamTls { server_name: Some("x".into()), ..UpstreamTls::default() }, ..before.clone() },
+        Upstream { tls: UpstreamTls { skip_verify: true, ..UpstreamTls::default() }, ..before.clone() },
+    ] {
+        let next = clients(&changed, Some(&first));
+        assert_ne!(client(&first, &before), client(&next, &changed));
+        assert!(next.client(&before).is_none(), "what is no longer wanted is let go");
+    }
+}
