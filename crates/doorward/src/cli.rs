@@ -1,0 +1,175 @@
+//! The command line, as typed.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Sign in, decide, forward: an identity-aware access proxy in front of your web applications.
+#[derive(Debug, Parser)]
+#[command(name = "doorward", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start the proxy.
+    Run(RunArguments),
+    /// Protect one application, without a configuration file.
+    Protect(ProtectArguments),
+    /// Check a configuration file and report every problem in it.
+    Check {
+        /// The file [default: config.yaml, then /etc/doorward/config.yaml].
+        file: Option<PathBuf>,
+    },
+    /// Tell whether somebody may open a URL, and why, rule by rule.
+    ///
+    /// Exit code 0: allowed, 3: denied, 4: would be asked to sign in.
+    Explain(ExplainArguments),
+    /// List the routes of a configuration.
+    Routes(ConfigArgument),
+    /// Built-in accounts.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Certificates.
+    #[command(subcommand)]
+    Certificate(CertificateCommand),
+    /// Ask a running doorward whether it is well. Exit code 0: yes.
+    Health(HealthArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgument {
+    /// The configuration file [default: config.yaml, then /etc/doorward/config.yaml].
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgument,
+    #[command(flatten)]
+    pub(crate) certificate: CertificateArguments,
+}
+
+/// Certificates as code-server takes them.
+#[derive(Debug, Args, Default)]
+pub(crate) struct CertificateArguments {
+    /// Serve this certificate (PEM); without FILE, a self-signed one.
+    #[arg(long, value_name = "FILE")]
+    #[expect(clippy::option_option, reason = "the flag is absent, alone, or with a file: clap's way to say so")]
+    pub(crate) cert: Option<Option<PathBuf>>,
+    /// The key of the certificate given with --cert (PEM).
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(crate) cert_key: Option<PathBuf>,
+    /// A further name for the self-signed certificate; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) cert_host: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProtectArguments {
+    /// The application's URL, for example http://127.0.0.1:8080.
+    pub(crate) upstream: String,
+    /// An e-mail address that may come in; may be given several times.
+    #[arg(long, value_name = "EMAIL", required = true)]
+    pub(crate) allow: Vec<String>,
+    /// The URL people will open.
+    #[arg(long, value_name = "URL", default_value = "https://code.localhost:8443")]
+    pub(crate) from: String,
+    #[command(flatten)]
+    pub(crate) certificate: CertificateArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArguments {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgument,
+    /// Who asks, by e-mail address; without it, somebody who has not signed in.
+    #[arg(long = "as", value_name = "EMAIL")]
+    pub(crate) who: Option<String>,
+    /// The e-mail address is one the provider does not vouch for.
+    #[arg(long, requires = "who")]
+    pub(crate) unverified: bool,
+    /// The provider's own name for the person.
+    #[arg(long, value_name = "ID", requires = "who")]
+    pub(crate) user: Option<String>,
+    /// A group they are in; may be given several times.
+    #[arg(long, value_name = "GROUP", requires = "who")]
+    pub(crate) group: Vec<String>,
+    /// A claim of theirs, as NAME=VALUE; may be given several times.
+    #[arg(long, value_name = "NAME=VALUE", requires = "who")]
+    pub(crate) claim: Vec<String>,
+    /// The request's method.
+    #[arg(long, default_value = "GET")]
+    pub(crate) method: String,
+    /// Where the request comes from.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(crate) ip: IpAddr,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The URL asked for.
+    pub(crate) url: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserCommand {
+    /// Invite somebody: prints a one-time link to set a password with.
+    Add {
+        /// The person's e-mail address.
+        email: String,
+        #[command(flatten)]
+        config: ConfigArgument,
+    },
+    /// List the accounts.
+    List(ConfigArgument),
+    /// Remove an account; its sessions end.
+    Remove {
+        /// The person's e-mail address.
+        email: String,
+        #[command(flatten)]
+        config: ConfigArgument,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CertificateCommand {
+    /// Print the certificate of the local authority, to be trusted once for all routes.
+    Authority(ConfigArgument),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HealthArguments {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgument,
+    /// The health address, when no configuration is at hand.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) address: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn cert_takes_a_file_or_nothing() {
+        let run = |line: &[&str]| match Cli::parse_from(line).command {
+            Command::Run(run) => run.certificate.cert,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(run(&["doorward", "run"]), None);
+        assert_eq!(run(&["doorward", "run", "--cert"]), Some(None));
+        assert_eq!(run(&["doorward", "run", "--cert", "a.pem", "--cert-key", "b.pem"]), Some(Some("a.pem".into())));
+        assert!(Cli::try_parse_from(["doorward", "run", "--cert-key", "b.pem"]).is_err());
+    }
+}

@@ -1,0 +1,17 @@
+//! The doorward binary: parses the command line, runs one command, exits with its code.
+
+mod cli;
+mod commands;
+mod data_dir;
+mod invitations;
+mod portal;
+mod server;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    commands::run(cli::Cli::parse().command)
+}

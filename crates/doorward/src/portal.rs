@@ -1,0 +1,54 @@
+//! Which routes somebody may open, by the true policy of each.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::SystemTime;
+
+use doorward_authorize::{Decision, Facts, Visitor};
+use doorward_config::{PathRule, Route};
+use doorward_hygiene::NormalPath;
+use doorward_identity::Identity;
+use doorward_pages::RouteCard;
+use http::{HeaderMap, Method};
+
+/// The routes that have an address one can open.
+#[derive(Debug)]
+pub(crate) struct Portal {
+    entrances: Vec<(NormalPath, Route)>,
+}
+
+impl Portal {
+    /// The portal of these routes. A route for a pattern of paths has no one address, so it is not shown.
+    pub(crate) fn new(routes: &[Route]) -> Self {
+        let entrances = routes.iter().filter_map(|route| {
+            let path = match &route.path {
+                PathRule::Prefix(path) | PathRule::Exact(path) => path,
+                PathRule::Regex(_) => return None,
+            };
+            Some((NormalPath::parse(path).ok()?, route.clone()))
+        });
+        Self { entrances: entrances.collect() }
+    }
+
+    /// The routes whose front page this identity may get.
+    pub(crate) fn open_to(&self, identity: &Identity, now: SystemTime) -> Vec<RouteCard> {
+        let open = self.entrances.iter().filter(|(path, route)| {
+            let facts = Facts {
+                method: &Method::GET,
+                host: &route.from.host,
+                path,
+                query: None,
+                headers: &HeaderMap::new(),
+                source_ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+                websocket: false,
+                now,
+            };
+            matches!(route.policy.decide(&facts, Visitor::Known(identity)), Decision::Allow(_))
+        });
+        open.map(|(path, route)| RouteCard {
+            name: route.name.clone(),
+            description: route.description.clone(),
+            url: format!("{}{}", route.from, path.raw()),
+        })
+        .collect()
+    }
+}

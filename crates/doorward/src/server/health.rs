@@ -1,0 +1,123 @@
+//! The health listener: alive, ready, and a status for people.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, Instant};
+
+use doorward_proxy::ProxyBody;
+use doorward_transport::{Handler, Limits, Peer};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use serde_json::{Value, json};
+
+/// Where the process is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Stage {
+    /// Not serving yet.
+    Starting,
+    /// Serving.
+    Ready,
+    /// Draining: alive, but to be sent nothing more.
+    Stopping,
+}
+
+/// What `/status` says besides the stage.
+pub(crate) type Status = Arc<dyn Fn() -> Value + Send + Sync>;
+
+/// Answers `/healthz`, `/readyz`, `/startupz` and `/status`. Clones are one.
+#[derive(Clone)]
+pub(crate) struct Health(Arc<Inner>);
+
+struct Inner {
+    stage: AtomicU8,
+    started: Instant,
+    status: Status,
+}
+
+impl Health {
+    /// Health of a process that is starting.
+    pub(crate) fn new(status: Status) -> Self {
+        Self(Arc::new(Inner { stage: AtomicU8::new(Stage::Starting as u8), started: Instant::now(), status }))
+    }
+
+    /// Says where the process is now.
+    pub(crate) fn enter(&self, stage: Stage) {
+        self.0.stage.store(stage as u8, Ordering::Release);
+    }
+
+    fn is(&self, stage: Stage) -> bool {
+        self.0.stage.load(Ordering::Acquire) == stage as u8
+    }
+
+    fn answer(&self, path: &str) -> (StatusCode, Value) {
+        let said = |good: bool, word: &str| {
+            let status = if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+            (status, json!({ "status": word }))
+        };
+        match path {
+            "/healthz" => said(true, "alive"),
+            "/readyz" if self.is(Stage::Stopping) => said(false, "stopping"),
+            "/readyz" => said(self.is(Stage::Ready), if self.is(Stage::Ready) { "ready" } else { "starting" }),
+            "/startupz" => {
+                said(!self.is(Stage::Starting), if self.is(Stage::Starting) { "starting" } else { "started" })
+            }
+            "/status" => {
+                let mut status = (self.0.status)();
+                if let Some(fields) = status.as_object_mut() {
+                    fields.insert("ready".into(), self.is(Stage::Ready).into());
+                    fields.insert("uptime_seconds".into(), self.0.started.elapsed().as_secs().into());
+                    fields.insert("version".into(), env!("CARGO_PKG_VERSION").into());
+                }
+                (StatusCode::OK, status)
+            }
+            _ => (
+                StatusCode::NOT_FOUND,
+                json!({ "error": "not-found", "paths": ["/healthz", "/readyz", "/startupz", "/status"] }),
+            ),
+        }
+    }
+}
+
+impl Handler for Health {
+    type Body = ProxyBody;
+
+    async fn handle(&self, request: Request<Incoming>, _: Arc<Peer>) -> Response<ProxyBody> {
+        if request.method() != Method::GET && request.method() != Method::HEAD {
+            let mut refused = Response::new(ProxyBody::empty());
+            *refused.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+            refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return refused;
+        }
+        let (status, body) = self.answer(request.uri().path());
+        let mut answer = Response::new(ProxyBody::full(format!("{body}\n")));
+        *answer.status_mut() = status;
+        answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        answer
+    }
+}
+
+/// The limits of the health listener: few connections, all of them short.
+pub(crate) fn limits() -> Limits {
+    Limits { connections: 64, idle: Duration::from_secs(10), head: Duration::from_secs(5), ..Limits::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readiness_follows_the_stage_and_liveness_does_not() {
+        let health = Health::new(Arc::new(|| json!({ "routes": 1 })));
+        let status = |path: &str| health.answer(path).0.as_u16();
+        assert_eq!((status("/healthz"), status("/readyz"), status("/startupz")), (200, 503, 503));
+        health.enter(Stage::Ready);
+        assert_eq!((status("/healthz"), status("/readyz"), status("/startupz")), (200, 200, 200));
+        health.enter(Stage::Stopping);
+        assert_eq!((status("/healthz"), status("/readyz"), status("/startupz")), (200, 503, 200));
+        assert_eq!(status("/metrics"), 404);
+        assert_eq!(health.answer("/status").1["routes"], 1);
+    }
+}

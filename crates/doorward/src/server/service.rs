@@ -1,0 +1,249 @@
+//! Everything that one configuration is made into, and how the next one takes its place.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwap;
+use doorward_assertion::{Signer, SigningKeys};
+use doorward_authenticate::{Accounts, Authenticator, AuthenticatorSettings};
+use doorward_certificates::{Certificates, LocalAuthority, Sources};
+use doorward_config::{Config, Provider};
+use doorward_hygiene::Hostname;
+use doorward_identity::Email;
+use doorward_proxy::{Snapshot, SnapshotSettings, Tunnels};
+use doorward_sessions::{FileStore, Secret32, Sessions, server_secret};
+use doorward_transport::Drain;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+
+use super::ServerError;
+use super::gate::Gate;
+use super::health::Status;
+use crate::data_dir;
+use crate::invitations::{self, Invited};
+use crate::portal::Portal;
+
+/// How often certificates of the local authority are looked at; they are renewed a month before their end.
+pub(crate) const RENEWAL_EVERY: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// The running parts. What stays when the configuration changes is made once; the rest hangs on `snapshot`.
+pub(crate) struct Service {
+    config: Arc<Config>,
+    snapshot: Arc<ArcSwap<Snapshot>>,
+    tunnels: Arc<Tunnels>,
+    certificates: Option<Certificates>,
+    authenticator: Authenticator,
+    /// Ends what the authenticator does in the background.
+    background: CancellationToken,
+    lasting: Lasting,
+    /// What `/status` tells, replaced with each configuration.
+    told: Arc<Mutex<Arc<Config>>>,
+}
+
+/// What lasts from start to end.
+struct Lasting {
+    sessions: Arc<Sessions>,
+    keys: Arc<SigningKeys>,
+    accounts: Arc<Accounts>,
+    authority: Option<LocalAuthority>,
+    /// Ends what runs in the background for the whole life of the process.
+    background: CancellationToken,
+}
+
+impl Service {
+    /// Opens what is kept under the data directory and compiles the configuration.
+    ///
+    /// # Errors
+    /// [`ServerError`]: whatever cannot be opened or compiled.
+    pub(crate) fn open(config: Config, drain: Drain) -> Result<Self, ServerError> {
+        let now = SystemTime::now();
+        let config = Arc::new(config);
+        let lasting = Lasting::open(&config, now)?;
+        let certificates = (!config.listeners.insecure).then(|| {
+            let hosts = hosts(&config);
+            Certificates::new(sources(&config, &hosts, lasting.authority.as_ref()), now)
+        });
+        let authenticator = lasting.authenticator(&config, None)?;
+        let snapshot = lasting.snapshot(&config, &authenticator, None)?;
+        let background = CancellationToken::new();
+        authenticator.start(background.clone());
+        Ok(Self {
+            certificates: certificates.transpose()?,
+            snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
+            tunnels: Tunnels::new(drain),
+            told: Arc::new(Mutex::new(Arc::clone(&config))),
+            config,
+            authenticator,
+            background,
+            lasting,
+        })
+    }
+
+    /// Puts another configuration in place, whole or not at all. Says how many tunnels it ended.
+    ///
+    /// # Errors
+    /// [`ServerError`]; then everything goes on as before.
+    pub(crate) fn replace(&mut self, config: Config, now: SystemTime) -> Result<usize, ServerError> {
+        for key in needing_restart(&self.config, &config) {
+            warn!(key, "this changed, but takes effect only after a restart");
+        }
+        let config = Arc::new(config);
+        let authenticator = self.lasting.authenticator(&config, Some(&self.authenticator))?;
+        let snapshot = self.lasting.snapshot(&config, &authenticator, Some(&self.snapshot.load()))?;
+        // Last of what can fail, since it takes effect at once.
+        if let Some(certificates) = &self.certificates {
+            let hosts = hosts(&config);
+            certificates.replace(sources(&config, &hosts, self.lasting.authority.as_ref()), now)?;
+        }
+        let snapshot = Arc::new(snapshot);
+        self.snapshot.store(Arc::clone(&snapshot));
+        self.background.cancel();
+        self.background = CancellationToken::new();
+        authenticator.start(self.background.clone());
+        self.authenticator = authenticator;
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&config);
+        self.config = config;
+        Ok(self.tunnels.redecide(&snapshot, now))
+    }
+
+    /// Issues the local authority's certificates anew when they are near their end.
+    pub(crate) fn renew_certificates(&self, now: SystemTime) {
+        let Some(certificates) = &self.certificates else { return };
+        let hosts = hosts(&self.config);
+        if let Err(error) = certificates.replace(sources(&self.config, &hosts, self.lasting.authority.as_ref()), now) {
+            error!(%error, "the certificates were not renewed; those in use stay");
+        }
+    }
+
+    /// New links for the configuration's people who have no password yet.
+    ///
+    /// # Errors
+    /// When the accounts file cannot be written.
+    pub(crate) fn invite(&self, invited: Invited, now: SystemTime) -> Result<Vec<(Email, String)>, ServerError> {
+        match &self.config.sign_in.provider {
+            Provider::Oidc(_) => Ok(Vec::new()),
+            Provider::BuiltIn(users) => {
+                Ok(invitations::invitations(&self.lasting.accounts, &self.config.sign_in.origin, users, invited, now)?)
+            }
+        }
+    }
+
+    /// Ends what runs in the background.
+    pub(crate) fn close(&self) {
+        self.background.cancel();
+        self.lasting.background.cancel();
+    }
+
+    pub(crate) fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config)
+    }
+
+    pub(crate) fn snapshot(&self) -> Arc<ArcSwap<Snapshot>> {
+        Arc::clone(&self.snapshot)
+    }
+
+    pub(crate) fn tunnels(&self) -> Arc<Tunnels> {
+        Arc::clone(&self.tunnels)
+    }
+
+    /// None when something in front of us ends TLS.
+    pub(crate) fn certificates(&self) -> Option<&Certificates> {
+        self.certificates.as_ref()
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        let (told, tunnels) = (Arc::clone(&self.told), self.tunnels());
+        Arc::new(move || {
+            let config = Arc::clone(&told.lock().unwrap_or_else(PoisonError::into_inner));
+            json!({ "routes": config.routes.len(), "sign_in": config.sign_in.origin.to_string(), "tunnels": tunnels.count() })
+        })
+    }
+}
+
+impl Lasting {
+    fn open(config: &Config, now: SystemTime) -> Result<Self, ServerError> {
+        data_dir::prepare(&config.data_dir)?;
+        let configured = config.sessions.cookie_secret.as_ref().or(config.sessions.shared_secret.as_ref());
+        let secret = match configured.and_then(|secret| secret.expose().try_into().ok()) {
+            Some(bytes) => Secret32::new(bytes),
+            None => server_secret(&config.data_dir)?,
+        };
+        let store = Arc::new(FileStore::open(&config.data_dir.join("sessions.redb"))?);
+        let sessions = Arc::new(Sessions::new(store, secret.expose(), config.sessions.lifetime));
+        let background = CancellationToken::new();
+        let (swept, stop) = (Arc::clone(&sessions), background.clone());
+        tokio::spawn(async move { swept.run_sweeper(SystemTime::now, stop).await });
+        // An insecure server needs no certificate, but may be told to need one by a later configuration:
+        // that takes a restart.
+        let authority = (!config.listeners.insecure).then(|| LocalAuthority::open_or_create(&config.data_dir, now));
+        Ok(Self {
+            sessions,
+            keys: Arc::new(SigningKeys::open(&config.data_dir.join("assertion"))?),
+            accounts: Arc::new(Accounts::open(&config.data_dir)?),
+            authority: authority.transpose()?,
+            background,
+        })
+    }
+
+    fn authenticator(&self, config: &Config, previous: Option<&Authenticator>) -> Result<Authenticator, ServerError> {
+        let portal = Portal::new(&config.routes);
+        let settings = AuthenticatorSettings {
+            sign_in: config.sign_in.clone(),
+            cookie: config.sessions.cookie.clone(),
+            sessions: Arc::clone(&self.sessions),
+            accounts: Some(Arc::clone(&self.accounts)),
+            clock: Arc::new(SystemTime::now),
+            routes_of: Arc::new(move |identity| portal.open_to(identity, SystemTime::now())),
+        };
+        Ok(Authenticator::new(settings, previous)?)
+    }
+
+    fn snapshot(
+        &self,
+        config: &Config,
+        authenticator: &Authenticator,
+        previous: Option<&Snapshot>,
+    ) -> Result<Snapshot, ServerError> {
+        let gate = Arc::new(Gate::new(authenticator.clone(), &self.keys));
+        let settings = SnapshotSettings {
+            routes: config.routes.clone(),
+            origins: config.sign_in.known_origins.clone(),
+            cookie_stem: config.sessions.cookie.stem.clone(),
+            stream_idle: config.timeouts.idle,
+            identify: gate.clone(),
+            own: gate,
+            signer: Some(Arc::new(Signer::new(Arc::clone(&self.keys), config.sign_in.origin.to_string()))),
+        };
+        Ok(Snapshot::build(settings, previous)?)
+    }
+}
+
+/// Every name a certificate is needed for.
+fn hosts(config: &Config) -> Vec<Hostname> {
+    config.tls.hosts.iter().chain(&config.tls.extra_hosts).cloned().collect()
+}
+
+fn sources<'a>(config: &'a Config, hosts: &'a [Hostname], authority: Option<&'a LocalAuthority>) -> Sources<'a> {
+    let pairs = if config.tls.self_signed { &[] } else { config.tls.certificates.as_slice() };
+    Sources { pairs, hosts, authority }
+}
+
+/// The keys that differ and cannot be changed while running.
+fn needing_restart(old: &Config, new: &Config) -> Vec<&'static str> {
+    let secret = |config: &Config| config.sessions.cookie_secret.clone().or(config.sessions.shared_secret.clone());
+    [
+        ("address", old.listeners.address != new.listeners.address),
+        ("http_redirect_addr", old.listeners.redirect != new.listeners.redirect),
+        ("insecure_server", old.listeners.insecure != new.listeners.insecure),
+        ("health_check_addr", old.health != new.health),
+        ("data_dir", old.data_dir != new.data_dir),
+        ("log_level", old.log_level != new.log_level),
+        ("cookie_secret", secret(old) != secret(new)),
+        ("cookie_expire", old.sessions.lifetime != new.sessions.lifetime),
+        ("timeout_read, timeout_idle", old.timeouts != new.timeouts),
+    ]
+    .into_iter()
+    .filter_map(|(key, differs)| differs.then_some(key))
+    .collect()
+}
