@@ -1,0 +1,34 @@
+//! The end-to-end suite: starts the built program and drives it over real sockets.
+//!
+//! One module for each promise or threat. `harness` holds what they share; every test starts a program of its
+//! own, so that none can disturb another.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "all of this crate is tests: what goes wrong should end one"
+)]
+#![allow(
+    clippy::format_collect,
+    clippy::format_push_string,
+    clippy::large_futures,
+    clippy::similar_names,
+    clippy::too_many_lines,
+    reason = "tables of cases are read more often than they are run"
+)]
+
+mod accounts;
+mod command_line;
+mod forwarding;
+mod harness;
+mod hostile_provider;
+mod hygiene;
+mod identity;
+mod lifecycle;
+mod records;
+mod sign_in;
+mod strangers;
+mod tls;
+mod websockets;
