@@ -1,0 +1,38 @@
+# `make` alone lists what there is. Everything is installed below .tools/ and run below .run/; both are ignored by git.
+SHELL := /bin/bash
+export SKIPPED ?= $(CURDIR)/.run/skipped
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check test-rust test-browser test-compose image clean-tools
+
+help: ## this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+
+run: ## code-server behind Doorward on this machine; prints the link (EMAIL=, FROM=, DATA_DIR=, FOLDER=, PROFILE=)
+	@scripts/run.sh
+
+test: ## everything below, and at the end what was skipped and why
+	@scripts/test.sh check test-rust test-browser test-compose
+
+check: ## formatting, lints, docs, the arrows between crates, licences and bans
+	@scripts/check.sh
+
+test-rust: ## the Rust tests, and the counterparts they use
+	@scripts/install.sh compiler node counterparts code-server
+	.tools/bin/node --test --test-timeout=60000 tests/counterparts/*.test.mjs
+	cargo test --workspace --locked
+
+test-browser: ## Chromium, real code-server, Doorward; photographs in target/screenshots/
+	@scripts/install.sh compiler node counterparts code-server browser
+	cargo build --locked -p doorward
+	.tools/bin/node --test --test-concurrency=1 --test-timeout=180000 tests/browser/*.test.mjs
+
+test-compose: ## docker-compose.yaml in a real engine; skipped where there can be none
+	@mkdir -p $(dir $(SKIPPED))
+	@tests/compose/run.sh
+
+image: ## the container image `doorward`
+	docker build --tag doorward .
+
+clean-tools: ## remove what the targets above installed and cached (.tools/, .run/engine/)
+	rm -rf .tools .run/engine tests/node_modules
