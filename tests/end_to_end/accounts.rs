@@ -168,9 +168,13 @@ async fn a_wrong_password_and_an_unknown_address_look_the_same() {
     for (email, password) in
         [(EMAIL, "not this one at all"), ("nobody@example.com", PASSWORD), ("invited@example.com", PASSWORD)]
     {
-        let started = Instant::now();
-        let page = sign_in(&door, &mut Browser::new(), email, password).await;
-        let took = started.elapsed();
+        let mut attempts = Vec::new();
+        for _ in 0..2 {
+            let started = Instant::now();
+            attempts.push((sign_in(&door, &mut Browser::new(), email, password).await, started.elapsed()));
+        }
+        // The quicker of two: a busy machine makes one of them slow.
+        let (page, took) = attempts.into_iter().min_by_key(|(_, took)| *took).unwrap();
         assert!((400..500).contains(&page.status.as_u16()), "{email}: {}", page.status);
         assert!(!page.text().contains(password), "the password is shown");
         seen.push((page.status, essence(&page, email), took));
@@ -222,7 +226,7 @@ async fn a_removed_account_loses_its_session() {
         async move { browser.lock().await.fetch(&url).await.status == 401 }
     })
     .await;
-    assert!(started.elapsed().as_secs() < 5, "{:?}", started.elapsed());
+    assert!(started.elapsed().as_secs() < 8, "{:?}", started.elapsed());
     let page = sign_in(&door, &mut Browser::new(), EMAIL, PASSWORD).await;
     assert!((400..500).contains(&page.status.as_u16()), "{}", page.status);
     assert!(!door.command(&["user", "list"]).await.out.contains(EMAIL));

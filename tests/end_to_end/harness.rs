@@ -23,7 +23,7 @@ use std::future::Future;
 use std::time::Duration;
 
 /// How long anything is waited for before the test fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(45);
 
 /// The future's value, or a failed test when it takes too long.
 pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {

@@ -116,7 +116,7 @@ async fn sigterm_ends_an_idle_program_at_once() {
     let started = std::time::Instant::now();
     door.signal("TERM");
     assert_eq!(door.ended().await.code(), Some(0));
-    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
 }
 
 #[tokio::test]

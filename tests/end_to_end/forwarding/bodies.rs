@@ -1,6 +1,6 @@
 //! Bodies stream both ways and are never kept whole.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
 
@@ -100,16 +100,14 @@ async fn the_application_sees_an_upload_while_it_is_still_coming() {
 #[tokio::test]
 async fn a_visitor_sees_an_answer_while_it_is_still_coming() {
     let (upstream, door) = open_door("").await;
-    upstream.reply_with(Reply::Stream { chunks: 3, every: Duration::from_millis(300) });
+    upstream.reply_with(Reply::Stream { chunks: 3, every: Duration::from_secs(2) });
     let mut raw = door.raw("app").await;
-    let started = Instant::now();
     raw.send(format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", door.authority("app"))).await;
     raw.head().await;
     let mut text = String::new();
     while !text.contains("data: 0") {
         text += &String::from_utf8_lossy(&raw.some().await);
     }
-    assert!(started.elapsed() < Duration::from_millis(750), "the first event took {:?}", started.elapsed());
     assert!(!text.contains("data: 2"), "{text}");
 }
 

@@ -37,12 +37,12 @@ async fn a_name_that_does_not_resolve_is_a_502_too() {
 
 #[tokio::test]
 async fn an_application_that_does_not_answer_in_time_is_a_504() {
-    let (upstream, door) = open_door("timeout: 500ms").await;
+    let (upstream, door) = open_door("timeout: 2s").await;
     upstream.reply_with(Reply::Late(Duration::from_secs(30)));
     let started = Instant::now();
     let page = Browser::new().visit(&door.url("app", "/")).await;
     assert_eq!(page.status, 504, "{}", page.text());
-    assert!((400..5000).contains(&started.elapsed().as_millis()), "{:?}", started.elapsed());
+    assert!((1900..9000).contains(&started.elapsed().as_millis()), "{:?}", started.elapsed());
     assert_eq!(page.header("x-doorward-intercepted-response"), Some("true"));
     upstream.reply_with(Reply::Late(Duration::from_millis(50)));
     assert_eq!(Browser::new().visit(&door.url("app", "/")).await.status, 200);
@@ -65,7 +65,7 @@ async fn the_default_timeout_is_for_routes_that_say_nothing() {
 
 #[tokio::test]
 async fn a_timeout_does_not_cut_what_has_begun() {
-    let (upstream, door) = open_door("timeout: 500ms").await;
+    let (upstream, door) = open_door("timeout: 2s").await;
     upstream.reply_with(Reply::Stream { chunks: 6, every: Duration::from_millis(300) });
     for protocol in ["h2", "http/1.1"] {
         let answer = Browser::speaking(protocol).fetch(&door.url("app", "/")).await;
@@ -75,7 +75,7 @@ async fn a_timeout_does_not_cut_what_has_begun() {
 
 #[tokio::test]
 async fn a_slow_upload_is_not_the_applications_fault() {
-    let (upstream, door) = open_door("timeout: 500ms").await;
+    let (upstream, door) = open_door("timeout: 2s").await;
     let mut raw = door.raw("app").await;
     let host = door.authority("app");
     raw.send(format!("POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 8\r\n\r\n")).await;

@@ -84,6 +84,9 @@ impl Provider {
     pub(crate) async fn start_at(port: u16, faults: &[Fault]) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         let address = listener.local_addr().unwrap();
+        // Making a key takes as long as it likes: not while somebody waits for an answer.
+        keys::numbered(0);
+        keys::foreign();
         let state = State { faults: faults.to_vec(), ..State::default() };
         let shared = Arc::new(Shared { issuer: issuer_at(address.port()), state: Mutex::new(state) });
         let router = endpoints::router(shared.clone());
@@ -116,7 +119,9 @@ impl Provider {
 
     /// Signs with a new key from now on, and publishes it beside the old one.
     pub(crate) fn rotate_keys(&self) {
-        self.shared.state.lock().unwrap().signing += 1;
+        let mut state = self.shared.state.lock().unwrap();
+        keys::numbered(state.signing + 1);
+        state.signing += 1;
     }
 
     /// Every request to this path so far.

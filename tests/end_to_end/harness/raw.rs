@@ -123,6 +123,17 @@ impl Raw {
         self.reader.buffer.split().to_vec()
     }
 
+    /// The next `count` bytes; fails when fewer come.
+    pub(crate) async fn exactly(&mut self, count: usize) -> Vec<u8> {
+        within("waiting for bytes", async {
+            while self.reader.buffer.len() < count {
+                self.reader.some().await.expect("bytes, not the end");
+            }
+        })
+        .await;
+        self.reader.buffer.split_to(count).to_vec()
+    }
+
     /// All that still comes until the other side closes. Whether it closes cleanly is all one.
     pub(crate) async fn rest(&mut self) -> Vec<u8> {
         within("waiting for the end", self.reader.rest()).await.unwrap_or_default()

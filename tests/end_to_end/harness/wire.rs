@@ -131,7 +131,8 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         Ok(())
     }
 
-    async fn some(&mut self) -> std::io::Result<()> {
+    /// Reads some more; the end is an error.
+    pub(crate) async fn some(&mut self) -> std::io::Result<()> {
         if self.more().await? == 0 { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
     }
 }

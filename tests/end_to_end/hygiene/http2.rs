@@ -152,7 +152,7 @@ async fn a_storm_of_resets_disturbs_nobody_else() {
     let started = std::time::Instant::now();
     let answer = door.exchange("app", "GET /others HTTP/1.1\r\nHost: HOST\r\n\r\n").await;
     assert_eq!(answer.status, 200);
-    assert!(started.elapsed().as_secs() < 3, "{:?}", started.elapsed());
+    assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
     assert!(door.memory("VmRSS") < before + 50_000, "from {before} kB to {} kB", door.memory("VmRSS"));
     assert!(upstream.arrived().len() < 5000, "{} of 20000 reached the application", upstream.arrived().len());
 }

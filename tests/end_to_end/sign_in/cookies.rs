@@ -104,7 +104,7 @@ async fn sessions_survive_a_restart() {
 #[tokio::test]
 async fn a_session_ends_when_its_time_is_up_whatever_the_browser_keeps() {
     let scene =
-        Scene::with(|setup, upstream| setup.with("cookie_expire: 2s").route("app", upstream, ANYBODY_SIGNED_IN)).await;
+        Scene::with(|setup, upstream| setup.with("cookie_expire: 6s").route("app", upstream, ANYBODY_SIGNED_IN)).await;
     let started = Instant::now();
     let mut browser = scene.door.signed_in("app").await;
     let kept = ticket(&browser, "app");
@@ -112,9 +112,9 @@ async fn a_session_ends_when_its_time_is_up_whatever_the_browser_keeps() {
     // Asked all the time: being used does not make it live longer.
     eventually("the session ends", || async { status_with(door, "app", &format!("{NAME}={kept}")).await == 401 }).await;
     let lived = started.elapsed();
-    assert!((Duration::from_millis(1500)..Duration::from_millis(4500)).contains(&lived), "{lived:?}");
+    assert!((Duration::from_millis(5500)..Duration::from_secs(12)).contains(&lived), "{lived:?}");
     let line = &browser.jar.seen.iter().find(|(_, line)| line.starts_with("__Host-doorward=")).unwrap().1;
-    assert!(line.contains("Max-Age=2") || line.contains("Max-Age=1"), "{line}");
+    assert!(line.contains("Max-Age=6") || line.contains("Max-Age=5"), "{line}");
     browser.jar.plant("app.example.test", NAME, &kept);
     assert_eq!(browser.visit(&scene.url("app", "/")).await.status, 200);
     assert_eq!(scene.provider.requests("/authorize").len(), 2);
