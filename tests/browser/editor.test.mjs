@@ -51,7 +51,7 @@ test('a stranger who asks for the editor is asked to sign in, and lands where th
 
 test('the editor opens a file and takes what is typed', { timeout: 120_000 }, async () => {
   await workbench.open(url);
-  workbench.assertConnected();
+  await workbench.connected();
   assert.deepEqual(await asScript(workbench.page), { status: 200, socket: 'open' });
   await workbench.openFile('hello.txt');
   await workbench.typeAtEnd('typed through the door');
@@ -108,7 +108,7 @@ test('a neighbouring site cannot open a WebSocket with the visitor\'s cookies', 
 
 test('signing out takes the editor away within seconds', { timeout: 60_000 }, async () => {
   const { page } = workbench;
-  workbench.assertConnected();
+  await workbench.connected();
   const elsewhere = await alice.newPage();
   await signOut(elsewhere, door.code);
   await expectEventually('both WebSockets are cut', () => workbench.openSockets() === 0, 5_000);
@@ -123,6 +123,6 @@ test('signing out takes the editor away within seconds', { timeout: 60_000 }, as
 test('signing in again gives the editor back', { timeout: 120_000 }, async () => {
   await signIn(workbench.page, ALICE);
   await workbench.open(url);
-  workbench.assertConnected();
+  await workbench.connected();
   assert.match(readFileSync(inProject('hello.txt'), 'utf8'), /typed through the door/);
 });

@@ -1,5 +1,4 @@
 // What a person does in the editor, through its keyboard and its screen.
-import assert from 'node:assert/strict';
 import { expectEventually } from './expect.mjs';
 
 export class Workbench {
@@ -11,6 +10,10 @@ export class Workbench {
       const seen = { url: socket.url(), open: true };
       this.sockets.push(seen);
       socket.on('close', () => { seen.open = false; });
+    });
+    // The sockets of a page that is left go with it, and no event says so.
+    page.on('framenavigated', (frame) => {
+      if (frame === page.mainFrame()) this.sockets = [];
     });
   }
 
@@ -53,8 +56,8 @@ export class Workbench {
     return this.sockets.filter(({ open }) => open).length;
   }
 
-  /** The connection to the machine, and the one of the extensions. */
-  assertConnected() {
-    assert.ok(this.openSockets() >= 2, `the editor holds ${this.openSockets()} WebSockets`);
+  /** The connection to the machine, and the one of the extensions; the second comes when the screen is there already. */
+  async connected() {
+    await expectEventually('the editor holds two WebSockets', () => this.openSockets() >= 2);
   }
 }
