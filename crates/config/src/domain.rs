@@ -1,5 +1,7 @@
 //! What a configuration means, in types: the whole of it, and each section in its own file.
 
+pub(crate) mod acme;
+pub(crate) mod client_certificates;
 pub(crate) mod listeners;
 pub(crate) mod route;
 pub(crate) mod sessions;

@@ -19,13 +19,18 @@ mod secret;
 mod source;
 mod yaml;
 
+pub use domain::acme::{
+    Acme, AcmeDns, AcmeDnsAccount, ChallengeKind, Dns, DnsCommand, DnsUpdater, ExternalAccount, Rfc2136, TsigAlgorithm,
+    TsigKey,
+};
+pub use domain::client_certificates::{ClientCertificates, Enforcement, NameKind, NameMatch};
 pub use domain::listeners::Listeners;
 pub use domain::route::{HostHeader, PathRule, Redirect, Route, StaticResponse, Target};
 pub use domain::sessions::{Cookie, SameSite, SessionSettings};
 pub use domain::sign_in::{BuiltInUser, OidcProvider, Provider, ProviderKind, SignIn};
 pub use domain::timeouts::{Limit, Timeouts};
 pub use domain::tls::{CertificatePair, Tls};
-pub use domain::upstream::{Upstream, UpstreamTls, UpstreamUrl};
+pub use domain::upstream::{ClientCertificatePair, Upstream, UpstreamTls, UpstreamUrl};
 pub use domain::{Config, LogLevel};
 pub use load::{Loaded, load};
 pub use problem::{Place, Problem, Problems, Severity};

@@ -4,9 +4,11 @@
 //! (they are different variants of [`VerifiedEmail`]).
 
 mod claims;
+mod client_certificate;
 mod email;
 mod person;
 
 pub use claims::Claims;
+pub use client_certificate::{ClientCertificate, Presented};
 pub use email::{Email, InvalidEmail, VerifiedEmail};
 pub use person::{Groups, Identity, Subject};

@@ -31,7 +31,15 @@ impl Compiler<'_> {
             Flagged::Pair(pair) => (pair.into_iter().collect(), false, None),
         };
         let extra_hosts = self.extra_hosts(overrides, &certificates);
-        let tls = Tls { self_signed: asked_self_signed || certificates.is_empty(), certificates, hosts, extra_hosts };
+        let tls = Tls {
+            self_signed: asked_self_signed || certificates.is_empty(),
+            certificates,
+            hosts,
+            extra_hosts,
+            acme: None,
+            client_certificates: None,
+            client_certificates_by_host: Vec::new(),
+        };
         if insecure {
             self.unused_by_insecure(raw);
         } else if !tls.self_signed {

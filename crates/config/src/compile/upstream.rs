@@ -94,6 +94,7 @@ impl Compiler<'_> {
             skip_verify,
             server_name: server_name.map(|name| name.as_str().trim_matches(['[', ']']).to_owned()),
             authorities,
+            client_certificate: None,
         }
     }
 }

@@ -2,8 +2,11 @@
 
 use std::fmt;
 
-use doorward_hygiene::Hostname;
+use doorward_hygiene::{HostPattern, Hostname};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::acme::Acme;
+use super::client_certificates::ClientCertificates;
 
 /// Which certificates there are, and for whom some must be.
 #[derive(Debug)]
@@ -16,6 +19,12 @@ pub struct Tls {
     pub extra_hosts: Vec<Hostname>,
     /// Whether the certificate is self-signed: asked for by `--cert`, or no other is configured.
     pub self_signed: bool,
+    /// Certificates that are ordered from an authority; none when none are.
+    pub acme: Option<Acme>,
+    /// The visitors' certificates that are believed on every host whose routes say nothing else.
+    pub client_certificates: Option<ClientCertificates>,
+    /// And on the hosts whose routes name an authority of their own (`tls_downstream_client_ca`).
+    pub client_certificates_by_host: Vec<(HostPattern, ClientCertificates)>,
 }
 
 impl Tls {

@@ -1,9 +1,12 @@
 //! The applications behind routes.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use doorward_hygiene::Scheme;
 use rustls_pki_types::CertificateDer;
+
+use crate::Secret;
 
 /// An application: where it is and how it is known to be the right one.
 ///
@@ -57,4 +60,28 @@ pub struct UpstreamTls {
     pub server_name: Option<String>,
     /// Authorities trusted besides the system's: the global ones and the route's.
     pub authorities: Vec<CertificateDer<'static>>,
+    /// The certificate we show it, when it asks for one.
+    pub client_certificate: Option<ClientCertificatePair>,
+}
+
+/// A certificate with its key that we show to an upstream.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ClientCertificatePair {
+    /// The certificate first, then those that lead to its authority.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The private key, PKCS#8, PKCS#1 or SEC1 DER; checked to belong to the certificate.
+    pub key: Secret,
+}
+
+impl Hash for ClientCertificatePair {
+    /// Of the chain alone: equal pairs have equal chains, and the key is nobody's business.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.chain.hash(state);
+    }
+}
+
+impl fmt::Debug for ClientCertificatePair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientCertificatePair").field("chain", &self.chain.len()).finish_non_exhaustive()
+    }
 }
