@@ -4,6 +4,8 @@ mod banner;
 mod error;
 mod gate;
 mod health;
+mod metrics;
+mod plain;
 mod service;
 mod watch;
 

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use doorward_proxy::ProxyBody;
 use doorward_transport::{Handler, Limits, Peer};
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
+
+use super::plain;
 
 /// Where the process is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,22 +85,15 @@ impl Handler for Health {
     type Body = ProxyBody;
 
     async fn handle(&self, request: Request<Incoming>, _: Arc<Peer>) -> Response<ProxyBody> {
-        if request.method() != Method::GET && request.method() != Method::HEAD {
-            let mut refused = Response::new(ProxyBody::empty());
-            *refused.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-            refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        if let Some(refused) = plain::refuse_to_change(&request) {
             return refused;
         }
         let (status, body) = self.answer(request.uri().path());
-        let mut answer = Response::new(ProxyBody::full(format!("{body}\n")));
-        *answer.status_mut() = status;
-        answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        answer
+        plain::answer(status, "application/json", format!("{body}\n"))
     }
 }
 
-/// The limits of the health listener: few connections, all of them short.
+/// The limits of a listener for machines: few connections, all of them short.
 pub(crate) fn limits() -> Limits {
     Limits { connections: 64, idle: Duration::from_secs(10), head: Duration::from_secs(5), ..Limits::default() }
 }

@@ -1,0 +1,148 @@
+//! The metrics listener: OpenMetrics text, gathered when it is asked for.
+//!
+//! Refuses: labels that come from requests. Names here are those of the configuration, so their number is bounded.
+
+use std::fmt;
+use std::sync::Arc;
+
+use doorward_proxy::ProxyBody;
+use doorward_transport::{Handler, Peer};
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+use tracing::error;
+
+use super::plain;
+
+/// The media type of OpenMetrics 1.0 (its section "Protocol negotiation").
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What is measured, as it is now.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Figures {
+    /// Every certificate that may be served.
+    pub(crate) certificates: Vec<CertificateFigure>,
+    /// Certificates ordered from an authority since the start.
+    pub(crate) renewals: u64,
+    /// Orders that failed since the start.
+    pub(crate) failures: u64,
+    /// WebSockets and long answers that are open.
+    pub(crate) tunnels: usize,
+}
+
+/// One certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CertificateFigure {
+    /// The first name it is for.
+    pub(crate) name: String,
+    /// `file`, `acme` or `local`.
+    pub(crate) source: &'static str,
+    /// When it ends, in seconds since 1970.
+    pub(crate) ends: i64,
+}
+
+/// Gathers the figures.
+pub(crate) type Gather = Arc<dyn Fn() -> Figures + Send + Sync>;
+
+/// Answers `/metrics`. Clones are one.
+#[derive(Clone)]
+pub(crate) struct Metrics(Arc<Registry>);
+
+impl Metrics {
+    pub(crate) fn new(gather: Gather) -> Self {
+        let mut registry = Registry::with_prefix("doorward");
+        registry.register_collector(Box::new(Source(gather)));
+        Self(Arc::new(registry))
+    }
+
+    fn text(&self) -> Result<String, fmt::Error> {
+        let mut page = String::new();
+        text::encode(&mut page, &self.0)?;
+        Ok(page)
+    }
+}
+
+impl Handler for Metrics {
+    type Body = ProxyBody;
+
+    async fn handle(&self, request: Request<Incoming>, _: Arc<Peer>) -> Response<ProxyBody> {
+        if let Some(refused) = plain::refuse_to_change(&request) {
+            return refused;
+        }
+        if request.uri().path() != "/metrics" {
+            return plain::answer(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "The metrics are at /metrics.\n");
+        }
+        match self.text() {
+            Ok(page) => plain::answer(StatusCode::OK, OPEN_METRICS, page),
+            Err(error) => {
+                error!(%error, "the metrics could not be written");
+                plain::answer(StatusCode::INTERNAL_SERVER_ERROR, "text/plain; charset=utf-8", "no metrics\n")
+            }
+        }
+    }
+}
+
+struct Source(Gather);
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Source")
+    }
+}
+
+impl Collector for Source {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let figures = (self.0)();
+        let mut ends = encoder.encode_descriptor(
+            "certificate_expiry_timestamp_seconds",
+            "When a certificate ends, in seconds since 1970",
+            None,
+            MetricType::Gauge,
+        )?;
+        for certificate in &figures.certificates {
+            let labels = [("name", certificate.name.as_str()), ("source", certificate.source)];
+            ConstGauge::new(certificate.ends).encode(ends.encode_family(&labels)?)?;
+        }
+        for (name, help, value) in [
+            ("certificate_renewals", "Certificates ordered from an authority", figures.renewals),
+            ("certificate_failures", "Orders of certificates that failed", figures.failures),
+        ] {
+            let counter = ConstCounter::new(value);
+            counter.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
+        }
+        let tunnels = ConstGauge::new(i64::try_from(figures.tunnels).unwrap_or(i64::MAX));
+        let help = "WebSockets and long answers that are open";
+        tunnels.encode(encoder.encode_descriptor("tunnels", help, None, MetricType::Gauge)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_is_open_metrics() {
+        let figures = Figures {
+            certificates: vec![CertificateFigure { name: "a.example.com".into(), source: "acme", ends: 1_800_000_000 }],
+            renewals: 2,
+            failures: 1,
+            tunnels: 3,
+        };
+        let page = Metrics::new(Arc::new(move || figures.clone())).text().unwrap();
+        for line in [
+            "# TYPE doorward_certificate_expiry_timestamp_seconds gauge",
+            "doorward_certificate_expiry_timestamp_seconds{name=\"a.example.com\",source=\"acme\"} 1800000000",
+            "doorward_certificate_renewals_total 2",
+            "doorward_certificate_failures_total 1",
+            "doorward_tunnels 3",
+        ] {
+            assert!(page.lines().any(|there| there == line), "{line}\n{page}");
+        }
+        assert!(page.ends_with("# EOF\n"));
+    }
+}
