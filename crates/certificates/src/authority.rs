@@ -1,147 +1,201 @@
-//! The local authority: made once, so that one import makes a machine trust every certificate it issues.
+//! The local authority: made once, so that one import makes a machine trust every certificate it issues, and
+//! constrained to our hosts, so that it is good for nothing else.
 //!
 //! Refuses: a file that does not hold a whole authority. It is never replaced, for whoever trusts it would be lost;
-//! only an authority that has expired, which nobody trusts any more, makes way for a new one.
+//! only an authority that has expired, which nobody trusts any more, makes way for a new one. A host outside of what
+//! it may name gets a further authority beside it.
+
+mod constraints;
+mod one;
 
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use doorward_hygiene::Hostname;
+use arc_swap::ArcSwap;
+use doorward_hygiene::HostPattern;
 use doorward_private_files::PrivateFolder;
-use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    PublicKeyData as _,
-};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::CertificateDer;
 
-use crate::CertificatesError;
-use crate::leaf::{self, Validity};
-use crate::pem_file::{KeyAndChain, PemFile, certificate_pem};
+use crate::leaf;
+use crate::pem_file::{PemFile, certificate_pem};
+use crate::{CertificatesError, LeafFacts};
+pub(crate) use one::Authority;
 
 const FOLDER: &str = "certificates";
-const FILE: &str = "authority.private.pem";
 const COST: &str = "a new authority is made, which browsers must be told to trust again";
-const LIFETIME: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
-/// The longest part of the authority's name that the machine's name makes up; a common name has 64 (RFC 5280
-/// appendix A.1).
-const LONGEST_HOSTNAME: usize = 25;
+/// More authorities than anybody trusts one by one.
+const MOST: usize = 32;
 
-/// An authority of this machine's own, kept under `data_dir`.
+/// An authority of this machine's own, kept under `data_dir`; several, where hosts came later that the first must not
+/// name.
 pub struct LocalAuthority {
     folder: PathBuf,
-    certificate: CertificateDer<'static>,
-    validity: Validity,
-    issuer: Issuer<'static, KeyPair>,
+    /// By their places; those that have expired are not among them.
+    kept: ArcSwap<Vec<Arc<Authority>>>,
+}
+
+/// A certificate the local authority issued.
+#[derive(Debug)]
+pub struct Issued {
+    /// The hosts it is for.
+    pub hosts: Vec<HostPattern>,
+    /// The certificate and its key.
+    pub key: Arc<CertifiedKey>,
+    /// What it says of itself.
+    pub facts: LeafFacts,
 }
 
 impl LocalAuthority {
     /// Reads the authority from `data_dir/certificates`, or makes one there: ECDSA P-256, good for ten years, for
-    /// servers' certificates only (path length 0).
+    /// servers' certificates only (path length 0), and constrained to these hosts and their neighbours. When it is
+    /// there and must not name one of the hosts, a further one is made for those.
     ///
     /// # Errors
-    /// [`CertificatesError::Damaged`] when the file does not hold an authority, [`CertificatesError::File`],
-    /// [`CertificatesError::Issue`].
-    pub fn open_or_create(data_dir: &Path, now: SystemTime) -> Result<Self, CertificatesError> {
-        let folder = data_dir.join(FOLDER);
-        let locked = PrivateFolder::lock(&folder)?;
-        let file = PemFile::new(&locked, FILE, COST);
-        if let Some(content) = file.read()? {
-            let authority = Self::from_file(folder.clone(), content, &file)?;
-            if now < authority.validity.until {
-                return Ok(authority);
-            }
-            tracing::warn!(file = %file.path().display(), "the local authority has expired; a new one is made");
+    /// [`CertificatesError::Damaged`] when a file does not hold an authority, [`CertificatesError::File`],
+    /// [`CertificatesError::Issue`], [`CertificatesError::NoHosts`] when there is none and no host,
+    /// [`CertificatesError::TooManyAuthorities`].
+    pub fn open_or_create(data_dir: &Path, hosts: &[HostPattern], now: SystemTime) -> Result<Self, CertificatesError> {
+        let authority = Self { folder: data_dir.join(FOLDER), kept: ArcSwap::default() };
+        let folder = PrivateFolder::lock(&authority.folder)?;
+        if authority.provide(&folder, hosts, now)?.is_empty() {
+            return Err(CertificatesError::NoHosts);
         }
-        let content = generate(now)?;
-        file.write(&content)?;
-        Self::from_file(folder, content, &file)
+        Ok(authority)
     }
 
-    /// The authority's certificate as PEM, for importing; the key is not in it.
+    /// Reads the authority from `data_dir/certificates`, if there is one, and changes nothing.
+    ///
+    /// # Errors
+    /// [`CertificatesError::Damaged`], [`CertificatesError::File`].
+    pub fn open(data_dir: &Path, now: SystemTime) -> Result<Option<Self>, CertificatesError> {
+        let folder = data_dir.join(FOLDER);
+        if !folder.is_dir() {
+            return Ok(None);
+        }
+        let kept = read(&PrivateFolder::lock(&folder)?)?;
+        let good: Vec<_> = kept.into_iter().filter(|authority| now < authority.validity.until).collect();
+        Ok((!good.is_empty()).then(|| Self { folder, kept: ArcSwap::from_pointee(good) }))
+    }
+
+    /// The certificates of all authorities of ours as PEM, for importing; no key is in it.
     pub fn pem(&self) -> String {
-        certificate_pem(&self.certificate)
+        self.kept.load().iter().map(|authority| certificate_pem(&authority.certificate)).collect()
     }
 
-    /// A certificate that names all `hosts`, good for 90 days: the one kept from the last time, as long as it names
-    /// the same hosts and has more than 30 days left, else a new one.
+    /// The same as DER.
+    pub fn certificates(&self) -> Vec<CertificateDer<'static>> {
+        self.kept.load().iter().map(|authority| authority.certificate.clone()).collect()
+    }
+
+    /// Certificates that name all `hosts`, good for seven days, one of each authority that is needed: those kept from
+    /// the last time as long as they name the same hosts and have more than half of their time left, else new ones.
     ///
     /// # Errors
     /// [`CertificatesError::NoHosts`], [`CertificatesError::Damaged`], [`CertificatesError::File`],
-    /// [`CertificatesError::Issue`].
-    pub fn issue(&self, hosts: &[Hostname], now: SystemTime) -> Result<Arc<CertifiedKey>, CertificatesError> {
-        leaf::reuse_or_issue(&PrivateFolder::lock(&self.folder)?, self, hosts, now)
-    }
-
-    pub(crate) fn certificate(&self) -> &CertificateDer<'static> {
-        &self.certificate
-    }
-
-    pub(crate) fn validity(&self) -> Validity {
-        self.validity
-    }
-
-    pub(crate) fn issuer(&self) -> &Issuer<'static, KeyPair> {
-        &self.issuer
-    }
-
-    fn from_file(folder: PathBuf, content: KeyAndChain, file: &PemFile<'_>) -> Result<Self, CertificatesError> {
-        let KeyAndChain { key, chain } = content;
-        let certificate = chain.into_iter().next().ok_or_else(|| file.damaged("it holds no certificate", None))?;
-        let (_, parsed) = x509_parser::parse_x509_certificate(&certificate)
-            .map_err(|error| file.damaged("its certificate is broken", Some(error.into())))?;
-        if parsed.public_key().raw != key.subject_public_key_info() {
-            return Err(file.damaged("its key belongs to another certificate", None));
+    /// [`CertificatesError::Issue`], [`CertificatesError::TooManyAuthorities`].
+    pub fn issue(&self, hosts: &[HostPattern], now: SystemTime) -> Result<Vec<Issued>, CertificatesError> {
+        if hosts.is_empty() {
+            return Err(CertificatesError::NoHosts);
         }
-        if !parsed.is_ca() {
-            return Err(file.damaged("its certificate is not an authority's", None));
+        let folder = PrivateFolder::lock(&self.folder)?;
+        let mut left = hosts.to_vec();
+        let mut issued = Vec::new();
+        for authority in self.provide(&folder, hosts, now)?.iter() {
+            let (own, rest) = left.into_iter().partition::<Vec<_>, _>(|host| authority.may_name(host));
+            left = rest;
+            if !own.is_empty() {
+                let (key, facts) = leaf::reuse_or_issue(&folder, authority, &own, now)?;
+                issued.push(Issued { hosts: own, key, facts });
+            }
         }
-        let validity = Validity::of(&parsed);
-        let issuer = Issuer::from_ca_cert_der(&certificate, key)?;
-        Ok(Self { folder, certificate: certificate.clone(), validity, issuer })
+        Ok(issued)
     }
+
+    /// The authorities that are good now, with a new one for the hosts that none of those kept may name.
+    fn provide(
+        &self,
+        folder: &PrivateFolder,
+        hosts: &[HostPattern],
+        now: SystemTime,
+    ) -> Result<Arc<Vec<Arc<Authority>>>, CertificatesError> {
+        let is_good = |authority: &Arc<Authority>| now < authority.validity.until;
+        let lacking = |kept: &[Arc<Authority>]| -> Vec<HostPattern> {
+            let good = || kept.iter().filter(|authority| is_good(authority));
+            hosts.iter().filter(|host| !good().any(|authority| authority.may_name(host))).cloned().collect()
+        };
+        let known = self.kept.load_full();
+        if !known.is_empty() && known.iter().all(is_good) && lacking(&known).is_empty() {
+            return Ok(known);
+        }
+        // Another process may have made one since.
+        let mut kept = read(folder)?;
+        let lacking = lacking(&kept);
+        if !lacking.is_empty() {
+            let further = further(folder, &kept, &lacking, now)?;
+            kept.retain(|authority| authority.place != further.place);
+            kept.push(Arc::new(further));
+        }
+        kept.retain(is_good);
+        kept.sort_by_key(|authority| authority.place);
+        let kept = Arc::new(kept);
+        self.kept.store(Arc::clone(&kept));
+        Ok(kept)
+    }
+}
+
+/// Makes an authority in the first place that is free, or whose authority has expired.
+fn further(
+    folder: &PrivateFolder,
+    kept: &[Arc<Authority>],
+    hosts: &[HostPattern],
+    now: SystemTime,
+) -> Result<Authority, CertificatesError> {
+    let taken = |place: usize| kept.iter().find(|authority| authority.place == place);
+    let is_free = |place: &usize| taken(*place).is_none_or(|authority| now >= authority.validity.until);
+    let place = (1..=MOST).find(is_free).ok_or(CertificatesError::TooManyAuthorities { most: MOST })?;
+    let name = file_name(place);
+    let file = PemFile::new(folder, &name, COST);
+    if taken(place).is_some() {
+        tracing::warn!(file = %file.path().display(), "the local authority has expired; a new one is made");
+    }
+    let content = one::generate(place, hosts, now)?;
+    file.write(&content)?;
+    if kept.iter().any(|authority| now < authority.validity.until) {
+        let hosts = hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        tracing::warn!(
+            hosts,
+            file = %file.path().display(),
+            "a further local authority was made, since those there are must not name these hosts; it must be trusted too: \
+             `doorward certificate authority` prints all of them"
+        );
+    }
+    Authority::from_file(place, content, &file)
+}
+
+/// Those kept in the folder, expired or not.
+fn read(folder: &PrivateFolder) -> Result<Vec<Arc<Authority>>, CertificatesError> {
+    let mut kept = Vec::new();
+    for place in 1..=MOST {
+        let name = file_name(place);
+        let file = PemFile::new(folder, &name, COST);
+        if let Some(content) = file.read()? {
+            kept.push(Arc::new(Authority::from_file(place, content, &file)?));
+        }
+    }
+    Ok(kept)
+}
+
+fn file_name(place: usize) -> String {
+    if place == 1 { "authority.private.pem".to_owned() } else { format!("authority-{place}.private.pem") }
 }
 
 impl fmt::Debug for LocalAuthority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LocalAuthority").field("folder", &self.folder).finish_non_exhaustive()
     }
-}
-
-fn generate(now: SystemTime) -> Result<KeyAndChain, CertificatesError> {
-    let key = KeyPair::generate()?;
-    let validity = Validity::from(now, LIFETIME);
-    let mut params = CertificateParams::default();
-    params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, name(validity));
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    validity.put_into(&mut params);
-    let certificate = params.self_signed(&key)?;
-    Ok(KeyAndChain { key, chain: vec![certificate.der().clone()] })
-}
-
-/// What the authority is called in lists of authorities, where there may be those of several machines.
-fn name(validity: Validity) -> String {
-    let date = validity.first_day();
-    match hostname() {
-        Some(host) => format!("Doorward local authority {host}/{date}"),
-        None => format!("Doorward local authority {date}"),
-    }
-}
-
-/// The machine's name, as far as it is worth reading.
-fn hostname() -> Option<String> {
-    let text = fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| fs::read_to_string("/etc/hostname")).ok()?;
-    let name: String = text
-        .chars()
-        .filter(|character| character.is_ascii_alphanumeric() || matches!(character, '-' | '.'))
-        .take(LONGEST_HOSTNAME)
-        .collect();
-    (!name.is_empty()).then_some(name)
 }
 
 #[cfg(test)]

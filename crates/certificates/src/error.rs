@@ -39,6 +39,18 @@ pub enum CertificatesError {
         #[source]
         source: rustls::Error,
     },
+    /// The bytes are no certificate.
+    #[error("this is no certificate (X.509, DER)")]
+    Unreadable(#[source] Box<dyn Error + Send + Sync>),
+    /// Hosts came and went so often that there is no place for a further authority.
+    #[error(
+        "there are {most} local authorities, and none may name all hosts: delete the `authority*.private.pem` in \
+         data_dir/certificates that nobody trusts, or all of them, and trust the new one"
+    )]
+    TooManyAuthorities {
+        /// How many there may be.
+        most: usize,
+    },
     /// A certificate was asked for without a host to put into it.
     #[error("a certificate needs at least one host name")]
     NoHosts,

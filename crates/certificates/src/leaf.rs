@@ -1,11 +1,10 @@
 //! The certificate the local authority issues for our hosts.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use doorward_hygiene::Hostname;
+use doorward_hygiene::{HostPattern, Hostname};
 use doorward_private_files::PrivateFolder;
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
@@ -14,32 +13,31 @@ use rcgen::{
 use rustls::crypto::aws_lc_rs;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::PrivateKeyDer;
-use x509_parser::prelude::{GeneralName, X509Certificate};
+use x509_parser::prelude::X509Certificate;
 
+use crate::authority::Authority;
+use crate::names::spelled;
 use crate::pem_file::{KeyAndChain, PemFile};
-use crate::{CertificatesError, LocalAuthority};
+use crate::{CertificatesError, LeafFacts, facts};
 
-const FILE: &str = "server.private.pem";
 const COST: &str = "a new certificate is issued at the next start, by the same authority";
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-const LIFETIME: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// One with less than this left is replaced.
-const REPLACE_BEFORE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const REPLACE_BEFORE: Duration = Duration::from_secs(7 * 24 * 60 * 60 / 2);
 /// The longest common name (RFC 5280 appendix A.1).
 const LONGEST_COMMON_NAME: usize = 64;
 
 /// The certificate kept in the folder if it will do, else a new one, which is kept from then on.
 pub(crate) fn reuse_or_issue(
     folder: &PrivateFolder,
-    authority: &LocalAuthority,
-    hosts: &[Hostname],
+    authority: &Authority,
+    hosts: &[HostPattern],
     now: SystemTime,
-) -> Result<Arc<CertifiedKey>, CertificatesError> {
-    let hosts: BTreeSet<&Hostname> = hosts.iter().collect();
-    if hosts.is_empty() {
-        return Err(CertificatesError::NoHosts);
-    }
-    let file = PemFile::new(folder, FILE, COST);
+) -> Result<(Arc<CertifiedKey>, LeafFacts), CertificatesError> {
+    let hosts: BTreeSet<&HostPattern> = hosts.iter().collect();
+    let name = file_name(authority.place);
+    let file = PemFile::new(folder, &name, COST);
     if let Some(kept) = file.read()?
         && will_do(&kept, authority, &hosts, now, &file)?
     {
@@ -49,6 +47,11 @@ pub(crate) fn reuse_or_issue(
     file.write(&issued)?;
     tracing::info!(hosts = hosts.len(), "the local authority issued a certificate");
     certified(issued, &file)
+}
+
+/// One for each authority, since a certificate is of one.
+fn file_name(place: usize) -> String {
+    if place == 1 { "server.private.pem".to_owned() } else { format!("server-{place}.private.pem") }
 }
 
 /// From when until when a certificate is good.
@@ -67,10 +70,9 @@ impl Validity {
     }
 
     pub(crate) fn of(certificate: &X509Certificate<'_>) -> Self {
-        let seconds = |time: x509_parser::time::ASN1Time| u64::try_from(time.timestamp()).unwrap_or_default();
         let validity = certificate.validity();
-        let until = UNIX_EPOCH.checked_add(Duration::from_secs(seconds(validity.not_after))).unwrap_or(UNIX_EPOCH);
-        Self { from: seconds(validity.not_before), until }
+        let from = facts::time(validity.not_before).duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        Self { from, until: facts::time(validity.not_after) }
     }
 
     pub(crate) fn put_into(self, params: &mut CertificateParams) {
@@ -88,8 +90,8 @@ impl Validity {
 
 fn will_do(
     kept: &KeyAndChain,
-    authority: &LocalAuthority,
-    hosts: &BTreeSet<&Hostname>,
+    authority: &Authority,
+    hosts: &BTreeSet<&HostPattern>,
     now: SystemTime,
     file: &PemFile<'_>,
 ) -> Result<bool, CertificatesError> {
@@ -103,44 +105,33 @@ fn will_do(
     let validity = Validity::of(&parsed);
     let left = validity.until.duration_since(now).unwrap_or_default();
     let begun = UNIX_EPOCH.checked_add(Duration::from_secs(validity.from)).is_some_and(|from| from <= now);
-    Ok(issuer == authority.certificate() && begun && left > REPLACE_BEFORE && names(&parsed) == expected_names(hosts))
+    // One that ends with its authority cannot be bettered.
+    let lasts = left > REPLACE_BEFORE || (validity.until == authority.validity.until && !left.is_zero());
+    let names: BTreeSet<String> = facts::names(&parsed).into_iter().collect();
+    Ok(*issuer == authority.certificate && begun && lasts && names == expected_names(hosts))
 }
 
-/// What the certificate names, spelled as [`Hostname`] spells it.
-fn names(certificate: &X509Certificate<'_>) -> BTreeSet<String> {
-    let Ok(Some(extension)) = certificate.subject_alternative_name() else { return BTreeSet::new() };
-    let name = |name: &GeneralName<'_>| match name {
-        GeneralName::DNSName(name) => Some((*name).to_owned()),
-        GeneralName::IPAddress(bytes) => match bytes.len() {
-            4 => <[u8; 4]>::try_from(*bytes).ok().map(|bytes| IpAddr::from(bytes).to_string()),
-            _ => <[u8; 16]>::try_from(*bytes).ok().map(|bytes| IpAddr::from(bytes).to_string()),
-        },
-        _ => None,
-    };
-    extension.value.general_names.iter().filter_map(name).collect()
-}
-
-fn expected_names(hosts: &BTreeSet<&Hostname>) -> BTreeSet<String> {
-    hosts.iter().map(|host| host.ip().map_or_else(|| host.as_str().to_owned(), |ip| ip.to_string())).collect()
+fn expected_names(hosts: &BTreeSet<&HostPattern>) -> BTreeSet<String> {
+    hosts.iter().map(|host| spelled(&host.to_string()).into()).collect()
 }
 
 fn issue(
-    authority: &LocalAuthority,
-    hosts: &BTreeSet<&Hostname>,
+    authority: &Authority,
+    hosts: &BTreeSet<&HostPattern>,
     now: SystemTime,
 ) -> Result<KeyAndChain, CertificatesError> {
     let key = KeyPair::generate()?;
     let mut params = CertificateParams::default();
     params.subject_alt_names = hosts
         .iter()
-        .map(|host| match host.ip() {
+        .map(|host| match host.exact().and_then(Hostname::ip) {
             Some(ip) => Ok(SanType::IpAddress(ip)),
-            None => host.as_str().try_into().map(SanType::DnsName),
+            None => host.to_string().try_into().map(SanType::DnsName),
         })
         .collect::<Result<_, _>>()?;
     // Nothing reads it but people; it must not be empty, or the subjectAltName would have to be critical.
-    let first = hosts.first().map_or("", |host| host.as_str());
-    let common_name = if first.len() <= LONGEST_COMMON_NAME { first } else { "Doorward" };
+    let first = hosts.first().map(ToString::to_string).unwrap_or_default();
+    let common_name = if first.len() <= LONGEST_COMMON_NAME { first.as_str() } else { "Doorward" };
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, common_name);
     params.is_ca = IsCa::ExplicitNoCa;
@@ -148,17 +139,18 @@ fn issue(
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
     let mut validity = Validity::from(now, LIFETIME);
-    validity.until = validity.until.min(authority.validity().until);
+    validity.until = validity.until.min(authority.validity.until);
     validity.put_into(&mut params);
-    let certificate = params.signed_by(&key, authority.issuer())?;
-    Ok(KeyAndChain { key, chain: vec![certificate.der().clone(), authority.certificate().clone()] })
+    let certificate = params.signed_by(&key, &authority.issuer)?;
+    Ok(KeyAndChain { key, chain: vec![certificate.der().clone(), authority.certificate.clone()] })
 }
 
 /// For the TLS library: the certificate alone, since whoever trusts the authority has its certificate.
-fn certified(content: KeyAndChain, file: &PemFile<'_>) -> Result<Arc<CertifiedKey>, CertificatesError> {
+fn certified(content: KeyAndChain, file: &PemFile<'_>) -> Result<(Arc<CertifiedKey>, LeafFacts), CertificatesError> {
     let key = PrivateKeyDer::Pkcs8(content.key.serialize_der().into());
-    let chain = content.chain.into_iter().take(1).collect();
-    CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider())
-        .map(Arc::new)
-        .map_err(|error| file.damaged("TLS cannot use it", Some(error.into())))
+    let leaf = content.chain.into_iter().next().ok_or_else(|| file.damaged("it holds no certificate", None))?;
+    let facts = LeafFacts::of(&leaf)?;
+    let key = CertifiedKey::from_der(vec![leaf], key, &aws_lc_rs::default_provider())
+        .map_err(|error| file.damaged("TLS cannot use it", Some(error.into())))?;
+    Ok((Arc::new(key), facts))
 }

@@ -1,17 +1,24 @@
 //! Which certificate answers which name.
 //!
-//! Configured certificates answer the names in their subjectAltName; a local authority, made once and kept, issues
-//! one for every other host.
+//! Configured certificates answer the names in their subjectAltName; those ordered from an authority the names they were
+//! ordered for; a local authority, made once and kept, issues one for every other host.
 //!
 //! Refuses: answering a name that is not ours, a certificate whose key is another's or that is not the first of its
 //! chain, and replacing a file that is there but cannot be understood.
 
 mod authority;
 mod error;
+mod facts;
 mod leaf;
+mod names;
+mod obtained;
 mod pem_file;
+mod report;
 mod table;
 
-pub use authority::LocalAuthority;
+pub use authority::{Issued, LocalAuthority};
 pub use error::CertificatesError;
+pub use facts::LeafFacts;
+pub use obtained::Obtained;
+pub use report::{CertificateReport, Source};
 pub use table::{Certificates, Sources};

@@ -21,7 +21,7 @@ const LONGEST: u64 = 1024 * 1024;
 /// One file in the folder of our certificates.
 pub(crate) struct PemFile<'a> {
     folder: &'a PrivateFolder,
-    name: &'static str,
+    name: &'a str,
     /// What deleting it costs, for the message when it is damaged.
     cost: &'static str,
 }
@@ -34,7 +34,7 @@ pub(crate) struct KeyAndChain {
 }
 
 impl<'a> PemFile<'a> {
-    pub(crate) fn new(folder: &'a PrivateFolder, name: &'static str, cost: &'static str) -> Self {
+    pub(crate) fn new(folder: &'a PrivateFolder, name: &'a str, cost: &'static str) -> Self {
         Self { folder, name, cost }
     }
 

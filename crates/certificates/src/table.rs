@@ -1,22 +1,24 @@
-//! The table from names to certificates, swapped whole, and the resolver that reads it for each handshake.
+//! The table from names to certificates, swapped whole, and the resolver that reads it for each handshake: what is
+//! configured first, then what was obtained, then the local authority's.
 //!
 //! Refuses: a name that is not ours, and a client that names no host unless one of ours is an IP address (which
 //! cannot be named in a handshake, RFC 6066 §3).
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use doorward_config::CertificatePair;
-use doorward_hygiene::Hostname;
+use doorward_hygiene::{HostPattern, Hostname};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use crate::{CertificatesError, LocalAuthority};
+use crate::names::{Names, Served, spelled};
+use crate::report::{CertificateReport, Source};
+use crate::{CertificatesError, LeafFacts, LocalAuthority, Obtained};
 
 /// Where certificates come from.
 #[derive(Debug, Clone, Copy)]
@@ -24,8 +26,9 @@ pub struct Sources<'a> {
     /// The configured ones; the first that names a host answers it.
     pub pairs: &'a [CertificatePair],
     /// Every host that must be answered.
-    pub hosts: &'a [Hostname],
-    /// Who issues for the hosts no configured certificate names; without it they are not answered.
+    pub hosts: &'a [HostPattern],
+    /// Who issues for the hosts no configured certificate names; without it they are answered only once a
+    /// certificate was [obtained](Certificates::obtained).
     pub authority: Option<&'a LocalAuthority>,
 }
 
@@ -42,10 +45,10 @@ impl Certificates {
     /// [`CertificatesError`]; nothing is answered with certificates of which one is refused.
     pub fn new(sources: Sources<'_>, now: SystemTime) -> Result<Self, CertificatesError> {
         let table = ArcSwap::from_pointee(Table::build(sources, now)?);
-        Ok(Self { resolver: Arc::new(Resolver { table }) })
+        Ok(Self { resolver: Arc::new(Resolver { table, obtained: Obtained::new() }) })
     }
 
-    /// Replaces every certificate at once; handshakes under way and open connections keep theirs.
+    /// Replaces every certificate at once but those obtained; handshakes under way and open connections keep theirs.
     ///
     /// # Errors
     /// [`CertificatesError`]; then everything stays as it was.
@@ -54,24 +57,73 @@ impl Certificates {
         Ok(())
     }
 
+    /// Puts certificates ordered from an authority in service. They answer before the local authority's and after
+    /// the configured ones.
+    pub fn obtained(&self) -> Obtained {
+        self.resolver.obtained.clone()
+    }
+
     /// For the TLS configuration; sees every replacement.
     pub fn resolver(&self) -> Arc<dyn ResolvesServerCert> {
         Arc::clone(&self.resolver) as _
     }
 
+    /// What the resolver chooses for a name as a client sent it, or for none.
+    pub fn choose(&self, server_name: Option<&str>) -> Option<Arc<CertifiedKey>> {
+        self.resolver.choose(server_name)
+    }
+
     /// The hosts that no certificate names, for a warning.
-    pub fn uncovered(&self) -> Vec<Hostname> {
-        self.resolver.table.load().uncovered.clone()
+    pub fn uncovered(&self) -> Vec<HostPattern> {
+        let table = self.resolver.table.load();
+        table.uncovered.iter().filter(|host| self.resolver.obtained.of(host).is_none()).cloned().collect()
+    }
+
+    /// Every certificate in use, those that end first at the beginning.
+    pub fn report(&self, now: SystemTime) -> Vec<CertificateReport> {
+        let mut known = HashSet::new();
+        let table = self.resolver.table.load();
+        let all = table.configured.all().cloned().chain(self.resolver.obtained.all()).chain(table.local.all().cloned());
+        let mut served: Vec<_> = all.filter(|served| known.insert(Arc::as_ptr(served))).collect();
+        served.sort_by(|a, b| (a.facts.not_after, &a.facts.names).cmp(&(b.facts.not_after, &b.facts.names)));
+        served.iter().map(|served| CertificateReport::of(served, now)).collect()
+    }
+
+    /// The certificate this host is answered with.
+    pub fn answer(&self, host: &Hostname, now: SystemTime) -> Option<CertificateReport> {
+        let served = self.resolver.find(&spelled(host.as_str()))?;
+        Some(CertificateReport::of(&served, now))
     }
 }
 
 struct Resolver {
     table: ArcSwap<Table>,
+    obtained: Obtained,
+}
+
+impl Resolver {
+    /// For what a client names: configured, else obtained, else the local authority's. No more look-ups with more
+    /// certificates, and no lock.
+    fn choose(&self, server_name: Option<&str>) -> Option<Arc<CertifiedKey>> {
+        let served = match server_name {
+            None => self.find(self.table.load().unnamed.as_deref()?),
+            Some(name) if name.bytes().any(|byte| byte.is_ascii_uppercase()) => self.find(&name.to_ascii_lowercase()),
+            Some(name) => self.find(name),
+        };
+        served.map(|served| Arc::clone(&served.key))
+    }
+
+    /// For a name in lower case.
+    fn find(&self, name: &str) -> Option<Arc<Served>> {
+        let table = self.table.load();
+        let configured = table.configured.find(name).cloned();
+        configured.or_else(|| self.obtained.find(name)).or_else(|| table.local.find(name).cloned())
+    }
 }
 
 impl ResolvesServerCert for Resolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.table.load().find(hello.server_name())
+        self.choose(hello.server_name())
     }
 }
 
@@ -83,13 +135,11 @@ impl fmt::Debug for Resolver {
 
 #[derive(Default)]
 struct Table {
-    /// By whole name, in lower case.
-    exact: HashMap<String, Arc<CertifiedKey>>,
-    /// `*.example.com` by `example.com`.
-    wildcards: HashMap<String, Arc<CertifiedKey>>,
-    /// For clients that name no host.
-    unnamed: Option<Arc<CertifiedKey>>,
-    uncovered: Vec<Hostname>,
+    configured: Names,
+    local: Names,
+    /// The address that clients mean who name no host.
+    unnamed: Option<Box<str>>,
+    uncovered: Vec<HostPattern>,
 }
 
 impl Table {
@@ -97,50 +147,38 @@ impl Table {
         let mut table = Self::default();
         let provider = aws_lc_rs::default_provider();
         for pair in sources.pairs {
-            let key = Arc::new(check(pair, &provider)?);
+            let served = Arc::new(configured(pair, &provider)?);
             for name in &pair.names {
-                let (names, name) = match name.strip_prefix("*.") {
-                    Some(parent) => (&mut table.wildcards, parent.to_owned()),
-                    None => (&mut table.exact, spelled(name)),
-                };
-                names.entry(name).or_insert_with(|| Arc::clone(&key));
+                table.configured.add(name, &served);
             }
         }
-        let uncovered: Vec<_> = sources.hosts.iter().filter(|host| table.of_host(host).is_none()).cloned().collect();
+        let unnamed: Vec<_> =
+            sources.hosts.iter().filter(|host| table.configured.of(host).is_none()).cloned().collect();
         match sources.authority {
-            Some(authority) if !uncovered.is_empty() => {
-                let key = authority.issue(&uncovered, now)?;
-                table.exact.extend(uncovered.iter().map(|host| (spelled(host.as_str()), Arc::clone(&key))));
+            Some(authority) if !unnamed.is_empty() => {
+                for issued in authority.issue(&unnamed, now)? {
+                    let served = Served { key: issued.key, facts: issued.facts, source: Source::Local, label: None };
+                    let served = Arc::new(served);
+                    issued.hosts.iter().for_each(|host| table.local.put(host, Arc::clone(&served)));
+                }
             }
-            _ => table.uncovered = uncovered,
+            _ => table.uncovered = unnamed,
         }
-        table.unnamed = sources.hosts.iter().filter(|host| host.is_ip()).find_map(|host| table.of_host(host));
+        let addresses = || sources.hosts.iter().filter(|host| host.exact().is_some_and(Hostname::is_ip));
+        let answered = addresses().find(|host| !table.uncovered.contains(host));
+        table.unnamed = answered.or_else(|| addresses().next()).map(|host| spelled(&host.to_string()));
         Ok(table)
-    }
-
-    fn find(&self, server_name: Option<&str>) -> Option<Arc<CertifiedKey>> {
-        let Some(name) = server_name else { return self.unnamed.clone() };
-        if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            return self.of_name(&name.to_ascii_lowercase());
-        }
-        self.of_name(name)
-    }
-
-    fn of_host(&self, host: &Hostname) -> Option<Arc<CertifiedKey>> {
-        if host.is_ip() { self.exact.get(&spelled(host.as_str())).cloned() } else { self.of_name(host.as_str()) }
-    }
-
-    /// Exactly, else by a `*` that stands for one whole label (RFC 6125 §6.4.3).
-    fn of_name(&self, name: &str) -> Option<Arc<CertifiedKey>> {
-        let by_wildcard = || name.split_once('.').and_then(|(_, parent)| self.wildcards.get(parent));
-        self.exact.get(name).or_else(by_wildcard).cloned()
     }
 }
 
-/// An address in its one spelling, without the brackets of a URL; a name as it is.
-fn spelled(name: &str) -> String {
-    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-    bare.parse::<IpAddr>().map_or_else(|_| name.to_owned(), |address| address.to_string())
+fn configured(pair: &CertificatePair, provider: &CryptoProvider) -> Result<Served, CertificatesError> {
+    let key = check(pair, provider)?;
+    let broken = || CertificatesError::Unusable {
+        label: pair.label.clone(),
+        source: rustls::Error::InvalidCertificate(rustls::CertificateError::BadEncoding),
+    };
+    let facts = pair.chain.first().and_then(|leaf| LeafFacts::of(leaf).ok()).ok_or_else(broken)?;
+    Ok(Served { key: Arc::new(key), facts, source: Source::File, label: Some(pair.label.clone()) })
 }
 
 /// The pair for the TLS library, if its key belongs to its first certificate.

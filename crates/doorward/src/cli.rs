@@ -139,7 +139,16 @@ pub(crate) enum UserCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum CertificateCommand {
     /// Print the certificate of the local authority, to be trusted once for all routes.
-    Authority(ConfigArgument),
+    Authority(AuthorityArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuthorityArguments {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgument,
+    /// Tell how to make systems, browsers and workspaces trust it, instead.
+    #[arg(long)]
+    pub(crate) install_help: bool,
 }
 
 #[derive(Debug, Args)]

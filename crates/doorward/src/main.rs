@@ -4,6 +4,7 @@ mod cli;
 mod commands;
 mod data_dir;
 mod invitations;
+mod local_authority;
 mod portal;
 mod server;
 mod terminal;

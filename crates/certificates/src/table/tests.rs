@@ -16,12 +16,13 @@ struct Fixture {
 fn fixture() -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let now = SystemTime::now();
-    let authority = LocalAuthority::open_or_create(folder.path(), now).unwrap();
+    let named = hosts(&["code.localhost", "auth.example", "a.example", "127.0.0.1", "[::1]", "10.0.0.1"]);
+    let authority = LocalAuthority::open_or_create(folder.path(), &named, now).unwrap();
     Fixture { _folder: folder, authority, now }
 }
 
-fn hosts(names: &[&str]) -> Vec<Hostname> {
-    names.iter().map(|name| Hostname::parse(name).unwrap()).collect()
+fn hosts(names: &[&str]) -> Vec<HostPattern> {
+    names.iter().map(|name| HostPattern::parse(name).unwrap()).collect()
 }
 
 /// A configured certificate that trusts nobody but itself.
@@ -39,7 +40,7 @@ fn pair(label: &str, names: &[&str]) -> CertificatePair {
 
 fn sources<'a>(
     pairs: &'a [CertificatePair],
-    hosts: &'a [Hostname],
+    hosts: &'a [HostPattern],
     authority: Option<&'a LocalAuthority>,
 ) -> Sources<'a> {
     Sources { pairs, hosts, authority }
@@ -84,12 +85,13 @@ fn root(authority: &LocalAuthority) -> CertificateDer<'static> {
 #[test]
 fn one_import_makes_a_client_trust_every_host_of_ours_and_no_other() {
     let Fixture { authority, now, .. } = &fixture();
-    let ours = hosts(&["code.localhost", "auth.example", "127.0.0.1", "[::1]"]);
+    let ours = hosts(&["code.localhost", "auth.example", "127.0.0.1", "[::1]", "*.dev.auth.example"]);
     let certificates = Certificates::new(sources(&[], &ours, Some(authority)), *now).unwrap();
-    for name in ["code.localhost", "auth.example", "127.0.0.1", "::1", "AUTH.example"] {
+    for name in ["code.localhost", "auth.example", "127.0.0.1", "::1", "AUTH.example", "anna.dev.auth.example"] {
         shake_hands(&certificates, &root(authority), name).unwrap();
     }
-    for name in ["example", "x.auth.example", "localhost", "xauth.example"] {
+    for name in ["example", "x.auth.example", "localhost", "xauth.example", "dev.auth.example", "a.b.dev.auth.example"]
+    {
         shake_hands(&certificates, &root(authority), name).unwrap_err();
     }
     assert!(certificates.uncovered().is_empty());
@@ -99,9 +101,9 @@ fn one_import_makes_a_client_trust_every_host_of_ours_and_no_other() {
 fn who_names_no_host_is_answered_only_where_a_host_is_an_address() {
     let Fixture { authority, now, .. } = &fixture();
     let named = Certificates::new(sources(&[], &hosts(&["a.example"]), Some(authority)), *now).unwrap();
-    assert!(named.resolver.table.load().find(None).is_none());
+    assert!(named.choose(None).is_none());
     let mixed = Certificates::new(sources(&[], &hosts(&["a.example", "127.0.0.1"]), Some(authority)), *now).unwrap();
-    assert!(mixed.resolver.table.load().find(None).is_some());
+    assert!(mixed.choose(None).is_some());
     let pairs = [pair("name only", &["a.example"]), pair("address", &["192.0.2.1"])];
     let ours = hosts(&["a.example", "192.0.2.1"]);
     let configured = Certificates::new(sources(&pairs, &ours, None), *now).unwrap();
@@ -118,9 +120,8 @@ fn configured_certificates_answer_what_they_name_the_first_first() {
         pair("2", &["x.dev.example"]),
     ];
     let certificates = Certificates::new(sources(&pairs, &hosts(&["a.example"]), None), now).unwrap();
-    let table = certificates.resolver.table.load();
     let answer = |name| {
-        let key = table.find(Some(name))?;
+        let key = certificates.choose(Some(name))?;
         pairs.iter().position(|pair| pair.chain == key.cert)
     };
     for (name, expected) in [
@@ -145,16 +146,16 @@ fn configured_certificates_answer_what_they_name_the_first_first() {
 fn hosts_no_configured_certificate_names_fall_back_or_are_told() {
     let Fixture { authority, now, .. } = &fixture();
     let pairs = [pair("0", &["a.example", "*.dev.example"])];
-    let ours = hosts(&["a.example", "x.dev.example", "b.example", "10.0.0.1"]);
+    let ours = hosts(&["a.example", "x.dev.example", "*.dev.example", "b.a.example", "10.0.0.1"]);
     let with = Certificates::new(sources(&pairs, &ours, Some(authority)), *now).unwrap();
     assert_eq!(shake_hands(&with, &pairs[0].chain[0], "a.example").unwrap(), pairs[0].chain[0]);
     assert_eq!(shake_hands(&with, &pairs[0].chain[0], "x.dev.example").unwrap(), pairs[0].chain[0]);
-    shake_hands(&with, &root(authority), "b.example").unwrap();
+    shake_hands(&with, &root(authority), "b.a.example").unwrap();
     shake_hands(&with, &root(authority), "10.0.0.1").unwrap();
     let without = Certificates::new(sources(&pairs, &ours, None), *now).unwrap();
-    assert_eq!(without.uncovered(), hosts(&["b.example", "10.0.0.1"]));
-    shake_hands(&without, &pairs[0].chain[0], "b.example").unwrap_err();
-    assert!(without.resolver.table.load().find(None).is_none());
+    assert_eq!(without.uncovered(), hosts(&["b.a.example", "10.0.0.1"]));
+    shake_hands(&without, &pairs[0].chain[0], "b.a.example").unwrap_err();
+    assert!(without.choose(None).is_none());
 }
 
 #[test]
@@ -164,11 +165,11 @@ fn a_replacement_is_whole_or_not_at_all() {
     let certificates = Certificates::new(sources(&[], &before, Some(authority)), *now).unwrap();
     let resolver = certificates.resolver();
     let broken = CertificatePair { key: pair("other", &["b.example"]).key, ..pair("broken", &["b.example"]) };
-    let after = hosts(&["b.example"]);
+    let after = hosts(&["b.auth.example"]);
     certificates.replace(sources(&[broken], &after, Some(authority)), *now).unwrap_err();
     shake_hands(&certificates, &root(authority), "a.example").unwrap();
     certificates.replace(sources(&[], &after, Some(authority)), *now + Duration::from_secs(1)).unwrap();
-    shake_hands(&certificates, &root(authority), "b.example").unwrap();
+    shake_hands(&certificates, &root(authority), "b.auth.example").unwrap();
     shake_hands(&certificates, &root(authority), "a.example").unwrap_err();
     assert_eq!(Arc::as_ptr(&resolver).cast::<()>(), Arc::as_ptr(&certificates.resolver()).cast::<()>());
 }
@@ -189,4 +190,96 @@ fn what_does_not_belong_together_is_refused_by_name() {
         let error = refusal(CertificatePair { chain, ..pair("junk.pem", &["a.example"]) });
         assert!(matches!(error, CertificatesError::Unusable { .. }), "{error}");
     }
+}
+
+fn ready(pair: &CertificatePair) -> (Arc<CertifiedKey>, LeafFacts) {
+    let key = CertifiedKey::from_der(pair.chain.clone(), pair.key.clone_key(), &aws_lc_rs::default_provider()).unwrap();
+    (Arc::new(key), LeafFacts::of(&pair.chain[0]).unwrap())
+}
+
+#[test]
+fn what_was_obtained_answers_after_the_configured_and_before_the_local_authority() {
+    let Fixture { authority, now, .. } = &fixture();
+    let pairs = [pair("file", &["a.example", "*.dev.example"])];
+    let ours = hosts(&["a.example", "x.dev.example", "auth.example", "*.auth.example"]);
+    let certificates = Certificates::new(sources(&pairs, &ours, Some(authority)), *now).unwrap();
+    let obtained = certificates.obtained();
+    let [first, wildcard] = [pair("", &["ordered.example"]), pair("", &["*.ordered.example"])];
+    for name in ["a.example", "x.dev.example", "auth.example", "new.example"] {
+        let (key, facts) = ready(&first);
+        obtained.publish(&HostPattern::parse(name).unwrap(), key, facts);
+    }
+    let (key, facts) = ready(&wildcard);
+    obtained.publish(&HostPattern::parse("*.auth.example").unwrap(), key, facts);
+    let answer = |name: &str| certificates.choose(Some(name)).unwrap().cert[0].clone();
+    assert_eq!(answer("a.example"), pairs[0].chain[0]);
+    assert_eq!(answer("x.dev.example"), pairs[0].chain[0], "a configured wildcard goes before an exact one obtained");
+    assert_eq!(answer("AUTH.example"), first.chain[0]);
+    assert_eq!(answer("new.example"), first.chain[0]);
+    assert_eq!(answer("x.auth.example"), wildcard.chain[0]);
+    assert!(certificates.choose(Some("x.y.auth.example")).is_none());
+    let source = |name| certificates.answer(&Hostname::parse(name).unwrap(), *now).unwrap().source;
+    assert_eq!((source("a.example"), source("auth.example")), (Source::File, Source::Acme));
+    // A replacement of the table leaves them; a withdrawal brings the local authority's back.
+    certificates.replace(sources(&[], &ours, Some(authority)), *now).unwrap();
+    assert_eq!(answer("a.example"), first.chain[0]);
+    obtained.withdraw(&HostPattern::parse("auth.example").unwrap());
+    assert_eq!(answer("auth.example"), wildcard_or_local(&certificates, "auth.example", *now));
+    obtained.withdraw(&HostPattern::parse("*.auth.example").unwrap());
+    assert_eq!(source("x.auth.example"), Source::Local);
+    obtained.withdraw(&HostPattern::parse("new.example").unwrap());
+    assert!(certificates.choose(Some("new.example")).is_none());
+}
+
+/// The certificate of the local authority for a name.
+fn wildcard_or_local(certificates: &Certificates, name: &str, now: SystemTime) -> CertificateDer<'static> {
+    assert_eq!(certificates.answer(&Hostname::parse(name).unwrap(), now).unwrap().source, Source::Local);
+    certificates.choose(Some(name)).unwrap().cert[0].clone()
+}
+
+#[test]
+fn a_host_is_covered_once_a_certificate_was_obtained_for_it() {
+    let ours = hosts(&["a.example", "192.0.2.1"]);
+    let certificates = Certificates::new(sources(&[], &ours, None), SystemTime::now()).unwrap();
+    assert_eq!(certificates.uncovered(), ours);
+    assert!(certificates.choose(None).is_none());
+    for (name, pair) in [("a.example", pair("", &["a.example"])), ("192.0.2.1", pair("", &["192.0.2.1"]))] {
+        let (key, facts) = ready(&pair);
+        certificates.obtained().publish(&HostPattern::parse(name).unwrap(), key, facts);
+    }
+    assert!(certificates.uncovered().is_empty());
+    assert!(certificates.choose(None).is_some(), "an address that was obtained answers who names no host");
+}
+
+#[test]
+fn the_report_tells_of_each_certificate_once() {
+    let Fixture { authority, now, .. } = &fixture();
+    let pairs = [pair("file.pem", &["a.example", "*.dev.example"])];
+    let ours = hosts(&["a.example", "auth.example", "code.localhost"]);
+    let certificates = Certificates::new(sources(&pairs, &ours, Some(authority)), *now).unwrap();
+    let (key, facts) = ready(&pair("", &["o.example"]));
+    certificates.obtained().publish(&HostPattern::parse("o.example").unwrap(), key, facts);
+    let report = certificates.report(*now);
+    let told: Vec<_> = report.iter().map(|one| (one.source, one.label.as_deref(), one.names.len())).collect();
+    assert_eq!(told[0], (Source::Local, None, 2), "what ends first is first: {told:?}");
+    assert!(told.contains(&(Source::File, Some("file.pem"), 2)) && told.contains(&(Source::Acme, None, 1)), "{told:?}");
+    assert_eq!(told.len(), 3);
+    assert_eq!((report[0].days_left, report[0].expires_soon), (6, false), "seven days, less the moment it took");
+    assert!(report[0].issuer.contains("Doorward local authority"), "{}", report[0].issuer);
+    assert!(report[0].not_after.ends_with('Z'), "{}", report[0].not_after);
+}
+
+#[test]
+fn ten_thousand_obtained_names_each_get_their_own() {
+    let certificates = Certificates::new(sources(&[], &[], None), SystemTime::now()).unwrap();
+    let ready: Vec<_> = ["even.example", "odd.example"].map(|name| ready(&pair("", &[name]))).into();
+    for number in 0..10_000 {
+        let (key, facts) = ready[number % 2].clone();
+        certificates.obtained().publish(&HostPattern::parse(&format!("h{number}.example")).unwrap(), key, facts);
+    }
+    for number in [0, 1, 4_999, 5_000, 9_999] {
+        let answered = certificates.choose(Some(&format!("h{number}.example"))).unwrap();
+        assert!(Arc::ptr_eq(&answered, &ready[number % 2].0), "{number}");
+    }
+    assert!(certificates.choose(Some("h10000.example")).is_none());
 }

@@ -8,7 +8,7 @@ use doorward_assertion::{Signer, SigningKeys};
 use doorward_authenticate::{Accounts, Authenticator, AuthenticatorSettings};
 use doorward_certificates::{Certificates, LocalAuthority, Sources};
 use doorward_config::{Config, Provider};
-use doorward_hygiene::Hostname;
+use doorward_hygiene::HostPattern;
 use doorward_identity::Email;
 use doorward_proxy::{Snapshot, SnapshotSettings, Tunnels};
 use doorward_sessions::{FileStore, Secret32, Sessions, server_secret};
@@ -22,10 +22,11 @@ use super::gate::Gate;
 use super::health::Status;
 use crate::data_dir;
 use crate::invitations::{self, Invited};
+use crate::local_authority::{self, hosts, pairs};
 use crate::portal::Portal;
 
-/// How often certificates of the local authority are looked at; they are renewed a month before their end.
-pub(crate) const RENEWAL_EVERY: Duration = Duration::from_secs(6 * 60 * 60);
+/// How often certificates of the local authority are looked at; they are good for a week and renewed at half of that.
+pub(crate) const RENEWAL_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// The running parts. What stays when the configuration changes is made once; the rest hangs on `snapshot`.
 pub(crate) struct Service {
@@ -176,7 +177,7 @@ impl Lasting {
         tokio::spawn(async move { swept.run_sweeper(SystemTime::now, stop).await });
         // An insecure server needs no certificate, but may be told to need one by a later configuration:
         // that takes a restart.
-        let authority = (!config.listeners.insecure).then(|| LocalAuthority::open_or_create(&config.data_dir, now));
+        let authority = (!config.listeners.insecure).then(|| local_authority::open(config, now));
         Ok(Self {
             sessions,
             keys: Arc::new(SigningKeys::open(&config.data_dir.join("assertion"))?),
@@ -219,14 +220,8 @@ impl Lasting {
     }
 }
 
-/// Every name a certificate is needed for.
-fn hosts(config: &Config) -> Vec<Hostname> {
-    config.tls.hosts.iter().chain(&config.tls.extra_hosts).cloned().collect()
-}
-
-fn sources<'a>(config: &'a Config, hosts: &'a [Hostname], authority: Option<&'a LocalAuthority>) -> Sources<'a> {
-    let pairs = if config.tls.self_signed { &[] } else { config.tls.certificates.as_slice() };
-    Sources { pairs, hosts, authority }
+fn sources<'a>(config: &'a Config, hosts: &'a [HostPattern], authority: Option<&'a LocalAuthority>) -> Sources<'a> {
+    Sources { pairs: pairs(config), hosts, authority }
 }
 
 /// The keys that differ and cannot be changed while running.
