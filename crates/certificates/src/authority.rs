@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use doorward_hygiene::Hostname;
+use doorward_hygiene::HostPattern;
 use doorward_private_files::PrivateFolder;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
@@ -72,7 +72,7 @@ impl LocalAuthority {
     /// # Errors
     /// [`CertificatesError::NoHosts`], [`CertificatesError::Damaged`], [`CertificatesError::File`],
     /// [`CertificatesError::Issue`].
-    pub fn issue(&self, hosts: &[Hostname], now: SystemTime) -> Result<Arc<CertifiedKey>, CertificatesError> {
+    pub fn issue(&self, hosts: &[HostPattern], now: SystemTime) -> Result<Arc<CertifiedKey>, CertificatesError> {
         leaf::reuse_or_issue(&PrivateFolder::lock(&self.folder)?, self, hosts, now)
     }
 

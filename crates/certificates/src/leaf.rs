@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use doorward_hygiene::Hostname;
+use doorward_hygiene::{HostPattern, Hostname};
 use doorward_private_files::PrivateFolder;
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
@@ -32,10 +32,10 @@ const LONGEST_COMMON_NAME: usize = 64;
 pub(crate) fn reuse_or_issue(
     folder: &PrivateFolder,
     authority: &LocalAuthority,
-    hosts: &[Hostname],
+    hosts: &[HostPattern],
     now: SystemTime,
 ) -> Result<Arc<CertifiedKey>, CertificatesError> {
-    let hosts: BTreeSet<&Hostname> = hosts.iter().collect();
+    let hosts: BTreeSet<&HostPattern> = hosts.iter().collect();
     if hosts.is_empty() {
         return Err(CertificatesError::NoHosts);
     }
@@ -89,7 +89,7 @@ impl Validity {
 fn will_do(
     kept: &KeyAndChain,
     authority: &LocalAuthority,
-    hosts: &BTreeSet<&Hostname>,
+    hosts: &BTreeSet<&HostPattern>,
     now: SystemTime,
     file: &PemFile<'_>,
 ) -> Result<bool, CertificatesError> {
@@ -106,7 +106,7 @@ fn will_do(
     Ok(issuer == authority.certificate() && begun && left > REPLACE_BEFORE && names(&parsed) == expected_names(hosts))
 }
 
-/// What the certificate names, spelled as [`Hostname`] spells it.
+/// What the certificate names, spelled as [`HostPattern`] spells it.
 fn names(certificate: &X509Certificate<'_>) -> BTreeSet<String> {
     let Ok(Some(extension)) = certificate.subject_alternative_name() else { return BTreeSet::new() };
     let name = |name: &GeneralName<'_>| match name {
@@ -120,27 +120,31 @@ fn names(certificate: &X509Certificate<'_>) -> BTreeSet<String> {
     extension.value.general_names.iter().filter_map(name).collect()
 }
 
-fn expected_names(hosts: &BTreeSet<&Hostname>) -> BTreeSet<String> {
-    hosts.iter().map(|host| host.ip().map_or_else(|| host.as_str().to_owned(), |ip| ip.to_string())).collect()
+fn expected_names(hosts: &BTreeSet<&HostPattern>) -> BTreeSet<String> {
+    hosts.iter().map(|hosts| ip(hosts).map_or_else(|| hosts.to_string(), |ip| ip.to_string())).collect()
+}
+
+fn ip(hosts: &HostPattern) -> Option<IpAddr> {
+    hosts.exact().and_then(Hostname::ip)
 }
 
 fn issue(
     authority: &LocalAuthority,
-    hosts: &BTreeSet<&Hostname>,
+    hosts: &BTreeSet<&HostPattern>,
     now: SystemTime,
 ) -> Result<KeyAndChain, CertificatesError> {
     let key = KeyPair::generate()?;
     let mut params = CertificateParams::default();
     params.subject_alt_names = hosts
         .iter()
-        .map(|host| match host.ip() {
+        .map(|hosts| match ip(hosts) {
             Some(ip) => Ok(SanType::IpAddress(ip)),
-            None => host.as_str().try_into().map(SanType::DnsName),
+            None => hosts.to_string().try_into().map(SanType::DnsName),
         })
         .collect::<Result<_, _>>()?;
     // Nothing reads it but people; it must not be empty, or the subjectAltName would have to be critical.
-    let first = hosts.first().map_or("", |host| host.as_str());
-    let common_name = if first.len() <= LONGEST_COMMON_NAME { first } else { "Doorward" };
+    let first = hosts.first().map(ToString::to_string).filter(|name| name.len() <= LONGEST_COMMON_NAME);
+    let common_name = first.unwrap_or_else(|| "Doorward".to_owned());
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, common_name);
     params.is_ca = IsCa::ExplicitNoCa;

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use doorward_config::CertificatePair;
-use doorward_hygiene::Hostname;
+use doorward_hygiene::{HostPattern, Hostname};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -23,8 +23,8 @@ use crate::{CertificatesError, LocalAuthority};
 pub struct Sources<'a> {
     /// The configured ones; the first that names a host answers it.
     pub pairs: &'a [CertificatePair],
-    /// Every host that must be answered.
-    pub hosts: &'a [Hostname],
+    /// Every host and wildcard that must be answered.
+    pub hosts: &'a [HostPattern],
     /// Who issues for the hosts no configured certificate names; without it they are not answered.
     pub authority: Option<&'a LocalAuthority>,
 }
@@ -60,7 +60,7 @@ impl Certificates {
     }
 
     /// The hosts that no certificate names, for a warning.
-    pub fn uncovered(&self) -> Vec<Hostname> {
+    pub fn uncovered(&self) -> Vec<HostPattern> {
         self.resolver.table.load().uncovered.clone()
     }
 }
@@ -89,7 +89,7 @@ struct Table {
     wildcards: HashMap<String, Arc<CertifiedKey>>,
     /// For clients that name no host.
     unnamed: Option<Arc<CertifiedKey>>,
-    uncovered: Vec<Hostname>,
+    uncovered: Vec<HostPattern>,
 }
 
 impl Table {
@@ -106,15 +106,28 @@ impl Table {
                 names.entry(name).or_insert_with(|| Arc::clone(&key));
             }
         }
-        let uncovered: Vec<_> = sources.hosts.iter().filter(|host| table.of_host(host).is_none()).cloned().collect();
+        let uncovered: Vec<_> =
+            sources.hosts.iter().filter(|hosts| table.of_pattern(hosts).is_none()).cloned().collect();
         match sources.authority {
             Some(authority) if !uncovered.is_empty() => {
                 let key = authority.issue(&uncovered, now)?;
-                table.exact.extend(uncovered.iter().map(|host| (spelled(host.as_str()), Arc::clone(&key))));
+                for hosts in &uncovered {
+                    match hosts {
+                        HostPattern::Exact(host) => table.exact.insert(spelled(host.as_str()), Arc::clone(&key)),
+                        HostPattern::Below(parent) => {
+                            table.wildcards.insert(parent.as_str().to_owned(), Arc::clone(&key))
+                        }
+                    };
+                }
             }
             _ => table.uncovered = uncovered,
         }
-        table.unnamed = sources.hosts.iter().filter(|host| host.is_ip()).find_map(|host| table.of_host(host));
+        table.unnamed = sources
+            .hosts
+            .iter()
+            .filter_map(HostPattern::exact)
+            .filter(|host| host.is_ip())
+            .find_map(|host| table.of_host(host));
         Ok(table)
     }
 
@@ -124,6 +137,14 @@ impl Table {
             return self.of_name(&name.to_ascii_lowercase());
         }
         self.of_name(name)
+    }
+
+    /// A wildcard is answered by that same wildcard alone: no list of names is all of its hosts.
+    fn of_pattern(&self, hosts: &HostPattern) -> Option<Arc<CertifiedKey>> {
+        match hosts {
+            HostPattern::Exact(host) => self.of_host(host),
+            HostPattern::Below(parent) => self.wildcards.get(parent.as_str()).cloned(),
+        }
     }
 
     fn of_host(&self, host: &Hostname) -> Option<Arc<CertifiedKey>> {

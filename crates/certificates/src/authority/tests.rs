@@ -12,8 +12,8 @@ fn day(days: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs((20_800 + days) * DAY)
 }
 
-fn hosts(names: &[&str]) -> Vec<Hostname> {
-    names.iter().map(|name| Hostname::parse(name).unwrap()).collect()
+fn hosts(names: &[&str]) -> Vec<HostPattern> {
+    names.iter().map(|name| HostPattern::parse(name).unwrap()).collect()
 }
 
 fn parse(der: &[u8]) -> X509Certificate<'_> {

@@ -20,8 +20,8 @@ fn fixture() -> Fixture {
     Fixture { _folder: folder, authority, now }
 }
 
-fn hosts(names: &[&str]) -> Vec<Hostname> {
-    names.iter().map(|name| Hostname::parse(name).unwrap()).collect()
+fn hosts(names: &[&str]) -> Vec<HostPattern> {
+    names.iter().map(|name| HostPattern::parse(name).unwrap()).collect()
 }
 
 /// A configured certificate that trusts nobody but itself.
@@ -39,7 +39,7 @@ fn pair(label: &str, names: &[&str]) -> CertificatePair {
 
 fn sources<'a>(
     pairs: &'a [CertificatePair],
-    hosts: &'a [Hostname],
+    hosts: &'a [HostPattern],
     authority: Option<&'a LocalAuthority>,
 ) -> Sources<'a> {
     Sources { pairs, hosts, authority }
@@ -155,6 +155,40 @@ fn hosts_no_configured_certificate_names_fall_back_or_are_told() {
     assert_eq!(without.uncovered(), hosts(&["b.example", "10.0.0.1"]));
     shake_hands(&without, &pairs[0].chain[0], "b.example").unwrap_err();
     assert!(without.resolver.table.load().find(None).is_none());
+}
+
+#[test]
+fn a_wildcard_is_issued_as_one_name_and_answers_one_label() {
+    let Fixture { authority, now, .. } = &fixture();
+    let ours = hosts(&["*.dev.example", "a.example"]);
+    let certificates = Certificates::new(sources(&[], &ours, Some(authority)), *now).unwrap();
+    for name in ["x.dev.example", "Y.dev.example", "a.example"] {
+        shake_hands(&certificates, &root(authority), name).unwrap();
+    }
+    for name in ["dev.example", "z.y.dev.example", "xdev.example", "x.example"] {
+        shake_hands(&certificates, &root(authority), name).unwrap_err();
+    }
+    assert!(certificates.uncovered().is_empty());
+    // The same names again: what was issued is kept.
+    let again = Certificates::new(sources(&[], &ours, Some(authority)), *now).unwrap();
+    let shown = |certificates: &Certificates| certificates.resolver.table.load().find(Some("x.dev.example")).unwrap();
+    assert_eq!(shown(&certificates).cert, shown(&again).cert);
+}
+
+#[test]
+fn a_wildcard_is_covered_by_that_same_wildcard_alone() {
+    let Fixture { authority, now, .. } = &fixture();
+    let pairs = [pair("0", &["x.dev.example", "*.example"]), pair("1", &["*.other.example"])];
+    let ours = hosts(&["*.dev.example", "*.other.example"]);
+    let without = Certificates::new(sources(&pairs, &ours, None), *now).unwrap();
+    assert_eq!(without.uncovered(), hosts(&["*.dev.example"]));
+    let with = Certificates::new(sources(&pairs, &ours, Some(authority)), *now).unwrap();
+    let issuer_is_ours = |name: &str| {
+        let key = with.resolver.table.load().find(Some(name)).unwrap();
+        pairs.iter().all(|pair| pair.chain != key.cert)
+    };
+    // The name that a configured certificate has stays with it.
+    assert!(!issuer_is_ours("x.dev.example") && issuer_is_ours("y.dev.example") && !issuer_is_ours("y.other.example"));
 }
 
 #[test]

@@ -100,7 +100,7 @@ fn only_origins_of_ours_are_known() {
         let origin = doorward_hygiene::Origin::parse(origin).unwrap();
         assert_eq!(sign_in.knows(&origin), known, "{origin}");
         let authority = doorward_hygiene::Authority::parse(&origin.authority()).unwrap();
-        if origin.scheme == doorward_hygiene::Scheme::Https {
+        if origin.scheme == Scheme::Https {
             assert_eq!(sign_in.origin_at(&authority), known.then_some(origin));
         }
     }

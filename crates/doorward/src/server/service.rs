@@ -8,7 +8,7 @@ use doorward_assertion::{Signer, SigningKeys};
 use doorward_authenticate::{Accounts, Authenticator, AuthenticatorSettings};
 use doorward_certificates::{Certificates, LocalAuthority, Sources};
 use doorward_config::{Config, Provider};
-use doorward_hygiene::Hostname;
+use doorward_hygiene::HostPattern;
 use doorward_identity::Email;
 use doorward_proxy::{Snapshot, SnapshotSettings, Tunnels};
 use doorward_sessions::{FileStore, Secret32, Sessions, server_secret};
@@ -220,11 +220,12 @@ impl Lasting {
 }
 
 /// Every name a certificate is needed for.
-fn hosts(config: &Config) -> Vec<Hostname> {
-    config.tls.hosts.iter().chain(&config.tls.extra_hosts).cloned().collect()
+fn hosts(config: &Config) -> Vec<HostPattern> {
+    let extra = config.tls.extra_hosts.iter().cloned().map(HostPattern::Exact);
+    config.tls.hosts.iter().cloned().chain(extra).collect()
 }
 
-fn sources<'a>(config: &'a Config, hosts: &'a [Hostname], authority: Option<&'a LocalAuthority>) -> Sources<'a> {
+fn sources<'a>(config: &'a Config, hosts: &'a [HostPattern], authority: Option<&'a LocalAuthority>) -> Sources<'a> {
     let pairs = if config.tls.self_signed { &[] } else { config.tls.certificates.as_slice() };
     Sources { pairs, hosts, authority }
 }
