@@ -22,6 +22,6 @@ mod visit;
 
 pub use accounts::{Account, AccountSummary, Accounts, INVITATION_LIFE, InviteToken, SetPassword, WeakPassword};
 pub use authenticator::{Authenticator, AuthenticatorSettings, Clock, LOCAL_ISSUER, RoutesOf};
-pub use doorward_pages::RouteCard;
+pub use doorward_pages::{RouteAddress, RouteCard};
 pub use error::AuthenticateError;
 pub use return_to::{InvalidReturn, ReturnTo};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use doorward_config::SignIn;
-use doorward_hygiene::{Accepts, CleanHead, Hostname, Origin, RequestOrigin, Scheme};
+use doorward_hygiene::{Accepts, CleanHead, Hostname, Origin, RequestOrigin};
 use doorward_pages::Format;
 use http::header::USER_AGENT;
 use http::{HeaderMap, HeaderName};
@@ -24,7 +24,7 @@ pub(crate) struct Visit {
     pub(crate) request_id: Box<str>,
     /// The host asked, for cookies.
     pub(crate) host: Hostname,
-    /// The origin asked, as configured; the host is one we serve.
+    /// The origin asked, its port as configured; the host is one we serve.
     pub(crate) here: Origin,
     /// Whether that is the sign-in origin.
     pub(crate) is_sign_in_host: bool,
@@ -72,7 +72,7 @@ impl Visit {
         attempts: &Attempts,
         now: SystemTime,
     ) -> Option<Self> {
-        let here = find_origin(sign_in, head)?.clone();
+        let here = find_origin(sign_in, head)?;
         let headers = head.headers();
         let user_agent = headers.get(USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
         Some(Self {
@@ -131,10 +131,8 @@ pub(crate) fn format_of(head: &CleanHead) -> Format {
 
 /// The configured origin a request is for: by host and port, else by host alone (something before us may map
 /// ports, and cookies do not tell them apart anyway).
-fn find_origin<'a>(sign_in: &'a SignIn, head: &CleanHead) -> Option<&'a Origin> {
-    let on_host = || sign_in.known_origins.iter().filter(|origin| origin.host == *head.host());
-    let port_under = |scheme: Scheme| head.authority().port_for(scheme);
-    on_host().find(|origin| origin.port == port_under(origin.scheme)).or_else(|| on_host().next())
+fn find_origin(sign_in: &SignIn, head: &CleanHead) -> Option<Origin> {
+    sign_in.origin_at(head.authority()).or_else(|| sign_in.origins_of(head.host()).next())
 }
 
 /// `Origin` where the browser sends it, `Sec-Fetch-Site` where it sends that; both have to agree.

@@ -58,7 +58,7 @@ impl Compiler<'_> {
             pass_identity_headers: raw.pass_identity_headers.as_ref().is_some_and(|flag| flag.value),
         };
         let mut routes = self.routes(&raw.routes, &defaults, whole);
-        let sign_in = self.sign_in(&raw.sign_in, &routes.list, authorities.clone());
+        let sign_in = self.sign_in(&raw.sign_in, &routes.list, authorities.clone(), whole);
         let sessions = self.sessions(&raw.sessions, &routes.list, sign_in.as_ref());
         let hosts = tls::hosts(&routes.list, sign_in.as_ref());
         let tls = self.tls(&raw.tls, overrides, hosts, listeners.insecure);

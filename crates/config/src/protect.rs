@@ -70,6 +70,10 @@ fn wrongly_typed(request: &ProtectRequest<'_>, from: &str) -> Problems {
             format!("`--from {from}` is not https, and visitors always come by https"),
             format!("Write `--from https://{}`.", origin.authority()),
         ),
+        Err(_) if from.contains('*') => error(
+            format!("`--from {from}` is a wildcard, but people need one host to sign in at"),
+            format!("Write one host, as in `--from {DEFAULT_FROM}`; wildcards take a configuration file."),
+        ),
         Err(reason) => error(
             format!("`--from {from}` is not the address of a host: {reason}"),
             format!("Write a scheme, a host and perhaps a port, as in `--from {DEFAULT_FROM}`."),

@@ -8,7 +8,8 @@ use doorward_hygiene::HostPattern;
 
 /// Every host a certificate is needed for.
 pub(crate) fn hosts(config: &Config) -> Vec<HostPattern> {
-    config.tls.hosts.iter().chain(&config.tls.extra_hosts).cloned().map(HostPattern::from).collect()
+    let extra = config.tls.extra_hosts.iter().cloned().map(HostPattern::Exact);
+    config.tls.hosts.iter().cloned().chain(extra).collect()
 }
 
 /// The configured certificates that are used.
@@ -22,10 +23,7 @@ pub(crate) fn pairs(config: &Config) -> &[CertificatePair] {
 /// [`CertificatesError`].
 pub(crate) fn open(config: &Config, now: SystemTime) -> Result<LocalAuthority, CertificatesError> {
     let all = hosts(config);
-    let is_named = |host: &HostPattern| match host {
-        HostPattern::Exact(host) => pairs(config).iter().any(|pair| pair.covers(host)),
-        HostPattern::Below(_) => pairs(config).iter().any(|pair| pair.names.contains(&host.to_string())),
-    };
+    let is_named = |host: &HostPattern| pairs(config).iter().any(|pair| pair.covers(host));
     let needed: Vec<_> = all.iter().filter(|host| !is_named(host)).cloned().collect();
     LocalAuthority::open_or_create(&config.data_dir, if needed.is_empty() { &all } else { &needed }, now)
 }

@@ -5,12 +5,12 @@ use std::time::SystemTime;
 
 use doorward_authorize::{Decision, Facts, Visitor};
 use doorward_config::{PathRule, Route};
-use doorward_hygiene::NormalPath;
+use doorward_hygiene::{HostPattern, NormalPath};
 use doorward_identity::Identity;
-use doorward_pages::RouteCard;
+use doorward_pages::{RouteAddress, RouteCard};
 use http::{HeaderMap, Method};
 
-/// The routes that have an address one can open.
+/// The routes that have an address one can open, or a wildcard of such.
 #[derive(Debug)]
 pub(crate) struct Portal {
     entrances: Vec<(NormalPath, Route)>,
@@ -32,9 +32,11 @@ impl Portal {
     /// The routes whose front page this identity may get.
     pub(crate) fn open_to(&self, identity: &Identity, now: SystemTime) -> Vec<RouteCard> {
         let open = self.entrances.iter().filter(|(path, route)| {
+            // No criterion asks for the host; of a wildcard's, the name behind it stands for all.
+            let (HostPattern::Exact(host) | HostPattern::Below(host)) = &route.from.host;
             let facts = Facts {
                 method: &Method::GET,
-                host: &route.from.host,
+                host,
                 path,
                 query: None,
                 headers: &HeaderMap::new(),
@@ -47,8 +49,14 @@ impl Portal {
         open.map(|(path, route)| RouteCard {
             name: route.name.clone(),
             description: route.description.clone(),
-            url: format!("{}{}", route.from, path.raw()),
+            address: address(route, path),
         })
         .collect()
     }
+}
+
+/// A wildcard route is no one address, so nothing leads there, but who has a host below it wants to know.
+fn address(route: &Route, path: &NormalPath) -> RouteAddress {
+    let text = format!("{}{}", route.from, path.raw());
+    if route.from.host.exact().is_some() { RouteAddress::Url(text) } else { RouteAddress::Pattern(text) }
 }

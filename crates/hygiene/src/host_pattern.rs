@@ -138,6 +138,9 @@ impl OriginPattern {
             }
             return Ok(Origin::parse(text)?.into());
         };
+        if starred.contains('*') {
+            return Err(InvalidHostPattern::Asterisk.into());
+        }
         let origin = Origin::parse(&starred)?;
         let host = HostPattern::parse(&format!("*.{}", origin.host))?;
         Ok(Self { scheme: origin.scheme, host, port: origin.port })
@@ -212,5 +215,7 @@ mod tests {
         assert_eq!(OriginPattern::parse("https://a.example.com").unwrap().exact().unwrap().port, 443);
         assert!(OriginPattern::parse("https://*.dev.example.com/x").is_err());
         assert!(OriginPattern::parse("https://*").is_err());
+        let twice = OriginPattern::parse("https://*.*.example.com").unwrap_err();
+        assert_eq!(twice, InvalidHostPattern::Asterisk.into());
     }
 }

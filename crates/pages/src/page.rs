@@ -197,6 +197,34 @@ pub struct RouteCard {
     pub name: String,
     /// What it is for; may be empty.
     pub description: String,
-    /// Where it is, an http(s) URL.
-    pub url: String,
+    /// Where it is; in JSON, the key is `url` or `pattern`.
+    #[serde(flatten)]
+    pub address: RouteAddress,
+}
+
+/// Where an application is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RouteAddress {
+    /// An http(s) URL.
+    Url(String),
+    /// A URL with a `*` for a part of the host. It is shown, but no link leads there.
+    Pattern(String),
+}
+
+impl RouteAddress {
+    /// As it is shown.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Url(text) | Self::Pattern(text) => text,
+        }
+    }
+
+    /// Where a link leads, if one does.
+    pub fn link(&self) -> Option<&str> {
+        match self {
+            Self::Url(url) => Some(url),
+            Self::Pattern(_) => None,
+        }
+    }
 }

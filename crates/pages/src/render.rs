@@ -76,7 +76,8 @@ fn html(page: &Page<'_>, request_id: &str) -> askama::Result<String> {
         Page::SignedOut(page) => SignedOutHtml { page, request_id }.render(),
         Page::UserInfo(page) => UserInfoHtml { page, request_id }.render(),
         Page::Routes(page) => {
-            let routes: Vec<_> = page.routes.iter().filter(|route| is_safe_link(&route.url)).cloned().collect();
+            let routes: Vec<_> =
+                page.routes.iter().filter(|route| route.address.link().is_none_or(is_safe_link)).cloned().collect();
             RoutesHtml { page: &Routes { routes: &routes, ..*page }, request_id }.render()
         }
     }
@@ -152,7 +153,7 @@ fn text(page: &Page<'_>, request_id: &str) -> String {
         Page::Onward(page) => lines.extend(["You are signed in; go on to", page.url]),
         Page::SignedOut(_) => lines.push("You are signed out."),
         Page::UserInfo(page) => lines.extend(["Signed in as", page.who]),
-        Page::Routes(page) => lines.extend(page.routes.iter().map(|route| route.url.as_str())),
+        Page::Routes(page) => lines.extend(page.routes.iter().map(|route| route.address.text())),
     }
     let mut text = lines.join("\n");
     text.push_str("\n\nRequest: ");

@@ -6,7 +6,7 @@ use super::*;
 const ATTACK: &str = r#"<script>alert(1)</script>"'><img src=x onerror=alert(1)>{{7*7}}"#;
 
 fn cards(text: &str, url: &str) -> Vec<RouteCard> {
-    vec![RouteCard { name: text.to_owned(), description: text.to_owned(), url: url.to_owned() }]
+    vec![RouteCard { name: text.to_owned(), description: text.to_owned(), address: RouteAddress::Url(url.to_owned()) }]
 }
 
 /// Calls `check` with every page, once with an error or option and once without, all text being `text`.
@@ -163,6 +163,23 @@ fn a_script_never_becomes_a_link() {
         let page = Page::Routes(Routes { who: "w", routes: &cards, user: "/u", sign_out: "/o" });
         assert!(!html_of(&page).contains("Some app"), "{href}");
     }
+}
+
+#[test]
+fn a_pattern_of_hosts_is_shown_and_never_a_link() {
+    let card = |address| RouteCard { name: "Workspaces".into(), description: String::new(), address };
+    let cards = [
+        card(RouteAddress::Pattern("https://*.dev.example.com/".into())),
+        card(RouteAddress::Url("https://code.example.com/".into())),
+    ];
+    let page = Page::Routes(Routes { who: "w", routes: &cards, user: "/u", sign_out: "/o" });
+    let html = html_of(&page);
+    assert!(html.contains("<div><strong>Workspaces</strong><span>https://*.dev.example.com/</span></div>"), "{html}");
+    assert!(html.contains("<a href=\"https://code.example.com/\"><strong>"), "{html}");
+    let json: serde_json::Value = serde_json::from_slice(respond(&page, Format::Json, "r").body()).unwrap();
+    assert_eq!(json["routes"][0]["pattern"], "https://*.dev.example.com/");
+    assert_eq!(json["routes"][0].get("url"), None);
+    assert_eq!(json["routes"][1]["url"], "https://code.example.com/");
 }
 
 #[test]

@@ -7,6 +7,7 @@
 mod account;
 mod answer;
 mod body;
+mod by_host;
 mod error;
 mod headers;
 mod held;

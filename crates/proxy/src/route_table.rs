@@ -1,14 +1,17 @@
 //! Which route a request is for.
 //!
 //! Refuses a path that could be read as another route's: if cutting `;parameters` and merging slashes, as some
-//! upstreams do, leads to another route, nobody can say which one the visitor meant.
+//! upstreams do, leads to another route, nobody can say which one the visitor meant. Refuses too what falls off a
+//! host of its own: a wildcard that covers it is not asked for the paths it has no route for.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use doorward_config::{PathRule, Route};
-use doorward_hygiene::{Hostname, NormalPath};
+use doorward_hygiene::{HostPattern, Hostname, NormalPath};
 use regex::Regex;
+
+use crate::by_host::ByHost;
 
 /// The port of an https URL that names none.
 const HTTPS: u16 = 443;
@@ -28,7 +31,7 @@ impl Routed for Route {
 /// Every route, found by host and path in a time that does not depend on how many there are.
 #[derive(Debug)]
 pub struct RouteTable<R> {
-    hosts: HashMap<Hostname, HostRoutes<R>>,
+    hosts: ByHost<HostRoutes<R>>,
 }
 
 /// Why no route was found.
@@ -43,23 +46,28 @@ pub enum NotFound {
 }
 
 impl<R: Routed> RouteTable<R> {
-    /// A table of these routes; where two are for the same, the first wins.
-    pub fn new(routes: impl IntoIterator<Item = Arc<R>>) -> Self {
-        let mut table = Self { hosts: HashMap::new() };
+    /// A table of these routes; where two are for the same, the first wins. `own` are hosts that no wildcard may take
+    /// though no route names them: the sign-in host's, whose pages no application may stand beside.
+    pub fn new(routes: impl IntoIterator<Item = Arc<R>>, own: impl IntoIterator<Item = Hostname>) -> Self {
+        let mut table = Self { hosts: ByHost::default() };
         for route in routes {
             let from = &route.route().from;
-            table.hosts.entry(from.host.clone()).or_default().add(from.port, &route);
+            table.hosts.entry(&from.host).add(from.port, &route);
+        }
+        for host in own {
+            let _nothing = table.hosts.entry(&HostPattern::Exact(host));
         }
         table.hosts.values_mut().for_each(HostRoutes::settle);
         table
     }
 
-    /// Whether any route has this host.
+    /// Whether this host is one of the table's, by its name or by a wildcard.
     pub fn has_host(&self, host: &Hostname) -> bool {
-        self.hosts.contains_key(host)
+        self.hosts.get(host).is_some()
     }
 
-    /// The route for a request: an exact path before a regex, regexes in the order of the file, then the longest
+    /// The route for a request: of the routes that name its host, or only if none does, of those whose wildcard covers
+    /// it, an exact path before a regex, regexes in the order of the file, then the longest
     /// prefix that ends at a segment's border.
     ///
     /// The port of the request chooses between routes that differ by port; where none has it, it does not matter:

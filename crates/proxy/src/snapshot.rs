@@ -1,13 +1,13 @@
 //! One configuration, compiled for serving. A reload builds the next one aside and swaps it in whole.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
 use doorward_assertion::Signer;
 use doorward_config::{Limit, Route, Target};
-use doorward_hygiene::{Hostname, Origin};
+use doorward_hygiene::{Hostname, Origin, OriginPattern};
 
+use crate::by_host::ByHost;
 use crate::error::BuildError;
 use crate::identify::{Identify, OwnEndpoints};
 use crate::route_table::RouteTable;
@@ -19,7 +19,7 @@ pub struct SnapshotSettings {
     /// The routes, in the order of the file.
     pub routes: Vec<Route>,
     /// Every origin that is served: the routes' and the sign-in host's. Plain HTTP is redirected to no other.
-    pub origins: Vec<Origin>,
+    pub origins: Vec<OriginPattern>,
     /// The name of our cookies without its `__Host-`: they never reach an upstream.
     pub cookie_stem: String,
     /// How long a streamed answer may be silent where the route says nothing else (`timeout_idle`).
@@ -35,7 +35,7 @@ pub struct SnapshotSettings {
 /// One configuration in service.
 pub struct Snapshot {
     table: RouteTable<ServedRoute>,
-    origins: HashMap<Hostname, Vec<Origin>>,
+    origins: ByHost<Vec<OriginPattern>>,
     upstreams: Upstreams,
     /// One more than that of the snapshot before.
     pub(crate) generation: u64,
@@ -66,10 +66,11 @@ impl Snapshot {
         let upstreams = Upstreams::build(wanted, previous.map(|previous| &previous.upstreams), limits)?;
         let stream_idle = settings.stream_idle;
         let routes = settings.routes.into_iter().map(|route| ServedRoute::new(route, &upstreams, stream_idle));
-        let table = RouteTable::new(routes.filter_map(|route| route.map(Arc::new)));
-        let mut origins: HashMap<Hostname, Vec<Origin>> = HashMap::new();
+        let named = settings.origins.iter().filter_map(|origin| origin.host.exact().cloned());
+        let table = RouteTable::new(routes.filter_map(|route| route.map(Arc::new)), named);
+        let mut origins = ByHost::<Vec<OriginPattern>>::default();
         for origin in settings.origins {
-            origins.entry(origin.host.clone()).or_default().push(origin);
+            origins.entry(&origin.host).push(origin);
         }
         Ok(Self {
             table,
@@ -89,13 +90,13 @@ impl Snapshot {
 
     /// Whether this host is ours: a route's, or the sign-in host.
     pub(crate) fn serves(&self, host: &Hostname) -> bool {
-        self.origins.contains_key(host) || self.table.has_host(host)
+        self.origins.get(host).is_some() || self.table.has_host(host)
     }
 
     /// The https origin of this host: the one with this port if there is one, else its first.
-    pub(crate) fn origin_of(&self, host: &Hostname, port: Option<u16>) -> Option<&Origin> {
+    pub(crate) fn origin_of(&self, host: &Hostname, port: Option<u16>) -> Option<Origin> {
         let origins = self.origins.get(host)?;
-        origins.iter().find(|origin| Some(origin.port) == port).or_else(|| origins.first())
+        origins.iter().find(|origin| Some(origin.port) == port).or_else(|| origins.first())?.of_host(host)
     }
 }
 

@@ -42,13 +42,8 @@ pub(super) fn target(
 ) -> Result<Target, AuthenticateError> {
     let wrong = AuthenticateError::BadRequest;
     let authority = Authority::parse(authority).map_err(|_| wrong("it names no host to go to"))?;
-    let origin = inner
-        .sign_in
-        .known_origins
-        .iter()
-        .find(|origin| origin.host == authority.host && origin.port == authority.port_for(origin.scheme))
-        .ok_or(wrong("the host to go to is none of ours"))?;
-    if *origin == inner.sign_in.origin {
+    let origin = inner.sign_in.origin_at(&authority).ok_or(wrong("the host to go to is none of ours"))?;
+    if origin == inner.sign_in.origin {
         return Err(wrong("the host to go to is this one"));
     }
     Ok(Target::Host {
@@ -72,11 +67,9 @@ pub(super) async fn offer(
     challenge: [u8; 32],
 ) -> Result<String, AuthenticateError> {
     // The configuration may have changed since the attempt was sealed.
-    let origin = inner
-        .sign_in
-        .known_origins
-        .iter()
-        .find(|origin| origin.authority() == authority)
+    let origin = Authority::parse(authority)
+        .ok()
+        .and_then(|authority| inner.sign_in.origin_at(&authority))
         .ok_or(AuthenticateError::BadRequest("the host to go to is none of ours"))?;
     let handover = Handover { host: origin.authority(), attempt: attempt.to_string(), challenge };
     let code = inner.sessions.offer_handover(session, handover, visit.now).await.map_err(sessions_error)?;

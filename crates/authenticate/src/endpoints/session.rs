@@ -1,5 +1,6 @@
 //! From a proven identity to a session, and on to where the person was going.
 
+use doorward_hygiene::Authority;
 use doorward_identity::Identity;
 use doorward_sessions::{LiveSession, NewSession, SessionsError, Tokens};
 use doorward_telemetry::{AuditEvent, audit};
@@ -86,11 +87,9 @@ impl Inner {
     pub(super) fn again(&self, target: &Target) -> (String, &'static str) {
         let url = match target {
             Target::Here(path) => format!("{}?return={}", paths::SIGN_IN, escape(path.0.as_str())),
-            Target::Host { authority, .. } => self
-                .sign_in
-                .known_origins
-                .iter()
-                .find(|origin| origin.authority() == *authority)
+            Target::Host { authority, .. } => Authority::parse(authority)
+                .ok()
+                .and_then(|authority| self.sign_in.origin_at(&authority))
                 .map_or_else(|| "/".to_owned(), |origin| format!("{origin}/")),
         };
         (url, "Try again")

@@ -98,14 +98,14 @@ async fn set_here(
 /// The one route that is open to them, else the portal.
 fn first_stop(inner: &Inner, session: &LiveSession) -> String {
     match (inner.routes_of)(session.identity()).as_slice() {
-        [only] if is_ours(inner, &only.url) => only.url.clone(),
+        [only] => only.address.link().filter(|url| is_ours(inner, url)).unwrap_or(paths::ROUTES).to_owned(),
         _ => paths::ROUTES.to_owned(),
     }
 }
 
 fn is_ours(inner: &Inner, url: &str) -> bool {
     let Ok(url) = url::Url::parse(url) else { return false };
-    Origin::parse(&url.origin().ascii_serialization()).is_ok_and(|origin| inner.sign_in.known_origins.contains(&origin))
+    Origin::parse(&url.origin().ascii_serialization()).is_ok_and(|origin| inner.sign_in.knows(&origin))
 }
 
 fn built_in<'a>(inner: &'a Inner, visit: &Visit) -> Result<&'a BuiltIn, AuthenticateError> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorward_authenticate::{Accounts, RouteCard};
+use doorward_authenticate::{Accounts, RouteAddress, RouteCard};
 use doorward_hygiene::Origin;
 use doorward_identity::Email;
 use tokio_util::sync::CancellationToken;
@@ -53,8 +53,11 @@ async fn an_invitation_ends_signed_in_at_the_one_route_there_is() {
     assert!(form.text().contains("amina@example.com") && form.text().contains("autocomplete=\"new-password\""));
     assert_eq!(form.answer.headers()["referrer-policy"], "same-origin");
 
-    *door.routes.lock().unwrap() =
-        vec![RouteCard { name: "Wiki".into(), description: String::new(), url: format!("{WIKI}/") }];
+    *door.routes.lock().unwrap() = vec![RouteCard {
+        name: "Wiki".into(),
+        description: String::new(),
+        address: RouteAddress::Url(format!("{WIKI}/")),
+    }];
     let answer = set_password(&door, &mut browser, &link, PASSWORD).await;
     assert_eq!((answer.status().as_u16(), answer.location().as_str()), (303, format!("{WIKI}/").as_str()));
     let answer = browser.visit(&door, None, answer.location().as_str()).await;
@@ -73,8 +76,23 @@ async fn an_invitation_ends_signed_in_at_the_one_route_there_is() {
 
 #[tokio::test]
 async fn with_no_or_several_routes_the_portal_is_next_and_foreign_addresses_never() {
-    let card = |url: &str| RouteCard { name: "x".into(), description: String::new(), url: url.into() };
-    for routes in [vec![], vec![card(CODE), card(WIKI)], vec![card("https://evil.example/")], vec![card("//evil")]] {
+    let at = |address| RouteCard { name: "x".into(), description: String::new(), address };
+    let card = |url: &str| at(RouteAddress::Url(url.into()));
+    let pattern = at(RouteAddress::Pattern("https://*.dev.example.com/".into()));
+    let foreign = |url: &str| vec![card(url)];
+    for routes in [
+        vec![],
+        vec![card(CODE), card(WIKI)],
+        vec![pattern],
+        foreign("https://evil.example/"),
+        foreign("//evil"),
+        foreign("https://dev.example.com/"),
+        foreign("https://a.b.dev.example.com/"),
+        foreign("https://xdev.example.com/"),
+        foreign("https://a.dev.example.com.evil.com/"),
+        foreign("https://a.dev.example.com:8443/"),
+        foreign("http://a.dev.example.com/"),
+    ] {
         let door = Door::with_accounts();
         door.routes.lock().unwrap().clone_from(&routes);
         let answer = set_password(&door, &mut Browser::default(), &invite(&door), PASSWORD).await;

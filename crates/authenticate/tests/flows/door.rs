@@ -1,4 +1,4 @@
-//! A Doorward with two routes and perhaps a sign-in host of its own, and browsers that visit it.
+//! A Doorward with two routes, a wildcard route and perhaps a sign-in host of its own, and browsers that visit it.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use doorward_authenticate::{Accounts, Authenticator, AuthenticatorSettings, Rout
 use doorward_config::{
     Cookie as CookieSettings, OidcProvider, Provider as Configured, ProviderKind, SameSite, Secret, SignIn,
 };
-use doorward_hygiene::{ArrivedOn, CleanHead, Hostname, Origin};
+use doorward_hygiene::{ArrivedOn, CleanHead, Hostname, Origin, OriginPattern};
 use doorward_identity::Email;
 use doorward_sessions::{LiveSession, MemoryStore, Sessions};
 use http::{Request, Response, StatusCode};
@@ -22,6 +22,7 @@ use crate::provider::{CLIENT_ID, CLIENT_SECRET, Provider};
 
 pub(crate) const CODE: &str = "https://code.example.com";
 pub(crate) const WIKI: &str = "https://wiki.example.com:8443";
+pub(crate) const WILD: &str = "https://*.dev.example.com";
 pub(crate) const AUTH: &str = "https://auth.example.com";
 const PAGE: &str = "text/html,application/xhtml+xml,*/*;q=0.8";
 
@@ -74,10 +75,10 @@ impl Door {
         directory: Option<tempfile::TempDir>,
     ) -> Self {
         let origin = Origin::parse(sign_in).unwrap();
-        let mut known_origins: Vec<_> = [CODE, WIKI].map(|text| Origin::parse(text).unwrap()).into();
-        let dedicated = !known_origins.contains(&origin);
+        let mut known_origins: Vec<_> = [CODE, WIKI, WILD].map(|text| OriginPattern::parse(text).unwrap()).into();
+        let dedicated = !known_origins.contains(&origin.clone().into());
         if dedicated {
-            known_origins.push(origin.clone());
+            known_origins.push(origin.clone().into());
         }
         let later = Arc::new(AtomicU64::new(0));
         let routes = Arc::new(Mutex::new(Vec::new()));

@@ -1,6 +1,6 @@
 //! What is ours and what is not, and what our pages show.
 
-use doorward_authenticate::RouteCard;
+use doorward_authenticate::{RouteAddress, RouteCard};
 use http::Request;
 
 use crate::door::{AUTH, Browser, CODE, Door, WIKI};
@@ -10,8 +10,11 @@ use crate::provider::Provider;
 async fn pages_about_oneself_never_hold_a_token() {
     let provider = Provider::start().await;
     let door = Door::with(&provider);
-    *door.routes.lock().unwrap() =
-        vec![RouteCard { name: "<b>Wiki</b>".into(), description: "Notes".into(), url: format!("{WIKI}/") }];
+    *door.routes.lock().unwrap() = vec![RouteCard {
+        name: "<b>Wiki</b>".into(),
+        description: "Notes".into(),
+        address: RouteAddress::Url(format!("{WIKI}/")),
+    }];
     let mut browser = Browser::default();
     browser.visit(&door, Some(&provider), CODE).await;
     let ticket = browser.ticket("code.example.com").unwrap().to_owned();

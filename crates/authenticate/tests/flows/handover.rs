@@ -1,5 +1,6 @@
 //! From the sign-in host to another host of ours, and everything somebody might try on the way.
 
+use http::Request;
 use url::Url;
 
 use crate::door::{AUTH, Browser, CODE, Door, WIKI};
@@ -125,6 +126,24 @@ async fn only_our_own_hosts_are_gone_on_to() {
         "auth.example.com",
         "",
         "*",
+        "*.dev.example.com",
+        "dev.example.com",
+        ".dev.example.com",
+        "a.b.dev.example.com",
+        "xdev.example.com",
+        "a.xdev.example.com",
+        "a.dev.example.com.",
+        "a.dev.example.com.evil.com",
+        "a.dev.example.com:8443",
+        "a.dev.example.com:80",
+        "evil.com/.dev.example.com",
+        "evil.com#.dev.example.com",
+        "evil.com?.dev.example.com",
+        "evil.com\\.dev.example.com",
+        "evil.com%2f.dev.example.com",
+        "evil.com@a.dev.example.com",
+        "evil.com .dev.example.com",
+        "evil.com\0.dev.example.com",
     ] {
         let answer = browser.open(&door, with_host(host).as_str()).await;
         assert_eq!(answer.status(), 400, "{host}");
@@ -138,6 +157,61 @@ async fn only_our_own_hosts_are_gone_on_to() {
     // And only the sign-in host does it.
     let elsewhere = ask.as_str().replace(AUTH, CODE);
     assert_eq!(browser.open(&door, &elsewhere).await.status(), 400);
+}
+
+#[tokio::test]
+async fn every_host_of_a_wildcard_gets_a_ticket_of_its_own() {
+    let provider = Provider::start().await;
+    let door = Door::with(&provider);
+    let mut browser = Browser::default();
+    for host in ["anna.dev.example.com", "ben.dev.example.com"] {
+        let answer = browser.visit(&door, Some(&provider), &format!("https://{host}/page?x=1")).await;
+        assert_eq!((answer.url.as_str(), answer.status().as_u16()), (format!("https://{host}/page?x=1").as_str(), 200));
+        assert_eq!(answer.text(), "upstream for amina@example.com");
+    }
+    let (anna, ben) = ("anna.dev.example.com", "ben.dev.example.com");
+    assert_ne!(browser.ticket(anna).unwrap(), browser.ticket(ben).unwrap());
+    // One host's ticket is worth nothing on the next.
+    let ticket = browser.ticket(anna).unwrap().to_owned();
+    let request = Request::get(format!("https://{ben}/"))
+        .header("cookie", format!("__Host-doorward={ticket}"))
+        .body(String::new())
+        .unwrap();
+    assert_eq!(door.request(request).await.status(), 401);
+}
+
+#[tokio::test]
+async fn a_code_for_one_host_of_a_wildcard_is_worth_nothing_on_another() {
+    let provider = Provider::start().await;
+    let door = Door::with(&provider);
+    let mut browser = Browser::default();
+    browser.visit(&door, Some(&provider), CODE).await;
+    let hop = browser.open(&door, "https://anna.dev.example.com/").await;
+    let hop = browser.open(&door, hop.location().as_str()).await;
+    let url = hop.location();
+    assert!(url.as_str().starts_with("https://anna.dev.example.com/.doorward/callback?code="), "{url}");
+    // Somebody who has the next host, with the cookies of this very attempt.
+    let jar = browser.jar["anna.dev.example.com"].clone();
+    let mut thief = Browser::default();
+    thief.jar.insert("ben.dev.example.com".into(), jar);
+    let moved = url.as_str().replace("anna.", "ben.");
+    assert_eq!(thief.open(&door, &moved).await.status(), 400);
+    assert!(thief.ticket("ben.dev.example.com").is_none());
+    assert_eq!(browser.open(&door, url.as_str()).await.location().as_str(), "https://anna.dev.example.com/");
+}
+
+#[tokio::test]
+async fn hosts_beside_a_wildcard_are_none_of_ours() {
+    let provider = Provider::start().await;
+    let door = Door::with(&provider);
+    for host in ["dev.example.com", "a.b.dev.example.com", "xdev.example.com", "a.dev.example.com.evil.com", "evil.com"]
+    {
+        for path in ["/", "/.doorward/sign_in", "/.doorward/callback?code=x&attempt=y"] {
+            let answer = Browser::default().open(&door, &format!("https://{host}{path}")).await;
+            assert_eq!(answer.status(), 404, "{host}{path}");
+            assert!(answer.set_cookies().is_empty() && answer.answer.headers().get("location").is_none(), "{host}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -180,7 +254,7 @@ async fn tossed_cookies_beside_the_real_one_sign_nobody_out() {
     browser.visit(&door, Some(&provider), CODE).await;
     let real = browser.ticket("code.example.com").unwrap().to_owned();
     let request = |cookies: String| {
-        http::Request::get(format!("{CODE}/x"))
+        Request::get(format!("{CODE}/x"))
             .header("accept", "text/html")
             .header("cookie", cookies)
             .body(String::new())
@@ -195,7 +269,7 @@ async fn tossed_cookies_beside_the_real_one_sign_nobody_out() {
     let cookies = format!("{}__Host-doorward={real}", format!("{tossed}; ").repeat(4));
     assert_eq!(door.request(request(cookies)).await.status(), 302);
     for junk in ["", "x", &"é".repeat(40), &"A".repeat(100_000)] {
-        let request = http::Request::get(format!("{CODE}/x"))
+        let request = Request::get(format!("{CODE}/x"))
             .header("accept", "text/html")
             .header("cookie", http::HeaderValue::from_bytes(format!("__Host-doorward={junk}").as_bytes()).unwrap())
             .body(String::new())

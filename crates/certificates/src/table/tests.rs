@@ -159,6 +159,40 @@ fn hosts_no_configured_certificate_names_fall_back_or_are_told() {
 }
 
 #[test]
+fn a_wildcard_is_issued_as_one_name_and_answers_one_label() {
+    let Fixture { authority, now, .. } = &fixture();
+    let ours = hosts(&["*.dev.example", "a.example"]);
+    let certificates = Certificates::new(sources(&[], &ours, Some(authority)), *now).unwrap();
+    for name in ["x.dev.example", "Y.dev.example", "a.example"] {
+        shake_hands(&certificates, &root(authority), name).unwrap();
+    }
+    for name in ["dev.example", "z.y.dev.example", "xdev.example", "x.example"] {
+        shake_hands(&certificates, &root(authority), name).unwrap_err();
+    }
+    assert!(certificates.uncovered().is_empty());
+    // The same names again: what was issued is kept.
+    let again = Certificates::new(sources(&[], &ours, Some(authority)), *now).unwrap();
+    let shown = |certificates: &Certificates| certificates.choose(Some("x.dev.example")).unwrap();
+    assert_eq!(shown(&certificates).cert, shown(&again).cert);
+}
+
+#[test]
+fn a_wildcard_is_covered_by_that_same_wildcard_alone() {
+    let Fixture { authority, now, .. } = &fixture();
+    let pairs = [pair("0", &["x.dev.example", "*.example"]), pair("1", &["*.other.example"])];
+    let ours = hosts(&["*.dev.example", "*.other.example"]);
+    let without = Certificates::new(sources(&pairs, &ours, None), *now).unwrap();
+    assert_eq!(without.uncovered(), hosts(&["*.dev.example"]));
+    let with = Certificates::new(sources(&pairs, &ours, Some(authority)), *now).unwrap();
+    let issuer_is_ours = |name: &str| {
+        let key = with.choose(Some(name)).unwrap();
+        pairs.iter().all(|pair| pair.chain != key.cert)
+    };
+    // The name that a configured certificate has stays with it.
+    assert!(!issuer_is_ours("x.dev.example") && issuer_is_ours("y.dev.example") && !issuer_is_ours("y.other.example"));
+}
+
+#[test]
 fn a_replacement_is_whole_or_not_at_all() {
     let Fixture { authority, now, .. } = &fixture();
     let before = hosts(&["a.example"]);

@@ -1,6 +1,9 @@
-//! The public address of a route: a scheme, a host, perhaps a port, and nothing else.
+//! The public address of a route: a scheme, a host or a wildcard of hosts, perhaps a port, and nothing else.
 
-use doorward_hygiene::{Hostname, InvalidAuthority, InvalidHostname, InvalidOrigin, Origin, Scheme};
+use doorward_hygiene::{
+    Hostname, InvalidAuthority, InvalidHostPattern, InvalidHostname, InvalidOrigin, InvalidOriginPattern, Origin,
+    OriginPattern, Scheme,
+};
 
 use super::Compiler;
 use crate::raw::At;
@@ -8,7 +11,7 @@ use crate::raw::At;
 /// What `from` says.
 pub(super) struct Parsed {
     /// As written, its scheme included.
-    pub(super) origin: Origin,
+    pub(super) origin: OriginPattern,
 }
 
 /// Why a text is no public address.
@@ -17,7 +20,10 @@ pub(super) enum Refused {
     /// A scheme of Pomerium that is not supported yet.
     Later(String),
     OtherScheme,
-    Wildcard,
+    /// A `*` anywhere but as the whole first label.
+    Asterisk,
+    /// `*.` before what is no name of ours alone.
+    TooWide,
     UserInfo,
     /// A path, with the origin before it.
     Path {
@@ -41,9 +47,6 @@ pub(super) fn parse(text: &str) -> Result<Parsed, Refused> {
     if authority.contains('@') {
         return Err(Refused::UserInfo);
     }
-    if authority.contains('*') {
-        return Err(Refused::Wildcard);
-    }
     if tail.contains(['?', '#']) {
         return Err(Refused::QueryOrFragment);
     }
@@ -51,16 +54,26 @@ pub(super) fn parse(text: &str) -> Result<Parsed, Refused> {
         let punycode = url::Host::parse(authority.split(':').next().unwrap_or_default()).ok();
         return Err(Refused::NotAscii(punycode.map(|host| host.to_string())));
     }
-    let origin = match Origin::parse(&format!("{scheme}://{authority}")) {
-        Ok(origin) => origin,
-        Err(InvalidOrigin::Authority(InvalidAuthority::Host(error))) => return Err(Refused::Host(error)),
-        Err(InvalidOrigin::Authority(InvalidAuthority::Port)) => return Err(Refused::Port),
-        Err(InvalidOrigin::Scheme | InvalidOrigin::Trailing) => return Err(Refused::OtherScheme),
-    };
+    let origin = OriginPattern::parse(&format!("{scheme}://{authority}"))?;
     if !matches!(tail, "" | "/") {
         return Err(Refused::Path { origin: origin.to_string(), path: tail.to_owned() });
     }
     Ok(Parsed { origin })
+}
+
+impl From<InvalidOriginPattern> for Refused {
+    fn from(error: InvalidOriginPattern) -> Self {
+        match error {
+            InvalidOriginPattern::Host(InvalidHostPattern::Asterisk) => Self::Asterisk,
+            InvalidOriginPattern::Host(InvalidHostPattern::TooWide) => Self::TooWide,
+            InvalidOriginPattern::Host(InvalidHostPattern::Host(error))
+            | InvalidOriginPattern::Origin(InvalidOrigin::Authority(InvalidAuthority::Host(error))) => {
+                Self::Host(error)
+            }
+            InvalidOriginPattern::Origin(InvalidOrigin::Authority(InvalidAuthority::Port)) => Self::Port,
+            InvalidOriginPattern::Origin(InvalidOrigin::Scheme | InvalidOrigin::Trailing) => Self::OtherScheme,
+        }
+    }
 }
 
 impl Refused {
@@ -79,9 +92,19 @@ impl Refused {
             Self::OtherScheme => {
                 (format!("`{key}` does not begin with `https://`"), format!("Write `{key}: https://HOST`."))
             }
-            Self::Wildcard => (
-                format!("a wildcard (`*`) in `{key}` is not supported yet"),
-                "Write a route for each host. YAML's `&name` and `<<: *name` save repeating what they share.".into(),
+            Self::Asterisk | Self::TooWide if key != "from" => Self::one_host(key),
+            Self::Asterisk => (
+                "`*` in `from` stands for one whole label, the first, and for nothing else".into(),
+                "`from: https://*.dev.example.com` is for every host exactly one label below `dev.example.com`, which \
+                 is what a certificate can name. For other hosts write a route each; YAML's `&name` and `<<: *name` \
+                 save repeating what they share."
+                    .into(),
+            ),
+            Self::TooWide => (
+                "the `*.` in `from` stands before a single label or an address".into(),
+                "Put a name of your own behind it, of two labels or more, as in `from: https://*.dev.example.com`; \
+                 `*.localhost` is taken too."
+                    .into(),
             ),
             Self::UserInfo => (
                 format!("`{key}` holds a user name or password before an `@`"),
@@ -116,12 +139,20 @@ impl Refused {
             ),
         }
     }
+
+    /// What is wrong with a wildcard as the value of a key that is for one host.
+    pub(super) fn one_host(key: &str) -> (String, String) {
+        (
+            format!("`{key}` is one host, but here is a wildcard (`*`)"),
+            format!("Write the whole name of one host, as in `{key}: https://auth.example.com`."),
+        )
+    }
 }
 
 impl Compiler<'_> {
-    /// The public origin of a route. It is https, whatever was written: TLS may end in front of us, but the
-    /// visitor's browser begins it.
-    pub(super) fn from(&mut self, text: &At<String>) -> Option<Origin> {
+    /// The public origin of a route, or the pattern of origins. It is https, whatever was written: TLS may end in
+    /// front of us, but the visitor's browser begins it.
+    pub(super) fn from(&mut self, text: &At<String>) -> Option<OriginPattern> {
         let origin = match parse(&text.value) {
             Ok(parsed) => parsed.origin,
             Err(refused) => {
@@ -134,7 +165,7 @@ impl Compiler<'_> {
             return Some(origin);
         }
         let port = if origin.port == Scheme::Http.default_port() { Scheme::Https.default_port() } else { origin.port };
-        let served = Origin { scheme: Scheme::Https, port, host: origin.host };
+        let served = OriginPattern { scheme: Scheme::Https, port, host: origin.host };
         self.problems.hint(
             &text.place,
             format!("`from` begins with `http://`, but the route is served at `{served}`"),
@@ -148,7 +179,11 @@ impl Compiler<'_> {
         match Hostname::parse(&text.value) {
             Ok(host) => Some(host),
             Err(error) => {
-                let reason = if text.value.contains(['/', '@']) { "this is a URL".into() } else { error.to_string() };
+                let reason = match error {
+                    _ if text.value.contains(['/', '@']) => "this is a URL".into(),
+                    _ if text.value.contains('*') => "this is a wildcard".into(),
+                    error => error.to_string(),
+                };
                 self.problems.error(
                     &text.place,
                     format!("`{key}` is a host name, but {reason}"),

@@ -1,7 +1,7 @@
 //! Routes, one by one.
 
 use doorward_authorize::{Policy, RouteId};
-use doorward_hygiene::{NormalPath, Origin};
+use doorward_hygiene::{NormalPath, OriginPattern};
 use http::HeaderValue;
 use rustls_pki_types::CertificateDer;
 
@@ -151,12 +151,16 @@ impl Compiler<'_> {
             Some(text) => match doorward_hygiene::Authority::parse(&text.value) {
                 Ok(authority) => HeaderValue::from_str(&authority.to_string()).ok().map(HostHeader::Fixed),
                 Err(error) => {
-                    let reason =
-                        if text.value.contains(['/', '@']) { "this is a URL".into() } else { error.to_string() };
+                    let reason = match error {
+                        _ if text.value.contains(['/', '@']) => "this is a URL".into(),
+                        _ if text.value.contains('*') => "this is a wildcard".into(),
+                        error => error.to_string(),
+                    };
                     self.problems.error(
                         &text.place,
                         format!("`host_rewrite` is a host, but {reason}"),
-                        "Write a name such as `app.internal`, with `:PORT` if need be, without scheme or path.",
+                        "Write a name such as `app.internal`, with `:PORT` if need be, without scheme or path. \
+                         `preserve_host_header: true` passes on the visitor's.",
                     );
                     None
                 }
@@ -202,7 +206,7 @@ impl Compiler<'_> {
 }
 
 /// The name of a route in logs: its host, and how its paths are told.
-fn route_id(from: &Origin, path: &PathRule) -> RouteId {
+fn route_id(from: &OriginPattern, path: &PathRule) -> RouteId {
     let authority = from.authority();
     RouteId::new(&match path {
         PathRule::Prefix(prefix) => format!("{authority}{prefix}"),
@@ -211,7 +215,7 @@ fn route_id(from: &Origin, path: &PathRule) -> RouteId {
     })
 }
 
-fn default_name(from: &Origin, path: &PathRule) -> String {
+fn default_name(from: &OriginPattern, path: &PathRule) -> String {
     match path {
         PathRule::Exact(path) | PathRule::Prefix(path) if path != "/" => format!("{}{path}", from.authority()),
         _ => from.authority(),

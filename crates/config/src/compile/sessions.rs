@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use doorward_hygiene::Hostname;
+use doorward_hygiene::{HostPattern, Hostname};
 
 use super::Compiler;
 use crate::domain::route::Route;
@@ -11,6 +11,7 @@ use crate::domain::sign_in::SignIn;
 use crate::domain::timeouts::Limit;
 use crate::raw::At;
 use crate::raw::sessions::RawSessions;
+use crate::yaml::shown;
 
 const LIFETIME: Duration = Duration::from_secs(14 * 3600);
 const STEM: &str = "doorward";
@@ -83,6 +84,14 @@ impl Compiler<'_> {
     }
 
     fn cookie_domain(&mut self, text: &At<String>, routes: &[Route], sign_in: Option<&SignIn>) -> Option<Hostname> {
+        if let Some(name) = text.value.strip_prefix("*.") {
+            self.problems.error(
+                &text.place,
+                "`cookie_domain` is a domain, not a pattern of hosts",
+                format!("A cookie's domain holds every host below it: write `{}`. Better, leave it out.", shown(name)),
+            );
+            return None;
+        }
         let name = text.value.strip_prefix('.').unwrap_or(&text.value);
         let domain = match Hostname::parse(name) {
             Ok(domain) if !domain.is_ip() && domain.as_str().contains('.') => domain,
@@ -95,9 +104,9 @@ impl Compiler<'_> {
                 return None;
             }
         };
-        let hosts = routes.iter().map(|route| &route.from.host).chain(sign_in.map(|sign_in| &sign_in.origin.host));
+        let hosts = super::tls::hosts(routes, sign_in);
         let mut outside: Vec<String> =
-            hosts.filter(|host| !is_within(host, &domain)).map(|host| format!("`{host}`")).collect();
+            hosts.iter().filter(|host| !is_within(host, &domain)).map(|host| format!("`{host}`")).collect();
         outside.dedup();
         if !outside.is_empty() {
             self.problems.error(
@@ -137,6 +146,8 @@ impl Compiler<'_> {
     }
 }
 
-fn is_within(host: &Hostname, domain: &Hostname) -> bool {
+/// A wildcard is within the domain when all its hosts are, so when the name behind it is.
+fn is_within(hosts: &HostPattern, domain: &Hostname) -> bool {
+    let (HostPattern::Exact(host) | HostPattern::Below(host)) = hosts;
     host.as_str().strip_suffix(domain.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }

@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 
-use doorward_hygiene::{Origin, Scheme};
+use doorward_hygiene::{HostPattern, Origin, Scheme};
 use doorward_identity::Email;
 use rustls_pki_types::CertificateDer;
 
 use super::{Compiler, from};
 use crate::domain::route::Route;
 use crate::domain::sign_in::{BuiltInUser, Provider, SignIn};
+use crate::problem::Place;
 use crate::raw::At;
 use crate::raw::sign_in::{RawSignIn, RawUser};
 
@@ -24,10 +25,14 @@ impl Compiler<'_> {
         raw: &RawSignIn,
         routes: &[Route],
         authorities: Vec<CertificateDer<'static>>,
+        whole: &Place,
     ) -> Option<SignIn> {
-        let given = raw.authenticate_service_url.as_ref().and_then(|url| self.sign_in_origin(url));
-        let origin = given.or_else(|| routes.first().map(|route| route.from.clone()));
-        let dedicated = origin.as_ref().is_none_or(|origin| routes.iter().all(|route| route.from != *origin));
+        let origin = match &raw.authenticate_service_url {
+            Some(url) => self.sign_in_origin(url).or_else(|| routes.iter().find_map(|route| route.from.exact())),
+            None => self.first_host(routes, whole),
+        };
+        let is_route = |origin: &Origin| routes.iter().any(|route| route.from.exact().as_ref() == Some(origin));
+        let dedicated = origin.as_ref().is_none_or(|origin| !is_route(origin));
         let redirect_path = if dedicated { "/oauth2/callback" } else { "/.doorward/oauth2/callback" };
         let provider = if let Some(name) = &raw.idp_provider {
             self.users_are_not_for(raw);
@@ -38,9 +43,22 @@ impl Compiler<'_> {
         };
         let (origin, provider) = (origin?, provider?);
         let mut seen = HashSet::new();
-        let all = routes.iter().map(|route| &route.from).chain([&origin]);
-        let known_origins = all.filter(|known| seen.insert(*known)).cloned().collect();
+        let all = routes.iter().map(|route| route.from.clone()).chain([origin.clone().into()]);
+        let known_origins = all.filter(|known| seen.insert(known.clone())).collect();
         Some(SignIn { origin, dedicated, provider, known_origins })
+    }
+
+    /// The first route that is for one host: a wildcard names none where people could be sent.
+    fn first_host(&mut self, routes: &[Route], whole: &Place) -> Option<Origin> {
+        let first = routes.iter().find_map(|route| route.from.exact());
+        if let (None, Some(HostPattern::Below(parent))) = (&first, routes.first().map(|route| &route.from.host)) {
+            self.problems.error(
+                whole,
+                "every route is for a wildcard of hosts, so there is no host where people could sign in",
+                format!("Add `authenticate_service_url: https://HOST` with a host of its own, as `auth.{parent}`."),
+            );
+        }
+        first
     }
 
     fn sign_in_origin(&mut self, url: &At<String>) -> Option<Origin> {
@@ -53,7 +71,14 @@ impl Compiler<'_> {
             return None;
         }
         match from::parse(&url.value) {
-            Ok(parsed) if parsed.origin.scheme == Scheme::Https => Some(parsed.origin),
+            Ok(parsed) if parsed.origin.scheme == Scheme::Https => {
+                let origin = parsed.origin.exact();
+                if origin.is_none() {
+                    let (what, mend) = from::Refused::one_host("authenticate_service_url");
+                    self.problems.error(&url.place, what, mend);
+                }
+                origin
+            }
             Ok(_) => {
                 self.problems.error(
                     &url.place,

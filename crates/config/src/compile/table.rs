@@ -2,9 +2,12 @@
 //!
 //! On one host, an exact path comes before a regex, regexes come in the order of the file, and then the
 //! longest prefix. So a route is out of reach when another is the same, or when an expression that comes
-//! before it matches every path.
+//! before it matches every path. A host that has routes of its own comes before a wildcard that covers it, for
+//! all its paths: nothing of it falls through to the wildcard.
 
 use std::collections::{HashMap, HashSet};
+
+use doorward_hygiene::{HostPattern, Hostname, OriginPattern, Scheme, parent_of};
 
 use super::Compiler;
 use super::route::written;
@@ -34,13 +37,49 @@ impl Compiler<'_> {
                 swallowing.entry(route.from.authority()).or_insert(place);
             }
         }
-        let own = routes
-            .iter()
-            .map(|route| (route.from.host.as_str().trim_matches(['[', ']']), route.from.port))
-            .collect::<HashSet<_>>();
+        let own: HashSet<&OriginPattern> = routes.iter().map(|route| &route.from).collect();
         for (route, place) in routes.iter().zip(places) {
             self.shadowed(route, place, &swallowing);
             self.circular(route, place, &own);
+        }
+        self.without_the_rest(routes, places);
+    }
+
+    /// A host of its own under a wildcard, without a route for all its paths: somebody may expect the wildcard's.
+    fn without_the_rest(&mut self, routes: &[Route], places: &[Place]) {
+        let mut wildcards: HashMap<&str, &Place> = HashMap::new();
+        let mut complete: HashSet<&Hostname> = HashSet::new();
+        for (route, place) in routes.iter().zip(places) {
+            match &route.from.host {
+                HostPattern::Below(parent) => {
+                    wildcards.entry(parent.as_str()).or_insert(place);
+                }
+                HostPattern::Exact(host) => {
+                    let is_whole = match &route.path {
+                        PathRule::Prefix(prefix) => prefix == "/",
+                        PathRule::Regex(regex) => EVERYTHING.contains(&written(regex)),
+                        PathRule::Exact(_) => false,
+                    };
+                    if is_whole {
+                        complete.insert(host);
+                    }
+                }
+            }
+        }
+        for (route, place) in routes.iter().zip(places) {
+            let Some(host) = route.from.host.exact() else { continue };
+            // Told once a host.
+            let Some(wildcard) =
+                parent_of(host).and_then(|parent| wildcards.get(parent)).filter(|_| complete.insert(host))
+            else {
+                continue;
+            };
+            self.problems.hint(
+                place,
+                format!("`{host}` has routes of its own, so none of its paths falls to the wildcard at {wildcard}"),
+                "If its other paths should be served too, add a route for them: the same `from`, without `prefix`, \
+                 `path` and `regex`.",
+            );
         }
     }
 
@@ -60,9 +99,13 @@ impl Compiler<'_> {
         }
     }
 
-    fn circular(&mut self, route: &Route, place: &Place, own: &HashSet<(&str, u16)>) {
+    fn circular(&mut self, route: &Route, place: &Place, own: &HashSet<&OriginPattern>) {
         let Target::Upstream(upstream) = &route.target else { return };
-        if upstream.addresses.iter().any(|address| own.contains(&(address.host.as_str(), address.port))) {
+        let leads_back = upstream.addresses.iter().any(|address| {
+            Hostname::parse(&address.host)
+                .is_ok_and(|host| patterns_of(&host, address.port).iter().any(|at| own.contains(at)))
+        });
+        if leads_back {
             self.problems.warning(
                 place,
                 "`to` is the public address of a route, so its requests may come back to Doorward without end",
@@ -70,6 +113,13 @@ impl Compiler<'_> {
             );
         }
     }
+}
+
+/// The two ways in which a route may be for a host: by its name, and by the wildcard one label up.
+fn patterns_of(host: &Hostname, port: u16) -> Vec<OriginPattern> {
+    let below = parent_of(host).and_then(|parent| Hostname::parse(parent).ok()).map(HostPattern::Below);
+    let hosts = [HostPattern::Exact(host.clone())].into_iter().chain(below);
+    hosts.map(|host| OriginPattern { scheme: Scheme::Https, host, port }).collect()
 }
 
 fn described(path: &PathRule) -> String {

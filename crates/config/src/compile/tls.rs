@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use doorward_hygiene::Hostname;
+use doorward_hygiene::{HostPattern, Hostname};
 
 use super::Compiler;
 use super::certificate::Named;
@@ -15,15 +15,16 @@ use crate::raw::At;
 use crate::raw::tls::{RawPair, RawTls};
 use crate::source::{CertificateFlag, Overrides};
 
-/// Every host that is answered for, each once.
-pub(super) fn hosts(routes: &[Route], sign_in: Option<&SignIn>) -> Vec<Hostname> {
+/// Every host and wildcard that is answered for, each once.
+pub(super) fn hosts(routes: &[Route], sign_in: Option<&SignIn>) -> Vec<HostPattern> {
     let mut seen = HashSet::new();
-    let hosts = routes.iter().map(|route| &route.from.host).chain(sign_in.map(|sign_in| &sign_in.origin.host));
-    hosts.filter(|host| seen.insert(*host)).cloned().collect()
+    let of_sign_in = sign_in.map(|sign_in| HostPattern::Exact(sign_in.origin.host.clone()));
+    let hosts = routes.iter().map(|route| route.from.host.clone()).chain(of_sign_in);
+    hosts.filter(|host| seen.insert(host.clone())).collect()
 }
 
 impl Compiler<'_> {
-    pub(super) fn tls(&mut self, raw: &RawTls, overrides: &Overrides, hosts: Vec<Hostname>, insecure: bool) -> Tls {
+    pub(super) fn tls(&mut self, raw: &RawTls, overrides: &Overrides, hosts: Vec<HostPattern>, insecure: bool) -> Tls {
         let flagged = self.flags(overrides);
         let (certificates, asked_self_signed, place) = match flagged {
             Flagged::Nothing => (self.configured(raw), false, first_place(raw)),
@@ -82,6 +83,11 @@ impl Compiler<'_> {
         for name in &overrides.cert_hosts {
             match Hostname::parse(name) {
                 Ok(host) => hosts.push(host),
+                Err(_) if name.contains('*') => self.problems.error(
+                    &Place::CommandLine,
+                    "`--cert-host` is one host, but here is a wildcard (`*`)",
+                    "Leave it out: a route `from: https://*.dev.example.com` puts its wildcard into the certificate.",
+                ),
                 Err(error) => self.problems.error(
                     &Place::CommandLine,
                     format!("`--cert-host {}` is no host name: {error}", crate::yaml::shown(name)),

@@ -129,6 +129,13 @@ fn parse(text: &str) -> Result<Address, Wrong> {
             "Leave it off; the addresses take turns.".into(),
         ));
     }
+    if authority.contains('*') {
+        return Err((
+            "`to` is the address of one application, but here is a wildcard (`*`)".into(),
+            "Write where it is reached. With `preserve_host_header: true` it is told which host the visitor asked for."
+                .into(),
+        ));
+    }
     let authority = Authority::parse(authority).map_err(|error| (format!("`to`: {error}"), example()))?;
     if path.contains(['?', '#']) {
         return Err((

@@ -1,7 +1,7 @@
 //! Routes: from a public address to what answers there.
 
 use doorward_authorize::{Policy, RouteId};
-use doorward_hygiene::{Hostname, Origin, Scheme, starts_with_segments};
+use doorward_hygiene::{Hostname, OriginPattern, Scheme, starts_with_segments};
 use http::{HeaderName, HeaderValue, StatusCode};
 use regex::Regex;
 
@@ -17,9 +17,10 @@ pub struct Route {
     pub name: String,
     /// A sentence about it, perhaps empty.
     pub description: String,
-    /// The public origin. Always https: where TLS ends before us, it still begins at the visitor.
-    pub from: Origin,
-    /// Which paths of that origin.
+    /// The public origin, or with a wildcard those of every host one label below a name that no route names exactly.
+    /// Always https: where TLS ends before us, it still begins at the visitor.
+    pub from: OriginPattern,
+    /// Which paths there.
     pub path: PathRule,
     /// Who may.
     pub policy: Policy,

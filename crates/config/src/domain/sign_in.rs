@@ -1,6 +1,6 @@
 //! Where and how people sign in.
 
-use doorward_hygiene::Origin;
+use doorward_hygiene::{Authority, Hostname, Origin, OriginPattern};
 use doorward_identity::Email;
 use rustls_pki_types::CertificateDer;
 
@@ -9,14 +9,36 @@ use crate::Secret;
 /// The sign-in host and who knows the people.
 #[derive(Debug, Clone)]
 pub struct SignIn {
-    /// The origin that holds the sign-in session: `authenticate_service_url`, else the first route's.
+    /// The origin that holds the sign-in session: `authenticate_service_url`, else that of the first route which is
+    /// for one host.
     pub origin: Origin,
     /// Whether that origin serves nothing else: no route is on it.
     pub dedicated: bool,
     /// Who knows the people.
     pub provider: Provider,
     /// Every origin a person may be sent back to: all routes' and the sign-in origin, each once.
-    pub known_origins: Vec<Origin>,
+    pub known_origins: Vec<OriginPattern>,
+}
+
+impl SignIn {
+    /// The origins of ours that have this host: those of the host itself, and only if there are none, those of the
+    /// wildcard that covers it. A host that is named owns its name: no wildcard adds a port to it.
+    pub fn origins_of(&self, host: &Hostname) -> impl Iterator<Item = Origin> {
+        let is_named = self.known_origins.iter().any(|known| known.host.exact() == Some(host));
+        let of_host =
+            self.known_origins.iter().filter_map(move |known| known.of_host(host).map(|origin| (known, origin)));
+        of_host.filter(move |(known, _)| known.host.exact().is_some() == is_named).map(|(_, origin)| origin)
+    }
+
+    /// The origin of ours that has this host and this port; none when either is another's.
+    pub fn origin_at(&self, authority: &Authority) -> Option<Origin> {
+        self.origins_of(&authority.host).find(|origin| origin.port == authority.port_for(origin.scheme))
+    }
+
+    /// Whether this very origin is ours.
+    pub fn knows(&self, origin: &Origin) -> bool {
+        self.origins_of(&origin.host).any(|own| own == *origin)
+    }
 }
 
 /// Who knows the people.

@@ -13,8 +13,8 @@ use super::client_certificates::ClientCertificates;
 pub struct Tls {
     /// The configured certificates, each with the key that belongs to it.
     pub certificates: Vec<CertificatePair>,
-    /// Every host that is answered for, each once: the routes' and the sign-in host.
-    pub hosts: Vec<Hostname>,
+    /// Every host and wildcard that is answered for, each once: the routes' and the sign-in host.
+    pub hosts: Vec<HostPattern>,
     /// More names for the self-signed certificate (`--cert-host`).
     pub extra_hosts: Vec<Hostname>,
     /// Whether the certificate is self-signed: asked for by `--cert`, or no other is configured.
@@ -28,9 +28,9 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// Whether a configured certificate names this host.
-    pub fn covers(&self, host: &Hostname) -> bool {
-        !self.self_signed && self.certificates.iter().any(|pair| pair.covers(host))
+    /// Whether a configured certificate names this host, or all those of a wildcard.
+    pub fn covers(&self, hosts: &HostPattern) -> bool {
+        !self.self_signed && self.certificates.iter().any(|pair| pair.covers(hosts))
     }
 }
 
@@ -48,8 +48,17 @@ pub struct CertificatePair {
 
 impl CertificatePair {
     /// Whether the certificate names this host: exactly, or by a `*` that stands for one whole label
-    /// (RFC 6125 §6.4.3).
-    pub fn covers(&self, host: &Hostname) -> bool {
+    /// (RFC 6125 §6.4.3). All hosts of a wildcard are named by that same wildcard and by nothing else.
+    pub fn covers(&self, hosts: &HostPattern) -> bool {
+        match hosts {
+            HostPattern::Exact(host) => self.covers_host(host),
+            HostPattern::Below(parent) => {
+                self.names.iter().any(|name| name.strip_prefix("*.") == Some(parent.as_str()))
+            }
+        }
+    }
+
+    fn covers_host(&self, host: &Hostname) -> bool {
         if let Some(address) = host.ip() {
             return self.names.iter().any(|name| name.parse() == Ok(address));
         }

@@ -128,6 +128,9 @@ fn signing_in() {
         ("sign-in host with a path", with("authenticate_service_url: https://auth.example.com/login")),
         ("sign-in host without tls", with("authenticate_service_url: http://auth.example.com")),
         ("sign-in host without scheme", with("authenticate_service_url: auth.example.com")),
+        ("sign-in at a wildcard", with("authenticate_service_url: https://*.example.com")),
+        ("sign-in at half a wildcard", with("authenticate_service_url: https://a*.example.com")),
+        ("a cookie's domain with a wildcard", with("cookie_domain: \"*.example.com\"")),
         (
             "users",
             with(
@@ -148,7 +151,21 @@ fn where_routes_begin() {
         ("no scheme", from("code.example.com")),
         ("http", from("http://code.example.com")),
         ("http with a port", from("http://code.example.com:8080")),
-        ("wildcard", from("https://*.example.com")),
+        ("a wildcard and no host to sign in at", from("https://*.dev.example.com")),
+        (
+            "a wildcard by http",
+            format!("authenticate_service_url: https://auth.example.com\n{}", from("http://*.dev.example.com")),
+        ),
+        ("a wildcard of everything", from("https://*")),
+        ("a wildcard of a top-level domain", from("https://*.com")),
+        ("a wildcard of an address", from("https://*.10.0.0.1")),
+        ("a wildcard that is not the first label", from("https://code.*.example.com")),
+        ("a wildcard that is half a label", from("https://code-*.example.com")),
+        ("two wildcards", from("https://*.*.example.com")),
+        ("a wildcard of any depth", from("https://**.example.com")),
+        ("a wildcard with a path", from("https://*.dev.example.com/ide")),
+        ("a wildcard with a port that is none", from("https://*.dev.example.com:https")),
+        ("a wildcard in letters of the world", from("https://*.bücher.example")),
         ("tcp", from("tcp+https://db.example.com:5432")),
         ("ssh", from("ssh://server")),
         ("ftp", from("ftp://files.example.com")),
@@ -187,6 +204,16 @@ fn where_routes_lead() {
         ("no port number", to("http://app:eighty")),
         ("empty list", to("[]")),
         ("itself", to("https://code.example.com")),
+        ("a wildcard", to("https://*.example.com")),
+        (
+            "itself, by a wildcard",
+            "authenticate_service_url: https://auth.example.com\n".to_owned()
+                + &to("https://a.dev.example.com").replace("https://code.example.com", "https://*.dev.example.com"),
+        ),
+        (
+            "a server name with a wildcard",
+            route_with("to: https://app\nallow_any_authenticated_user: true\ntls_server_name: \"*.example.com\""),
+        ),
         (
             "skipping verification",
             route_with("to: https://app\nallow_any_authenticated_user: true\ntls_skip_verify: true"),
@@ -234,6 +261,7 @@ fn paths_and_hosts_of_routes() {
         ("rewrite without slash", forwarding("prefix: /x\nprefix_rewrite: base")),
         ("path in to with a regex", route_with("to: http://app/base\nregex: /a\nallow_any_authenticated_user: true")),
         ("host twice", forwarding("preserve_host_header: true\nhost_rewrite: app.internal")),
+        ("host with a wildcard", forwarding("host_rewrite: \"*.app.internal\"")),
         ("host with a scheme", forwarding("host_rewrite: https://app.internal")),
         ("websockets without the host", forwarding("allow_websockets: true")),
         ("websockets with another host", forwarding("allow_websockets: true\nhost_rewrite: app.internal")),
@@ -282,6 +310,31 @@ fn routes_against_each_other() {
         ),
         ("the same regex", format!("routes:\n{}{}", route("regex: /a.*"), route("regex: /a.*"))),
         ("behind everything", format!("routes:\n{}{}{}", route("regex: .*"), route("prefix: /a"), route("regex: /b"))),
+        (
+            "a wildcard twice",
+            format!(
+                "authenticate_service_url: https://auth.example.com\nroutes:\n{}{}",
+                route("name: one").replace("code.example.com", "*.dev.example.com"),
+                route("name: two").replace("code.example.com", "*.DEV.example.com:443"),
+            ),
+        ),
+        (
+            "a host with routes for a part only, under a wildcard",
+            format!(
+                "routes:\n{}{}{}",
+                route("prefix: /a"),
+                route("path: /b"),
+                route("name: rest").replace("code.example.com", "*.example.com"),
+            ),
+        ),
+        (
+            "a host of its own under a wildcard is fine",
+            format!(
+                "routes:\n{}{}",
+                route("name: rest").replace("code.example.com", "*.example.com"),
+                route("prefix: /")
+            ),
+        ),
         (
             "exact before everything is fine",
             format!("routes:\n{}{}{}", route("regex: /b"), route("path: /a"), route("regex: .*")),

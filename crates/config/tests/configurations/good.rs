@@ -52,6 +52,78 @@ fn what_is_not_said_has_its_default() {
 }
 
 #[test]
+fn a_wildcard_is_a_host_pattern_and_never_the_sign_in_host() {
+    let wild = ROUTE.replace("https://code.example.com", "https://*.Dev.example.com:8443/");
+    let and_one = format!("{wild}{}", ROUTE.replace("routes:\n", ""));
+    let Loaded { config, hints, .. } = loaded(&and_one);
+    assert_eq!(hints, []);
+    let route = &config.routes[0];
+    assert_eq!(route.from.to_string(), "https://*.dev.example.com:8443");
+    assert_eq!((route.name.as_str(), route.id.as_str()), ("*.dev.example.com:8443", "*.dev.example.com:8443/"));
+    let sign_in = &config.sign_in;
+    assert_eq!((sign_in.origin.to_string().as_str(), sign_in.dedicated), ("https://code.example.com", false));
+    let hosts: Vec<_> = config.tls.hosts.iter().map(ToString::to_string).collect();
+    assert_eq!(hosts, ["*.dev.example.com", "code.example.com"]);
+
+    // Under the wildcard, the sign-in host is still a host of its own.
+    let given = loaded(&format!("authenticate_service_url: https://auth.dev.example.com:8443\n{wild}")).config;
+    assert!(given.sign_in.dedicated);
+    assert_eq!(given.tls.hosts.len(), 2);
+    assert_eq!(given.sign_in.known_origins.len(), 2);
+}
+
+#[test]
+fn only_origins_of_ours_are_known() {
+    let wild = ROUTE.replace("https://code.example.com", "https://*.dev.example.com");
+    let own = ROUTE.replace("routes:\n", "").replace("https://code.example.com", "https://own.dev.example.com:8443");
+    let sign_in =
+        loaded(&format!("authenticate_service_url: https://auth.dev.example.com\n{wild}{own}")).config.sign_in;
+    for (origin, known) in [
+        ("https://a.dev.example.com", true),
+        ("https://A.DEV.example.com:443", true),
+        ("https://auth.dev.example.com", true),
+        ("https://own.dev.example.com:8443", true),
+        // It has a route of its own, so the wildcard is not for it.
+        ("https://own.dev.example.com", false),
+        ("http://a.dev.example.com", false),
+        ("https://a.dev.example.com:8443", false),
+        ("https://dev.example.com", false),
+        ("https://a.b.dev.example.com", false),
+        ("https://xdev.example.com", false),
+        ("https://a.xdev.example.com", false),
+        ("https://a.dev.example.com.evil.com", false),
+        ("https://evil.com", false),
+        ("https://example.com", false),
+        ("https://10.0.0.1", false),
+        ("https://[::1]", false),
+    ] {
+        let origin = doorward_hygiene::Origin::parse(origin).unwrap();
+        assert_eq!(sign_in.knows(&origin), known, "{origin}");
+        let authority = doorward_hygiene::Authority::parse(&origin.authority()).unwrap();
+        if origin.scheme == Scheme::Https {
+            assert_eq!(sign_in.origin_at(&authority), known.then_some(origin));
+        }
+    }
+    let other_port: Vec<_> =
+        sign_in.origins_of(&doorward_hygiene::Hostname::parse("own.dev.example.com").unwrap()).collect();
+    assert_eq!(other_port.len(), 1);
+    assert_eq!(other_port[0].port, 8443);
+}
+
+#[test]
+fn a_cookies_domain_may_hold_a_wildcards_hosts() {
+    let wild = ROUTE.replace("https://code.example.com", "https://*.dev.example.com");
+    let with = |domain: &str| {
+        format!("cookie_domain: {domain}\nauthenticate_service_url: https://auth.dev.example.com\n{wild}")
+    };
+    for domain in ["example.com", "dev.example.com", ".dev.example.com"] {
+        assert!(loaded(&with(domain)).config.sessions.cookie.domain.is_some(), "{domain}");
+    }
+    let report = World::default().report(&with("a.dev.example.com"));
+    assert!(report.contains("`*.dev.example.com`, `auth.dev.example.com` is outside it"), "{report}");
+}
+
+#[test]
 fn the_sign_in_host_is_the_first_routes_unless_given() {
     let own = loaded(ROUTE).config.sign_in;
     assert_eq!((own.origin.to_string().as_str(), own.dedicated), ("https://code.example.com", false));
@@ -238,7 +310,7 @@ routes:
     to: http://c
 ";
     let config = loaded(text).config;
-    let hosts: Vec<_> = config.routes.iter().map(|route| route.from.host.as_str()).collect();
+    let hosts: Vec<_> = config.routes.iter().map(|route| route.from.host.to_string()).collect();
     assert_eq!(hosts, ["a.example.com", "b.example.com", "c.example.com"]);
     assert!(matches!(&config.routes[2].target, Target::Upstream(upstream) if upstream.addresses[0].host == "c"));
 }

@@ -55,6 +55,7 @@ fn it_checks_like_a_file_does() {
             report("127.0.0.1:8080", &["you"], Some("https://code.localhost/x")),
             report("http://127.0.0.1:8080", &[], None),
             report("http://127.0.0.1:8080", &["a@example.com"], Some("code.localhost")),
+            report("http://127.0.0.1:8080", &["a@example.com"], Some("https://*.dev.example.com")),
         ]
         .join("\n\n")
     );

@@ -3,7 +3,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use doorward_config::{CertificateFlag, Overrides};
-use doorward_hygiene::Hostname;
+use doorward_hygiene::{HostPattern, Hostname};
 
 use crate::world::{ROUTE, World, book};
 
@@ -32,11 +32,15 @@ fn every_kind_of_key_is_served() {
             ("a.apps.example.com", true),
             ("apps.example.com", false),
             ("a.b.apps.example.com", false),
+            ("*.apps.example.com", true),
+            ("*.example.com", false),
+            ("*.code.example.com", false),
+            ("*.a.apps.example.com", false),
             ("192.0.2.7", true),
             ("192.0.2.8", false),
             ("example.com", false),
         ] {
-            assert_eq!(tls.covers(&Hostname::parse(host).unwrap()), covered, "{host}");
+            assert_eq!(tls.covers(&HostPattern::parse(host).unwrap()), covered, "{host}");
         }
     }
 }
@@ -77,6 +81,12 @@ fn wrong_certificates() {
         ("a path as item", top("certificates: [certs/p256.pem]")),
         ("in base64", top("certificate: aGVsbG8=\ncertificate_key: aGVsbG8=")),
         ("not used", format!("insecure_server: true\n{}", pair("p256.pem", "p256.key"))),
+        (
+            "a wildcard it does not name",
+            pair("p256.pem", "p256.key").replace("https://code.", "https://*.")
+                + "  - {from: \"https://*.apps.example.com\", to: \"http://a\", allow_any_authenticated_user: true}\n\
+                   authenticate_service_url: https://code.example.com\n",
+        ),
         ("another host", pair("p256.pem", "p256.key").replace("https://code.", "https://other.")),
         ("authority, both", top("certificate_authority: aGVsbG8=\ncertificate_authority_file: certs/p256.pem")),
         ("authority, no pem", top("certificate_authority: aGVsbG8=")),
@@ -138,6 +148,7 @@ fn flags_come_before_the_file() {
     assert_eq!(config.tls.certificates[0].label, "certs/rsa.pem");
 
     let reports = [
+        with(Some(CertificateFlag::SelfSigned), None, &["*.code.local"]).report(ROUTE),
         with(file("certs/rsa.pem"), None, &[]).report(&configured),
         with(None, Some("certs/rsa.key"), &[]).report(&configured),
         with(Some(CertificateFlag::SelfSigned), Some("certs/rsa.key"), &[]).report(&configured),

@@ -26,7 +26,8 @@ pub(crate) fn run(arguments: &ExplainArguments) -> Result<ExitCode, Failure> {
     let question = Question::parse(arguments)?;
     let file = configuration_file(arguments.config.config.clone())?;
     let loaded = load_file(&file, &Overrides::default())?;
-    let table = RouteTable::new(loaded.config.routes.iter().cloned().map(Arc::new));
+    let sign_in_host = loaded.config.sign_in.origin.host.clone();
+    let table = RouteTable::new(loaded.config.routes.iter().cloned().map(Arc::new), [sign_in_host]);
     let origin = &question.origin;
     let route = match table.find(&origin.host, Some(origin.port), &question.path) {
         Ok(route) => route,

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use doorward_authorize::{Policy, RouteId};
 use doorward_config::{PathRule, Route, StaticResponse, Target};
-use doorward_hygiene::{Hostname, NormalPath, Origin, starts_with_segments};
+use doorward_hygiene::{Hostname, NormalPath, OriginPattern, starts_with_segments};
 use http::StatusCode;
 use proptest::prelude::*;
 use regex::Regex;
@@ -11,17 +11,22 @@ use super::{NotFound, RouteTable};
 use crate::tests::support;
 
 fn table(routes: &[(&str, &str, PathRule)]) -> RouteTable<Route> {
-    RouteTable::new(routes.iter().map(|(id, from, path)| {
+    table_beside(routes, None)
+}
+
+fn table_beside(routes: &[(&str, &str, PathRule)], own: Option<&str>) -> RouteTable<Route> {
+    let routes = routes.iter().map(|(id, from, path)| {
         let answer = StaticResponse { status: StatusCode::OK, body: String::new() };
         let settings = Route {
             id: RouteId::new(id),
             policy: Policy::new(RouteId::new(id), Vec::new()),
-            from: Origin::parse(from).unwrap(),
+            from: OriginPattern::parse(from).unwrap(),
             path: path.clone(),
             ..support::route(Target::Response(answer))
         };
         Arc::new(settings)
-    }))
+    });
+    RouteTable::new(routes, own.map(|host| Hostname::parse(host).unwrap()))
 }
 
 fn prefix(path: &str) -> PathRule {
@@ -108,6 +113,49 @@ fn the_port_chooses_where_routes_differ_by_it_and_does_not_matter_elsewhere() {
     assert_eq!(found(&table, "three", "/"), Err(NotFound::Host));
     assert!(table.has_host(&Hostname::parse("one").unwrap()));
     assert!(!table.has_host(&Hostname::parse("three").unwrap()));
+}
+
+#[test]
+fn a_wildcard_is_every_host_one_label_below_that_has_no_routes_of_its_own() {
+    let table = table_beside(
+        &[
+            ("own-app", "https://own.dev.test", prefix("/app")),
+            ("any", "https://*.dev.test", prefix("/")),
+            ("any-admin", "https://*.dev.test", prefix("/admin")),
+            ("any-other-port", "https://*.dev.test:8443", prefix("/")),
+            ("deeper", "https://*.deep.dev.test", prefix("/")),
+        ],
+        Some("auth.dev.test"),
+    );
+    for (authority, path, expected) in [
+        ("a.dev.test", "/", Ok("any")),
+        ("A.Dev.Test", "/x", Ok("any")),
+        ("b.dev.test", "/admin/x", Ok("any-admin")),
+        ("b.dev.test:8443", "/admin/x", Ok("any-other-port")),
+        ("deep.dev.test", "/", Ok("any")),
+        ("x.deep.dev.test", "/", Ok("deeper")),
+        ("own.dev.test", "/app", Ok("own-app")),
+        // The host owns its name: neither path nor port falls through to a wildcard.
+        ("own.dev.test", "/", Err(NotFound::Path)),
+        ("own.dev.test", "/admin", Err(NotFound::Path)),
+        ("own.dev.test:8443", "/", Err(NotFound::Path)),
+        ("auth.dev.test", "/", Err(NotFound::Path)),
+        ("auth.dev.test:8443", "/admin", Err(NotFound::Path)),
+        ("dev.test", "/", Err(NotFound::Host)),
+        ("a.b.dev.test", "/", Err(NotFound::Host)),
+        ("x.own.dev.test", "/", Err(NotFound::Host)),
+        ("xdev.test", "/", Err(NotFound::Host)),
+        ("a.xdev.test", "/", Err(NotFound::Host)),
+        ("a.dev.test.evil.com", "/", Err(NotFound::Host)),
+        ("evil.com", "/", Err(NotFound::Host)),
+        ("test", "/", Err(NotFound::Host)),
+        ("10.0.0.1", "/", Err(NotFound::Host)),
+    ] {
+        assert_eq!(found(&table, authority, path).as_deref(), expected.as_ref().copied(), "{authority}{path}");
+    }
+    assert_eq!(found(&table, "a.dev.test", "//admin"), Err(NotFound::Ambiguous));
+    assert!(table.has_host(&Hostname::parse("anything.dev.test").unwrap()));
+    assert!(!table.has_host(&Hostname::parse("dev.test").unwrap()));
 }
 
 #[test]

@@ -117,11 +117,66 @@ async fn our_own_endpoints_are_ours_on_every_host_we_serve_and_on_no_other() {
 }
 
 #[tokio::test]
+async fn a_wildcard_serves_one_label_and_what_is_named_comes_before_it() {
+    let (address, seen) = upstream_saying(OK).await;
+    let wild = |from: &str| {
+        let mut wild = route(upstream_at(address));
+        wild.id = RouteId::new(from);
+        wild.from = doorward_hygiene::OriginPattern::parse(from).unwrap();
+        wild
+    };
+    // The second covers the sign-in host, sign-in.test.
+    let routes = vec![wild("https://*.dev.test"), wild("https://*.test"), route(upstream_at(address))];
+    let mut settings = FrontSettings::of(routes.clone());
+    settings.arrival = Arrival::Cleartext;
+    let front = Front::start_with(settings).await;
+    for (host, path, status) in [
+        ("a.dev.test", "/", 200),
+        ("dev.test", "/", 200),
+        ("app.test", "/", 200),
+        ("sign-in.test", "/", 404),
+        ("sign-in.test:8443", "/anything", 404),
+        ("a.b.dev.test", "/", 404),
+        ("a.app.test", "/", 404),
+        ("a.xdev.test", "/", 404),
+        ("a.dev.test.evil.com", "/", 404),
+        ("evil.com", "/", 404),
+        ("test", "/", 404),
+        ("*.dev.test", "/", 400),
+        (".dev.test", "/", 400),
+        ("a.dev.test.", "/", 400),
+    ] {
+        let before = seen.all().len();
+        let reply = front.ask(&format!("GET {path} HTTP/1.1\r\nhost: {host}"), "").await;
+        assert_eq!(reply.status, status, "{host}");
+        assert_eq!(seen.all().len() - before, usize::from(status == 200), "{host}");
+    }
+    let own = front.ask("GET /.doorward/user HTTP/1.1\r\nhost: a.dev.test", "").await;
+    assert_eq!(own.body, "own a.dev.test 127.0.0.1");
+    assert_eq!(front.ask("GET /.doorward/user HTTP/1.1\r\nhost: a.b.dev.test", "").await.status, 404);
+
+    let mut settings = FrontSettings::of(routes);
+    settings.arrival = Arrival::PlainOnTlsPort;
+    let front = Front::start_with(settings).await;
+    for (host, location) in [
+        ("A.dev.test:80", Some("https://a.dev.test/x?y")),
+        ("sign-in.test", Some("https://sign-in.test:8443/x?y")),
+        ("a.b.dev.test", None),
+        ("a.dev.test.evil.com", None),
+        ("evil.com", None),
+        ("*.dev.test", None),
+    ] {
+        let reply = front.ask(&format!("GET /x?y HTTP/1.1\r\nhost: {host}"), "").await;
+        assert_eq!(reply.header("location"), location, "{host}");
+    }
+}
+
+#[tokio::test]
 async fn plain_http_is_sent_to_https_and_nowhere_else() {
     let (address, seen) = upstream_saying(OK).await;
     let mut other_port = route(upstream_at(address));
     other_port.id = RouteId::new("other");
-    other_port.from = doorward_hygiene::Origin::parse("https://two.test:8443").unwrap();
+    other_port.from = doorward_hygiene::OriginPattern::parse("https://two.test:8443").unwrap();
     for arrival in [Arrival::PlainOnTlsPort, Arrival::RedirectPort] {
         let mut settings = FrontSettings::of(vec![route(upstream_at(address)), other_port.clone()]);
         settings.arrival = arrival;

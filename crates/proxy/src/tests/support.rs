@@ -12,7 +12,7 @@ use bytes::Bytes;
 use doorward_assertion::{Signer, SigningKeys};
 use doorward_authorize::{Action, Case, Criterion, Operator, Policy, RouteId, Rule, StringMatcher, StringTest};
 use doorward_config::{HostHeader, Limit, PathRule, Route, Target, Upstream, UpstreamTls, UpstreamUrl};
-use doorward_hygiene::{CleanHead, Hostname, Origin, Scheme};
+use doorward_hygiene::{CleanHead, Hostname, OriginPattern, Scheme};
 use doorward_identity::{Claims, Email, Groups, Identity, Subject, VerifiedEmail};
 use doorward_sessions::{LiveSession, MemoryStore, NewSession, Sessions, StoreUnavailable, Tokens};
 use doorward_telemetry::{AccessLog, LogFormat};
@@ -63,7 +63,7 @@ pub(crate) fn route(target: Target) -> Route {
         id: RouteId::new("app"),
         name: "App".into(),
         description: String::new(),
-        from: Origin::parse("https://app.test").unwrap(),
+        from: OriginPattern::parse("https://app.test").unwrap(),
         path: PathRule::Prefix("/".into()),
         policy: Policy::new(RouteId::new("app"), everybody()),
         target,
@@ -259,8 +259,8 @@ impl Front {
 
     /// Puts other routes into service, as a reload does.
     pub(crate) fn reload(&mut self, routes: Vec<Route>) -> usize {
-        let mut origins: Vec<Origin> = routes.iter().map(|route| route.from.clone()).collect();
-        origins.push(Origin::parse("https://sign-in.test:8443").unwrap());
+        let mut origins: Vec<_> = routes.iter().map(|route| route.from.clone()).collect();
+        origins.push(OriginPattern::parse("https://sign-in.test:8443").unwrap());
         let settings = SnapshotSettings {
             routes,
             origins,

@@ -173,7 +173,7 @@ async fn a_reload_ends_the_tunnels_it_no_longer_allows() {
     let changes: [fn(&mut Route); 3] = [
         |route| *route = with_policy(route.clone(), only(BOB)),
         |route| route.websockets = false,
-        |route| route.from = doorward_hygiene::Origin::parse("https://elsewhere.test").unwrap(),
+        |route| route.from = doorward_hygiene::OriginPattern::parse("https://elsewhere.test").unwrap(),
     ];
     for change in changes {
         let mut front = Front::start(alices(address)).await;
