@@ -123,7 +123,7 @@ async fn a_wildcard_serves_one_label_and_what_is_named_comes_before_it() {
         let mut wild = route(upstream_at(address));
         wild.id = RouteId::new(from);
         wild.from = doorward_hygiene::OriginPattern::parse(from).unwrap();
-        wild
+        with_policy(wild, everybody())
     };
     let mut own = wild("https://own.dev.test");
     own.path = doorward_config::PathRule::Prefix("/app".into());
