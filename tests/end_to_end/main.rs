@@ -32,3 +32,4 @@ mod sign_in;
 mod strangers;
 mod tls;
 mod websockets;
+mod wildcards;

@@ -15,7 +15,7 @@ use crate::raw::sign_in::{RawSignIn, RawUser};
 
 /// The two ways to sign in that do not need somebody else's service.
 const TWO_WAYS: &str = "Either use your own identity provider: `authenticate_service_url` at a host of yours \
-     (or leave it out: the first route's host is taken), and `idp_provider`, `idp_client_id`, `idp_client_secret`.\n\
+     (or leave it out: the host of the first route without a `*` is taken), and `idp_provider`, `idp_client_id`, `idp_client_secret`.\n\
      Or use built-in accounts: leave out `authenticate_service_url` and every `idp_…` key, and list people under `users:`.";
 
 impl Compiler<'_> {

@@ -123,19 +123,21 @@ async fn a_wildcard_serves_one_label_and_what_is_named_comes_before_it() {
         let mut wild = route(upstream_at(address));
         wild.id = RouteId::new(from);
         wild.from = doorward_hygiene::OriginPattern::parse(from).unwrap();
-        wild
+        with_policy(wild, everybody())
     };
-    // The second covers the sign-in host, sign-in.test.
-    let routes = vec![wild("https://*.dev.test"), wild("https://*.test"), route(upstream_at(address))];
+    let mut own = wild("https://own.dev.test");
+    own.path = doorward_config::PathRule::Prefix("/app".into());
+    let routes = vec![wild("https://*.dev.test"), own, route(upstream_at(address))];
     let mut settings = FrontSettings::of(routes.clone());
     settings.arrival = Arrival::Cleartext;
     let front = Front::start_with(settings).await;
     for (host, path, status) in [
         ("a.dev.test", "/", 200),
-        ("dev.test", "/", 200),
+        ("own.dev.test", "/app/x", 200),
         ("app.test", "/", 200),
-        ("sign-in.test", "/", 404),
-        ("sign-in.test:8443", "/anything", 404),
+        ("own.dev.test", "/", 404),
+        ("own.dev.test:8443", "/", 404),
+        ("dev.test", "/", 404),
         ("a.b.dev.test", "/", 404),
         ("a.app.test", "/", 404),
         ("a.xdev.test", "/", 404),
