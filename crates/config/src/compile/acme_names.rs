@@ -1,6 +1,6 @@
 //! Which names are ordered, when, and which cannot be.
 
-use std::net::IpAddr;
+use std::collections::HashSet;
 
 use doorward_hygiene::{HostPattern, Hostname};
 
@@ -23,9 +23,20 @@ pub(super) struct Names {
 /// Sorts the hosts. A wildcard is proved by DNS alone (RFC 8555 §7.1.3 leaves it to the authority, and all want that),
 /// or each of its hosts is ordered on demand.
 pub(super) fn choose(tls: &Tls, on_demand: bool, challenges: &[ChallengeKind]) -> Names {
+    let patterns = tls.hosts.iter().cloned().map(HostPattern::from);
+    sort(patterns, |pattern| covered(tls, pattern), on_demand, challenges)
+}
+
+fn sort(
+    patterns: impl Iterator<Item = HostPattern>,
+    covered: impl Fn(&HostPattern) -> bool,
+    on_demand: bool,
+    challenges: &[ChallengeKind],
+) -> Names {
     let mut names = Names::default();
-    for pattern in tls.hosts.iter().cloned().map(HostPattern::from) {
-        let list = if covered(tls, &pattern) {
+    let mut seen = HashSet::new();
+    for pattern in patterns.filter(|pattern| seen.insert(pattern.clone())) {
+        let list = if covered(&pattern) {
             continue;
         } else if is_private(&pattern) {
             &mut names.impossible
@@ -38,9 +49,7 @@ pub(super) fn choose(tls: &Tls, on_demand: bool, challenges: &[ChallengeKind]) -
         } else {
             &mut names.unprovable
         };
-        if !list.contains(&pattern) {
-            list.push(pattern);
-        }
+        list.push(pattern);
     }
     names
 }
@@ -72,22 +81,67 @@ fn is_private(pattern: &HostPattern) -> bool {
     let (HostPattern::Exact(host) | HostPattern::Below(host)) = pattern;
     let name = host.as_str();
     let single = pattern.exact().is_some() && !name.contains('.');
-    host.is_ip() || single || name == "localhost" || name.ends_with(".localhost") || name.parse::<IpAddr>().is_ok()
+    host.is_ip() || single || name == "localhost" || name.ends_with(".localhost")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ChallengeKind::{Dns01, Http01, TlsAlpn01};
 
-    fn tls(hosts: &[&str]) -> Tls {
-        Tls {
-            certificates: Vec::new(),
-            hosts: hosts.iter().map(|host| Hostname::parse(host).unwrap()).collect(),
-            extra_hosts: Vec::new(),
-            self_signed: true,
-            acme: None,
-            client_certificates: None,
-            client_certificates_by_host: Vec::new(),
-        }
+    fn below(parent: &str) -> HostPattern {
+        HostPattern::Below(Hostname::parse(parent).unwrap())
+    }
+
+    fn exact(host: &str) -> HostPattern {
+        HostPattern::Exact(Hostname::parse(host).unwrap())
+    }
+
+    /// The names of these patterns with nothing configured.
+    fn chosen(patterns: &[HostPattern], on_demand: bool, challenges: &[ChallengeKind]) -> Names {
+        sort(patterns.iter().cloned(), |_| false, on_demand, challenges)
+    }
+
+    #[test]
+    fn a_wildcard_is_proved_by_dns_or_its_hosts_are_on_demand() {
+        let hosts = [exact("code.example.com"), below("dev.example.com")];
+        let names = chosen(&hosts, false, &[Dns01, TlsAlpn01]);
+        assert_eq!((names.at_once, names.unprovable), (hosts.to_vec(), vec![]));
+        let names = chosen(&hosts, true, &[TlsAlpn01]);
+        assert_eq!((names.at_once, names.on_demand), (vec![exact("code.example.com")], vec![below("dev.example.com")]));
+        let names = chosen(&hosts, true, &[Dns01]);
+        assert_eq!(names.on_demand, [below("dev.example.com")], "what is asked for by name is done");
+        let names = chosen(&hosts, false, &[TlsAlpn01, Http01]);
+        assert_eq!(names.unprovable, [below("dev.example.com")]);
+    }
+
+    #[test]
+    fn what_no_authority_names_is_not_ordered() {
+        let private = [
+            exact("192.0.2.1"),
+            exact("[::1]"),
+            exact("localhost"),
+            exact("code.localhost"),
+            exact("nas"),
+            below("localhost"),
+        ];
+        let names = chosen(&private, true, &[Dns01, TlsAlpn01]);
+        assert_eq!(names, Names { impossible: private.to_vec(), ..Names::default() });
+    }
+
+    #[test]
+    fn each_host_is_ordered_once_and_what_is_covered_is_not() {
+        let hosts = [exact("a.example.com"), exact("b.example.com"), exact("a.example.com")];
+        let names = sort(hosts.into_iter(), |pattern| *pattern == exact("b.example.com"), false, &[TlsAlpn01]);
+        assert_eq!(names.at_once, [exact("a.example.com")]);
+    }
+
+    #[test]
+    fn hosts_that_dns_alone_can_prove_are_known() {
+        let names = chosen(&[exact("code.example.com"), below("dev.example.com")], false, &[Dns01, TlsAlpn01]);
+        let shown =
+            |hosts: Vec<&Hostname>| hosts.into_iter().map(Hostname::as_str).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(shown(names.by_dns_alone(&[Dns01, TlsAlpn01])), ["dev.example.com"]);
+        assert_eq!(shown(names.by_dns_alone(&[Dns01])), ["code.example.com", "dev.example.com"]);
     }
 }
