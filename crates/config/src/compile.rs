@@ -1,9 +1,15 @@
 //! Plain values become domain types. Every section is compiled even when another has failed, so that all
 //! problems are told at once; what could not be made out is replaced by its default until the end.
 
+mod acme;
+mod acme_dns;
+mod acme_names;
 mod address;
 mod authority;
 mod certificate;
+mod chain;
+mod client_certificates;
+mod client_pair;
 mod from;
 mod headers;
 mod key_pair;
@@ -20,6 +26,7 @@ mod table;
 mod target;
 mod tls;
 mod upstream;
+mod validity;
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -45,6 +52,7 @@ impl Compiler<'_> {
     pub(crate) fn compile(&mut self, raw: &RawConfig, overrides: &Overrides, whole: &Place) -> Option<Config> {
         let listeners = self.listeners(&raw.listeners);
         let health = self.health(&raw.listeners, &listeners);
+        let metrics = self.metrics(&raw.listeners, &listeners, health);
         let timeouts = self.timeouts(&raw.listeners);
         let data_dir = self.data_dir(&raw.listeners);
         let log_level = self.log_level(&raw.listeners);
@@ -61,12 +69,27 @@ impl Compiler<'_> {
         let sign_in = self.sign_in(&raw.sign_in, &routes.list, authorities.clone(), whole);
         let sessions = self.sessions(&raw.sessions, &routes.list, sign_in.as_ref());
         let hosts = tls::hosts(&routes.list, sign_in.as_ref());
-        let tls = self.tls(&raw.tls, overrides, hosts, listeners.insecure);
+        let of_hosts = std::mem::take(&mut routes.client_authorities);
+        let believed = self.client_certificates(raw.client_certificates.as_ref(), of_hosts, listeners.insecure);
+        let around = tls::Surroundings { overrides, listeners: &listeners, data_dir: &data_dir, hosts, believed };
+        let tls = self.tls(&raw.tls, &raw.acme, around);
+        client_certificates::deny_without_client_certificate(&mut routes, &tls);
         if !listeners.insecure && !global.disabled {
             headers::add_strict_transport_security(&mut routes, &tls);
         }
         let sign_in = sign_in?;
-        Some(Config { listeners, tls, sign_in, sessions, timeouts, routes: routes.list, data_dir, log_level, health })
+        Some(Config {
+            listeners,
+            tls,
+            sign_in,
+            sessions,
+            timeouts,
+            routes: routes.list,
+            data_dir,
+            log_level,
+            health,
+            metrics,
+        })
     }
 
     /// For reading what the raw stage left as a tree.

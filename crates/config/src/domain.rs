@@ -41,6 +41,8 @@ pub struct Config {
     pub log_level: LogLevel,
     /// Where health checks are answered; none when turned off.
     pub health: Option<SocketAddr>,
+    /// Where metrics are served; none when nowhere.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// How much is logged.

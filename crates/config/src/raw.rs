@@ -3,6 +3,8 @@
 //! Refuses: unknown keys, keys of Pomerium that are not supported yet, values of another shape than the key
 //! has, and names of environment variables that are not set. What the values mean is not asked here.
 
+pub(crate) mod acme;
+pub(crate) mod client_certificates;
 mod duration;
 pub(crate) mod expand;
 pub(crate) mod listeners;
@@ -79,6 +81,13 @@ pub(crate) type Pairs = Vec<(At<String>, At<String>)>;
 pub(crate) struct RawSecret {
     pub(crate) inline: Option<At<Hidden>>,
     pub(crate) file: Option<At<String>>,
+}
+
+impl RawSecret {
+    /// Where it is given, if it is.
+    pub(crate) fn place(&self) -> Option<&Place> {
+        self.inline.as_ref().map(|inline| &inline.place).or(self.file.as_ref().map(|file| &file.place))
+    }
 }
 
 /// A text that must not be shown.

@@ -6,32 +6,42 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
+use zeroize::Zeroizing;
 
 use super::Compiler;
+use super::certificate::Text;
 use crate::raw::RawSecret;
 
 impl Compiler<'_> {
-    /// The certificates in the base64 of a PEM text, or in a PEM file.
-    pub(super) fn authorities(&mut self, raw: &RawSecret, key: &str, file_key: &str) -> Vec<CertificateDer<'static>> {
-        let Some((text, place)) = self.secret_text(raw, key, file_key) else { return Vec::new() };
-        let inline = raw.inline.is_some();
-        // The PEM itself is taken in place of its base64 too: there is nothing else it could mean.
-        let pem = if inline && !text.starts_with(b"-----BEGIN") {
-            let compact: Vec<u8> = text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
-            let Ok(pem) = STANDARD.decode(compact) else {
-                self.problems.error(
-                    &place,
-                    format!("`{key}` is not base64"),
-                    format!(
-                        "It is the base64 of a PEM file (`base64 -w0 ca.pem`); or name the file with `{file_key}`."
-                    ),
-                );
-                return Vec::new();
-            };
-            pem
-        } else {
-            text.to_vec()
+    /// The PEM text that a key gives as base64, or a file as it is.
+    pub(super) fn pem(&mut self, raw: &RawSecret, key: &str, file_key: &str) -> Option<Text> {
+        let (text, place) = self.secret_text(raw, key, file_key)?;
+        let name = match &raw.file {
+            Some(file) => format!("`{}`", file.value),
+            None => format!("`{key}`"),
         };
+        let given = if raw.file.is_some() { format!("`{file_key}`: {name}") } else { name.clone() };
+        // The PEM itself is taken in place of its base64 too: there is nothing else it could mean.
+        if raw.file.is_some() || text.starts_with(b"-----BEGIN") {
+            return Some(Text { bytes: text, name, given, place });
+        }
+        let compact: Zeroizing<Vec<u8>> =
+            Zeroizing::new(text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect());
+        let Ok(bytes) = STANDARD.decode(compact.as_slice()).map(Zeroizing::new) else {
+            self.problems.error(
+                &place,
+                format!("`{key}` is not base64"),
+                format!("It is the base64 of a PEM file (`base64 -w0 FILE.pem`); or name the file with `{file_key}`."),
+            );
+            return None;
+        };
+        Some(Text { bytes, name, given, place })
+    }
+
+    /// The certificates in the base64 of a PEM text, or in a PEM file. None when nothing is given, and never an empty
+    /// list without an error.
+    pub(super) fn authorities(&mut self, raw: &RawSecret, key: &str, file_key: &str) -> Vec<CertificateDer<'static>> {
+        let Some(Text { bytes: pem, place, .. }) = self.pem(raw, key, file_key) else { return Vec::new() };
         let mut authorities = Vec::new();
         for certificate in CertificateDer::pem_slice_iter(&pem) {
             match certificate {

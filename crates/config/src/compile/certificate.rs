@@ -1,16 +1,16 @@
-//! One certificate with its key, read and checked.
+//! One certificate with its chain and its key, read and checked.
 
 use std::net::IpAddr;
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
-use x509_parser::time::ASN1Time;
+use zeroize::Zeroizing;
 
+use super::chain::{self, Unusable};
 use super::{Compiler, key_pair};
 use crate::domain::tls::CertificatePair;
 use crate::problem::Place;
@@ -22,71 +22,116 @@ pub(super) struct Named<'a> {
     pub(super) place: &'a Place,
 }
 
+/// A text in PEM form.
+pub(super) struct Text {
+    pub(super) bytes: Zeroizing<Vec<u8>>,
+    /// What to call it in messages: its path or its key, as code.
+    pub(super) name: String,
+    /// The key that gave it, and its path if it has one.
+    pub(super) given: String,
+    pub(super) place: Place,
+}
+
+/// A chain and the key that belongs to its first certificate.
+pub(super) struct Pair {
+    pub(super) chain: Vec<CertificateDer<'static>>,
+    pub(super) key: PrivateKeyDer<'static>,
+}
+
 impl Compiler<'_> {
-    /// The certificate of two files.
+    /// The certificate of two files, to be served.
     pub(super) fn certificate_pair(&mut self, cert: &Named<'_>, key: &Named<'_>) -> Option<CertificatePair> {
-        let chain = self.chain(cert);
-        let private = self.private_key(key);
-        let (chain, private) = (chain?, private?);
-        let leaf = chain.first()?;
-        let Ok((_, parsed)) = X509Certificate::from_der(leaf) else {
-            self.problems.error(
-                cert.place,
-                format!("the certificate in `{}` is damaged", cert.path.display()),
-                "Fetch it again from where it was issued.",
+        let label = cert.path.display().to_string();
+        let (cert, key) = (self.text_of(cert), self.text_of(key));
+        let cert = cert?;
+        let pair = self.pair(&cert, &key?)?;
+        let (_, leaf) = X509Certificate::from_der(pair.chain.first()?).ok()?;
+        self.validity(&leaf, &cert, "Browsers");
+        let names = names(&leaf);
+        if names.is_empty() {
+            self.problems.warning(
+                &cert.place,
+                format!("the certificate in {} names no host in its subjectAltName", cert.name),
+                "Browsers look nowhere else. Have it issued again with the names of the hosts it is for.",
             );
-            return None;
-        };
+        }
+        Some(CertificatePair { names, label, chain: pair.chain, key: pair.key })
+    }
+
+    fn text_of(&mut self, file: &Named<'_>) -> Option<Text> {
+        let bytes = Zeroizing::new(self.file_at(file.key, file.path, file.place)?);
+        let name = format!("`{}`", file.path.display());
+        Some(Text { bytes, given: format!("`{}`: {name}", file.key), name, place: file.place.clone() })
+    }
+
+    /// The chain of one text, in order, and the key of another that belongs to it.
+    pub(super) fn pair(&mut self, cert: &Text, key: &Text) -> Option<Pair> {
+        let certificates = self.certificates(cert);
+        let private = self.private_key(key);
+        let (certificates, private) = (certificates?, private?);
         let Some(public) = key_pair::public_half(&private) else {
             self.problems.error(
-                key.place,
-                format!("the private key in `{}` is damaged, or of a kind that cannot be served", key.path.display()),
+                &key.place,
+                format!("the private key in {} is damaged, or of a kind that cannot be used", key.name),
                 "Keys may be RSA (2048 bits or more), ECDSA (P-256, P-384, P-521) or Ed25519.",
             );
             return None;
         };
-        if subject_public_key(leaf).is_none_or(|subject| subject != public) {
-            self.does_not_belong(cert, key, &chain, &public);
-            return None;
-        }
-        self.validity(&parsed, cert);
-        let names = names(&parsed);
-        if names.is_empty() {
-            self.problems.warning(
-                cert.place,
-                format!("the certificate in `{}` names no host in its subjectAltName", cert.path.display()),
-                "Browsers look nowhere else. Have it issued again with the names of the hosts it is for.",
+        let arranged = match chain::arrange(&certificates, &public, self.now) {
+            Ok(arranged) => arranged,
+            Err(Unusable::Damaged(number)) => {
+                let which =
+                    if certificates.len() == 1 { "the certificate".into() } else { format!("certificate {number}") };
+                self.problems.error(
+                    &cert.place,
+                    format!("{which} in {} is damaged", cert.name),
+                    "Fetch it again from where it was issued.",
+                );
+                return None;
+            }
+            Err(Unusable::NotOfKey) => {
+                self.problems.error(
+                    &key.place,
+                    format!("the private key {} does not belong to the certificate {}", key.name, cert.name),
+                    "Give the key that the certificate was issued for.",
+                );
+                return None;
+            }
+        };
+        if arranged.unrelated > 0 {
+            let (count, verb) = match arranged.unrelated {
+                1 => ("one certificate".into(), "has"),
+                more => (format!("{more} certificates"), "have"),
+            };
+            self.problems.hint(
+                &cert.place,
+                format!("{count} in {} {verb} nothing to do with the one the key belongs to; left out", cert.name),
+                "Remove what is not of its chain.",
             );
         }
-        Some(CertificatePair { names, label: cert.path.display().to_string(), chain, key: private })
+        Some(Pair { chain: arranged.chain, key: private })
     }
 
-    fn chain(&mut self, cert: &Named<'_>) -> Option<Vec<CertificateDer<'static>>> {
-        let bytes = self.file_at(cert.key, cert.path, cert.place)?;
-        let chain: Result<Vec<_>, pem::Error> = CertificateDer::pem_slice_iter(&bytes).collect();
-        match chain {
-            Ok(chain) if !chain.is_empty() => Some(chain),
+    fn certificates(&mut self, cert: &Text) -> Option<Vec<CertificateDer<'static>>> {
+        let certificates: Result<Vec<_>, pem::Error> = CertificateDer::pem_slice_iter(&cert.bytes).collect();
+        match certificates {
+            Ok(certificates) if !certificates.is_empty() => Some(certificates),
             _ => {
                 self.problems.error(
-                    cert.place,
-                    format!(
-                        "`{key}`: `{path}` holds no certificate in PEM form",
-                        key = cert.key,
-                        path = cert.path.display()
-                    ),
-                    "It begins with `-----BEGIN CERTIFICATE-----`, the host's own certificate first, then its chain.",
+                    &cert.place,
+                    format!("{} holds no certificate in PEM form", cert.given),
+                    "It begins with `-----BEGIN CERTIFICATE-----`, and holds the certificate and its chain.",
                 );
                 None
             }
         }
     }
 
-    fn private_key(&mut self, key: &Named<'_>) -> Option<PrivateKeyDer<'static>> {
-        let bytes = zeroize::Zeroizing::new(self.file_at(key.key, key.path, key.place)?);
-        if let Ok(private) = PrivateKeyDer::from_pem_slice(&bytes) {
+    fn private_key(&mut self, key: &Text) -> Option<PrivateKeyDer<'static>> {
+        if let Ok(private) = PrivateKeyDer::from_pem_slice(&key.bytes) {
             return Some(private);
         }
-        let encrypted = bytes.windows(9).any(|window| window == b"ENCRYPTED");
+        let encrypted = key.bytes.windows(9).any(|window| window == b"ENCRYPTED");
         let (what, mend) = if encrypted {
             (
                 "holds a private key that is locked by a pass phrase",
@@ -95,58 +140,9 @@ impl Compiler<'_> {
         } else {
             ("holds no private key in PEM form", "It begins with a line such as `-----BEGIN PRIVATE KEY-----`.")
         };
-        self.problems.error(key.place, format!("`{}`: `{}` {what}", key.key, key.path.display()), mend);
+        self.problems.error(&key.place, format!("{} {what}", key.given), mend);
         None
     }
-
-    fn does_not_belong(&mut self, cert: &Named<'_>, key: &Named<'_>, chain: &[CertificateDer<'_>], public: &[u8]) {
-        let elsewhere = chain.iter().skip(1).position(|other| subject_public_key(other).as_deref() == Some(public));
-        let mend = match elsewhere {
-            Some(index) => {
-                format!("It belongs to certificate {} of that file: put the host's own certificate first.", index + 2)
-            }
-            None => "Give the key that the certificate was issued for.".into(),
-        };
-        self.problems.error(
-            key.place,
-            format!(
-                "the private key `{}` does not belong to the certificate `{}`",
-                key.path.display(),
-                cert.path.display()
-            ),
-            mend,
-        );
-    }
-
-    fn validity(&mut self, parsed: &X509Certificate<'_>, cert: &Named<'_>) {
-        let (from, until) = (parsed.validity().not_before, parsed.validity().not_after);
-        let path = cert.path.display();
-        if time(until) < self.now {
-            self.problems.warning(
-                cert.place,
-                format!("the certificate in `{path}` expired on {until}"),
-                "Browsers refuse it. Renew it.",
-            );
-        } else if time(from) > self.now {
-            self.problems.warning(
-                cert.place,
-                format!("the certificate in `{path}` is valid only from {from}"),
-                "Check this machine's clock, or wait.",
-            );
-        }
-    }
-}
-
-fn time(time: ASN1Time) -> SystemTime {
-    match u64::try_from(time.timestamp()) {
-        Ok(seconds) => UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).unwrap_or(UNIX_EPOCH),
-        Err(_) => UNIX_EPOCH,
-    }
-}
-
-fn subject_public_key(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
-    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
-    Some(parsed.public_key().subject_public_key.data.to_vec())
 }
 
 fn names(certificate: &X509Certificate<'_>) -> Vec<String> {

@@ -47,7 +47,9 @@ pub(super) fn add_strict_transport_security(routes: &mut Routes, tls: &Tls) {
     for route in &mut routes.list {
         let set = routes.bare.contains(&route.id)
             || route.set_response_headers.iter().any(|(name, _)| name == STRICT_TRANSPORT_SECURITY);
-        if !set && tls.covers(&route.from.host) {
+        let host = &route.from.host;
+        let ordered = tls.acme.as_ref().is_some_and(|acme| !acme.is_for_trying() && acme.orders(&host.clone().into()));
+        if !set && (tls.covers(host) || ordered) {
             route.set_response_headers.push((STRICT_TRANSPORT_SECURITY, ONE_YEAR));
         }
     }

@@ -72,6 +72,25 @@ impl Compiler<'_> {
         Some(health)
     }
 
+    pub(super) fn metrics(
+        &mut self,
+        raw: &RawListeners,
+        listeners: &Listeners,
+        health: Option<SocketAddr>,
+    ) -> Option<SocketAddr> {
+        let text = raw.metrics_address.as_ref()?;
+        let metrics = self.address("metrics_address", text, 9090)?;
+        let others = [Some(listeners.address), listeners.redirect, health];
+        if others.into_iter().flatten().any(|other| same_socket(metrics, other)) {
+            self.problems.error(
+                &text.place,
+                "`metrics_address` is the same as another address",
+                "Give it a port of its own, as `127.0.0.1:9090`.",
+            );
+        }
+        Some(metrics)
+    }
+
     pub(super) fn timeouts(&mut self, raw: &RawListeners) -> Timeouts {
         let or = |given: &Option<At<Limit>>, default| given.as_ref().map_or(Limit::After(default), |at| at.value);
         if let Some(At { value: Limit::Never, place }) = &raw.timeout_read {

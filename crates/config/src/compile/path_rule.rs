@@ -59,11 +59,7 @@ impl Compiler<'_> {
     }
 
     fn regex(&mut self, text: &At<String>) -> Option<regex::Regex> {
-        let compiled = |pattern: &str| RegexBuilder::new(pattern).size_limit(LARGEST_REGEX).nest_limit(64).build();
-        // Compiled alone first: a pattern such as `a)|(b` is wrong by itself, but would be right, and no
-        // longer anchored, between the brackets of the anchored one.
-        let anchored = compiled(&text.value).and_then(|_| compiled(&format!(r"\A(?:{})\z", text.value)));
-        match anchored {
+        match anchored(&text.value) {
             Ok(regex) => Some(regex),
             Err(error) => {
                 self.problems.error(
@@ -77,7 +73,15 @@ impl Compiler<'_> {
     }
 }
 
-fn in_one_line(error: &regex::Error) -> String {
+/// The expression that matches the whole of what this one matches.
+pub(super) fn anchored(pattern: &str) -> Result<regex::Regex, regex::Error> {
+    let compiled = |pattern: &str| RegexBuilder::new(pattern).size_limit(LARGEST_REGEX).nest_limit(64).build();
+    // Compiled alone first: a pattern such as `a)|(b` is wrong by itself, but would be right, and no
+    // longer anchored, between the brackets of the anchored one.
+    compiled(pattern).and_then(|_| compiled(&format!(r"\A(?:{pattern})\z")))
+}
+
+pub(super) fn in_one_line(error: &regex::Error) -> String {
     match error {
         regex::Error::CompiledTooBig(_) => "it takes more than 1 MiB when compiled".into(),
         error => {

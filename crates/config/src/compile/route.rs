@@ -6,6 +6,7 @@ use http::HeaderValue;
 use rustls_pki_types::CertificateDer;
 
 use super::Compiler;
+use super::client_certificates::OfHost;
 use super::headers::ResponseHeaders;
 use crate::domain::route::{HostHeader, PathRule, Route};
 use crate::domain::timeouts::Limit;
@@ -27,6 +28,8 @@ pub(super) struct Routes {
     pub(super) list: Vec<Route>,
     /// Those that want no headers set by default.
     pub(super) bare: Vec<RouteId>,
+    /// The authorities that routes name for their hosts.
+    pub(super) client_authorities: Vec<OfHost>,
 }
 
 impl Compiler<'_> {
@@ -45,7 +48,12 @@ impl Compiler<'_> {
         let mut routes = Routes::default();
         let mut places = Vec::new();
         for raw in raw {
+            let own = self.client_authorities_of(raw);
             if let Some((route, bare)) = self.route(raw, defaults) {
+                if let Some((authorities, place)) = own {
+                    let host = route.from.host.clone();
+                    routes.client_authorities.push(OfHost { host, authorities, place });
+                }
                 if bare {
                     routes.bare.push(route.id.clone());
                 }
@@ -55,6 +63,15 @@ impl Compiler<'_> {
         }
         self.table(&routes.list, &places);
         routes
+    }
+
+    /// The authorities a route names for its host, and where.
+    fn client_authorities_of(&mut self, raw: &RawRoute) -> Option<(Vec<CertificateDer<'static>>, Place)> {
+        let place = raw.client_authorities.place()?.clone();
+        let authorities =
+            self.authorities(&raw.client_authorities, "tls_downstream_client_ca", "tls_downstream_client_ca_file");
+        self.expired_authorities(&authorities, &place);
+        (!authorities.is_empty()).then_some((authorities, place))
     }
 
     /// The route, and whether it wants no headers set by default.
@@ -196,6 +213,9 @@ impl Compiler<'_> {
             ("idle_timeout", raw.idle_timeout.as_ref().map(|at| &at.place)),
             ("tls_skip_verify", raw.tls.skip_verify.as_ref().map(|at| &at.place)),
             ("tls_server_name", raw.tls.server_name.as_ref().map(|at| &at.place)),
+            ("tls_upstream_server_name", raw.tls.upstream_server_name.as_ref().map(|at| &at.place)),
+            ("tls_client_cert", raw.tls.client_cert.place()),
+            ("tls_client_key", raw.tls.client_key.place()),
         ];
         for (key, place) in unused {
             if let Some(place) = place {

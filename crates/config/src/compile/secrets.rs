@@ -39,7 +39,7 @@ impl Compiler<'_> {
             bytes.pop();
         }
         if bytes.is_empty() {
-            self.problems.error(&place, format!("the secret `{key}` is empty"), "Fill it in, or remove the key.");
+            self.problems.error(&place, format!("`{key}` is empty"), "Fill it in, or remove the key.");
             return None;
         }
         Some((bytes, place))

@@ -7,11 +7,15 @@ use doorward_hygiene::{HostPattern, Hostname};
 
 use super::Compiler;
 use super::certificate::Named;
+use super::client_certificates::Believed;
+use crate::domain::acme::Acme;
+use crate::domain::listeners::Listeners;
 use crate::domain::route::Route;
 use crate::domain::sign_in::SignIn;
 use crate::domain::tls::{CertificatePair, Tls};
 use crate::problem::Place;
 use crate::raw::At;
+use crate::raw::acme::RawAcme;
 use crate::raw::tls::{RawPair, RawTls};
 use crate::source::{CertificateFlag, Overrides};
 
@@ -23,8 +27,18 @@ pub(super) fn hosts(routes: &[Route], sign_in: Option<&SignIn>) -> Vec<HostPatte
     hosts.filter(|host| seen.insert(host.clone())).collect()
 }
 
+/// What the certificates depend on besides their own keys.
+pub(super) struct Surroundings<'a> {
+    pub(super) overrides: &'a Overrides,
+    pub(super) listeners: &'a Listeners,
+    pub(super) data_dir: &'a Path,
+    pub(super) hosts: Vec<HostPattern>,
+    pub(super) believed: Believed,
+}
+
 impl Compiler<'_> {
-    pub(super) fn tls(&mut self, raw: &RawTls, overrides: &Overrides, hosts: Vec<HostPattern>, insecure: bool) -> Tls {
+    pub(super) fn tls(&mut self, raw: &RawTls, acme: &RawAcme, around: Surroundings<'_>) -> Tls {
+        let Surroundings { overrides, listeners, data_dir, hosts, believed } = around;
         let flagged = self.flags(overrides);
         let (certificates, asked_self_signed, place) = match flagged {
             Flagged::Nothing => (self.configured(raw), false, first_place(raw)),
@@ -32,16 +46,21 @@ impl Compiler<'_> {
             Flagged::Pair(pair) => (pair.into_iter().collect(), false, None),
         };
         let extra_hosts = self.extra_hosts(overrides, &certificates);
-        let tls = Tls {
+        let mut tls = Tls {
             self_signed: asked_self_signed || certificates.is_empty(),
             certificates,
             hosts,
             extra_hosts,
             acme: None,
-            client_certificates: None,
-            client_certificates_by_host: Vec::new(),
+            client_certificates: believed.everywhere,
+            client_certificates_by_host: believed.by_host,
         };
-        if insecure {
+        if asked_self_signed {
+            self.unused_by_self_signed(acme);
+        } else {
+            tls.acme = self.acme(acme, &tls, listeners, data_dir);
+        }
+        if listeners.insecure {
             self.unused_by_insecure(raw);
         } else if !tls.self_signed {
             self.uncovered(place.unwrap_or(&Place::CommandLine), &tls);
@@ -150,9 +169,23 @@ impl Compiler<'_> {
         }
     }
 
+    fn unused_by_self_signed(&mut self, acme: &RawAcme) {
+        if acme.autocert.as_ref().is_some_and(|flag| flag.value) {
+            self.problems.hint(
+                &Place::CommandLine,
+                "`--cert` asks for a self-signed certificate, so `autocert` orders none",
+                "Leave one of the two out.",
+            );
+        }
+    }
+
     fn uncovered(&mut self, place: &Place, tls: &Tls) {
-        let uncovered: Vec<_> =
-            tls.hosts.iter().filter(|host| !tls.covers(host)).map(|host| format!("`{host}`")).collect();
+        let uncovered: Vec<_> = tls
+            .hosts
+            .iter()
+            .filter(|host| !tls.covers(host) && !is_ordered(tls.acme.as_ref(), host))
+            .map(|host| format!("`{host}`"))
+            .collect();
         if uncovered.is_empty() {
             return;
         }
@@ -162,6 +195,11 @@ impl Compiler<'_> {
             "Add a certificate that names it.",
         );
     }
+}
+
+/// Whether a certificate for this host comes from an authority, or it has been said why not.
+fn is_ordered(acme: Option<&Acme>, host: &HostPattern) -> bool {
+    acme.is_some_and(|acme| acme.orders(host))
 }
 
 /// What the flags say of the certificate.

@@ -1,6 +1,6 @@
 //! The application behind a route: `to` and its TLS.
 
-use doorward_hygiene::{Authority, NormalPath, Scheme};
+use doorward_hygiene::{Authority, Hostname, NormalPath, Scheme};
 use rustls_pki_types::CertificateDer;
 
 use super::Compiler;
@@ -75,7 +75,7 @@ impl Compiler<'_> {
     ) -> UpstreamTls {
         let mut authorities = global.to_vec();
         authorities.extend(self.authorities(&raw.custom_ca, "tls_custom_ca", "tls_custom_ca_file"));
-        let server_name = raw.server_name.as_ref().and_then(|text| self.hostname("tls_server_name", text));
+        let server_name = self.upstream_server_name(raw);
         let skip_verify = raw.skip_verify.as_ref().is_some_and(|flag| flag.value);
         let over_tls = addresses.iter().any(|address| address.scheme == Scheme::Https);
         if let Some(flag) = raw.skip_verify.as_ref().filter(|flag| flag.value) {
@@ -94,8 +94,22 @@ impl Compiler<'_> {
             skip_verify,
             server_name: server_name.map(|name| name.as_str().trim_matches(['[', ']']).to_owned()),
             authorities,
-            client_certificate: None,
+            client_certificate: self.client_pair(raw, over_tls || addresses.is_empty()),
         }
+    }
+
+    /// The newer key before the older, as Pomerium has it.
+    fn upstream_server_name(&mut self, raw: &RawUpstreamTls) -> Option<Hostname> {
+        let older = raw.server_name.as_ref().and_then(|text| self.hostname("tls_server_name", text));
+        let Some(text) = &raw.upstream_server_name else { return older };
+        if let Some(older) = &raw.server_name {
+            self.problems.hint(
+                &older.place,
+                "`tls_server_name` has no effect, since `tls_upstream_server_name` is given",
+                "Remove it.",
+            );
+        }
+        self.hostname("tls_upstream_server_name", text)
     }
 }
 

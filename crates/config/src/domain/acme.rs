@@ -35,6 +35,14 @@ pub struct Acme {
     pub dns: Option<Dns>,
 }
 
+impl Acme {
+    /// Whether certificates for this host, or all of these hosts, are ordered.
+    pub fn orders(&self, host: &HostPattern) -> bool {
+        let named = |pattern: &HostPattern| pattern == host || host.exact().is_some_and(|exact| pattern.matches(exact));
+        self.names.iter().chain(&self.on_demand).any(named)
+    }
+}
+
 /// A way to prove that a name is ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ChallengeKind {

@@ -31,6 +31,8 @@ pub(crate) struct RawRoute {
     pub(crate) timeout: Option<At<Limit>>,
     pub(crate) idle_timeout: Option<At<Limit>>,
     pub(crate) tls: RawUpstreamTls,
+    /// The authorities whose certificates visitors of this host show; given even when empty.
+    pub(crate) client_authorities: RawSecret,
     pub(crate) policy: RawPolicy,
 }
 
@@ -40,6 +42,9 @@ pub(crate) struct RawUpstreamTls {
     pub(crate) skip_verify: Option<At<bool>>,
     pub(crate) server_name: Option<At<String>>,
     pub(crate) custom_ca: RawSecret,
+    pub(crate) upstream_server_name: Option<At<String>>,
+    pub(crate) client_cert: RawSecret,
+    pub(crate) client_key: RawSecret,
 }
 
 #[derive(Debug)]
@@ -90,7 +95,15 @@ impl RawRoute {
                 skip_verify: section.flag("tls_skip_verify", reading),
                 server_name: section.text("tls_server_name", reading),
                 custom_ca: section.secret("tls_custom_ca", "tls_custom_ca_file", reading),
+                upstream_server_name: section.text("tls_upstream_server_name", reading),
+                client_cert: section.secret("tls_client_cert", "tls_client_cert_file", reading),
+                client_key: section.secret("tls_client_key", "tls_client_key_file", reading),
             },
+            client_authorities: section.secret_or_empty(
+                "tls_downstream_client_ca",
+                "tls_downstream_client_ca_file",
+                reading,
+            ),
             policy: RawPolicy::read(&mut section, reading),
         };
         section.close("a route", ROUTE, reading);

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::unsupported::{self, Unsupported};
-use super::{At, Pairs, RawSecret, Reading, Values};
+use super::{At, Hidden, Pairs, RawSecret, Reading, Values};
 use crate::Limit;
 use crate::problem::{Place, Problems};
 use crate::source::Env;
@@ -15,8 +15,11 @@ pub(crate) struct Section {
     pub(crate) place: Place,
     entries: Vec<Entry>,
     asked: Vec<&'static str>,
-    /// Whether an environment variable of a key's upper-cased name comes before the key.
-    variables: bool,
+    /// What the environment variables that come before the keys begin with; behind it stands the key's name. None
+    /// when there are no such variables.
+    variables: Option<String>,
+    /// Whether the block itself was written: one at the top may consist of environment variables alone.
+    pub(crate) written: bool,
 }
 
 /// What kind of value a key has, which says how the text of an environment variable is read.
@@ -38,12 +41,18 @@ impl Section {
             );
             return None;
         };
-        Some(Self { place: node.place.clone(), entries: entries.clone(), asked: Vec::new(), variables: false })
+        Some(Self {
+            place: node.place.clone(),
+            entries: entries.clone(),
+            asked: Vec::new(),
+            variables: None,
+            written: true,
+        })
     }
 
     /// The same, for the top of the configuration, where environment variables come first.
     pub(crate) fn top(node: &Node, reading: &mut Reading<'_>) -> Option<Self> {
-        Self::of(node, "a configuration", reading).map(|section| Self { variables: true, ..section })
+        Self::of(node, "a configuration", reading).map(|section| Self { variables: Some(String::new()), ..section })
     }
 
     /// The value of a key as it stands in the file.
@@ -60,10 +69,8 @@ impl Section {
     /// The value of a key, or of its environment variable.
     fn value(&mut self, key: &'static str, shape: Shape, reading: &mut Reading<'_>) -> Option<Rc<Node>> {
         let node = self.node(key);
-        if !self.variables {
-            return node;
-        }
-        let name = key.to_ascii_uppercase();
+        let Some(start) = &self.variables else { return node };
+        let name = format!("{start}{key}").to_ascii_uppercase();
         // An empty variable counts as unset: that is all some service managers can do to unset one.
         let Some(text) = reading.env.get(&name).filter(|text| !text.is_empty()) else { return node };
         let place = Place::Variable(name.into());
@@ -85,6 +92,44 @@ impl Section {
         let inline = self.value(key, Shape::Single, reading).and_then(|node| reading.hidden(key, &node));
         let file = self.text(file_key, reading);
         RawSecret { inline: inline.filter(|hidden| !hidden.value.0.is_empty()), file }
+    }
+
+    /// As [`Section::secret`], for keys that let somebody in when they are passed over: with nothing behind them
+    /// they are given all the same.
+    pub(crate) fn secret_or_empty(
+        &mut self,
+        key: &'static str,
+        file_key: &'static str,
+        reading: &mut Reading<'_>,
+    ) -> RawSecret {
+        let inline = self.value(key, Shape::Single, reading).and_then(|node| match node.content {
+            Content::Null => Some(At::new(Hidden(String::new()), &node.place)),
+            _ => reading.hidden(key, &node),
+        });
+        let file = self.value(file_key, Shape::Single, reading).and_then(|node| match node.content {
+            Content::Null => Some(At::new(String::new(), &node.place)),
+            _ => reading.text(file_key, &node),
+        });
+        RawSecret { inline, file }
+    }
+
+    /// The block below a key; empty when nothing stands behind it. At the top, environment variables come first: one
+    /// for the whole block, and one for each of its keys (`DOWNSTREAM_MTLS_CA_FILE`), so that there it may be empty
+    /// and not written at all.
+    pub(crate) fn block(&mut self, key: &'static str, reading: &mut Reading<'_>) -> Option<Self> {
+        let node = self.value(key, Shape::Pairs, reading);
+        let variables = self.variables.as_ref().filter(|start| start.is_empty()).map(|_| format!("{key}_"));
+        match node {
+            Some(node) if !matches!(node.content, Content::Null) => {
+                Self::of(&node, &format!("`{key}`"), reading).map(|section| Self { variables, ..section })
+            }
+            node if node.is_some() || variables.is_some() => {
+                let place = node.as_ref().map(|node| node.place.clone());
+                let place = place.unwrap_or_else(|| Place::Variable(key.to_ascii_uppercase().into()));
+                Some(Self { place, entries: Vec::new(), asked: Vec::new(), variables, written: node.is_some() })
+            }
+            _ => None,
+        }
     }
 
     pub(crate) fn flag(&mut self, key: &'static str, reading: &mut Reading<'_>) -> Option<At<bool>> {

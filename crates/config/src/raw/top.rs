@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use super::acme::RawAcme;
+use super::client_certificates::RawClientCertificates;
 use super::listeners::RawListeners;
 use super::route::RawRoute;
 use super::section::routes_from_variable;
@@ -16,6 +18,8 @@ use crate::yaml::Node;
 pub(crate) struct RawConfig {
     pub(crate) listeners: RawListeners,
     pub(crate) tls: RawTls,
+    pub(crate) acme: RawAcme,
+    pub(crate) client_certificates: Option<RawClientCertificates>,
     pub(crate) sign_in: RawSignIn,
     pub(crate) sessions: RawSessions,
     pub(crate) set_response_headers: Option<At<Pairs>>,
@@ -30,6 +34,8 @@ impl RawConfig {
         let raw = Self {
             listeners: RawListeners::read(&mut section, reading),
             tls: RawTls::read(&mut section, reading),
+            acme: RawAcme::read(&mut section, reading),
+            client_certificates: RawClientCertificates::read(&mut section, reading),
             sign_in: RawSignIn::read(&mut section, reading),
             sessions: RawSessions::read(&mut section, reading),
             set_response_headers: section.pairs("set_response_headers", Values::Plain, reading),

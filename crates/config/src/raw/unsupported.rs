@@ -1,6 +1,6 @@
 //! The keys Pomerium has and we do not yet: refused by name, so that nobody believes them to work.
 //!
-//! A key that asks for nothing (`autocert: false`) or for what is so anyway (`services: all`) is only hinted at.
+//! A key that asks for nothing (`skip_xff_append: false`) or for what is so anyway (`services: all`) is only hinted at.
 
 use crate::problem::Problems;
 use crate::source::Env;
@@ -41,11 +41,6 @@ pub(crate) const GLOBAL: &[Unsupported] = &[
     instead("authenticate_callback_path", "The redirect URI is `/oauth2/callback` on a dedicated sign-in host."),
     instead("authenticate_internal_service_url", "There is one process, so nothing is called internally."),
     instead("authorize_*", "There is one process; the decision is made in it."),
-    instead(
-        "autocert*",
-        "Give `certificates`, or leave them out: a local authority then issues what is needed, \
-         and `doorward certificate authority` prints it.",
-    ),
     key("auto_apply_changesets"),
     key("bearer_token_format"),
     key("blob_storage"),
@@ -53,8 +48,8 @@ pub(crate) const GLOBAL: &[Unsupported] = &[
     instead("certificate", "Put it in a file, and give that with `certificate_file`."),
     instead("certificate_key", "Put it in a file, and give that with `certificate_key_file`."),
     key("circuit_breaker_thresholds"),
-    instead("client_ca", "Client certificates are not asked for yet."),
-    instead("client_ca_file", "Client certificates are not asked for yet."),
+    instead("client_ca", "It is `downstream_mtls: {ca: BASE64}` now."),
+    instead("client_ca_file", "It is `downstream_mtls: {ca_file: FILE}` now."),
     same("codec_type", &["auto"], "HTTP/1.1 and HTTP/2 are both spoken, as the visitor chooses."),
     same("cookie_http_only", &["true"], "The session cookie is always HttpOnly."),
     same("cookie_secure", &["true"], "The session cookie is always Secure."),
@@ -63,7 +58,6 @@ pub(crate) const GLOBAL: &[Unsupported] = &[
     key("darkmode_secondary_color"),
     key("debug_address"),
     key("dns_*"),
-    instead("downstream_mtls", "Client certificates are not asked for yet, so nothing may rely on them."),
     instead("envoy_*", "There is no Envoy in Doorward."),
     key("error_message_first_paragraph"),
     key("favicon_url"),
@@ -83,7 +77,7 @@ pub(crate) const GLOBAL: &[Unsupported] = &[
     key("logo_url"),
     key("mcp_*"),
     instead("merge_slashes", "The path reaches the upstream exactly as it came."),
-    key("metrics_*"),
+    instead("metrics_*", "Metrics are served as they are on `metrics_address`; keep that on an address of your own."),
     same("normalize_path", &["true"], "A path that could be read two ways is refused."),
     common("otel_*"),
     key("override_certificate_name"),
@@ -141,11 +135,8 @@ pub(crate) const ROUTE: &[Unsupported] = &[
     instead("set_authorization_header", "`pass_identity_headers: true` tells the upstream who asks, in signed form."),
     instead("show_error_details", "`doorward explain` tells why a request is refused."),
     instead("sub_policies", "Write its rules into `policy`."),
-    key("tls_client_*"),
-    instead("tls_downstream_client_ca*", "Client certificates are not asked for yet, so nothing may rely on them."),
     key("tls_downstream_server_name"),
     key("tls_upstream_allow_renegotiation"),
-    instead("tls_upstream_server_name", "`tls_server_name` means the same."),
     key("upstream_tunnel"),
 ];
 
@@ -227,9 +218,7 @@ mod tests {
 
     #[test]
     fn stems_cover_their_keys() {
-        for key in
-            ["autocert", "autocert_use_staging", "otel_exporter_otlp_endpoint", "signing_key_file", "ssh_address"]
-        {
+        for key in ["metrics_certificate", "otel_exporter_otlp_endpoint", "signing_key_file", "ssh_address"] {
             assert!(find(GLOBAL, key).is_some(), "{key}");
         }
         assert!(find(GLOBAL, "certificates").is_none() && find(GLOBAL, "certificate").is_some());

@@ -7,8 +7,11 @@
     reason = "a test that cannot go on has failed, in its helpers too"
 )]
 
+mod acme;
 mod bad;
 mod certificates;
+mod client_certificates;
+mod client_pair;
 mod documentation;
 mod environment;
 mod good;
