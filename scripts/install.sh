@@ -9,6 +9,9 @@
 #     browser        Debian packages: Chromium, and the tool that fills its certificate store
 #     compiler       Debian packages: the compiler of C that Rust needs, and of C++ for the fuzzing library
 #     engine         Debian packages and the compose program for the container test
+#     acme           the test server of the certificate authorities (Pebble), from a newer Debian where that is to be had
+#     dns-server     Debian package: BIND, for the updates of the DNS
+#     scanner        Debian package: testssl.sh, which looks for weaknesses of TLS
 #     cargo-deny     the licence and ban checker of `make check` (built from source, some minutes)
 #
 # Without root, or without apt, it installs what it can and says by name what is missing.
@@ -112,6 +115,58 @@ install_compose() {
   rm -rf "$work"
 }
 
+# The test server of this Debian knows nothing of renewal information and profiles, so it is taken from a newer one: unpacked
+# beside the system, verified by the keys of the system, through lists of its own. Needs no root.
+install_acme() {
+  local into=$tools/pebble suite
+  [ ! -x "$into/pebble" ] || [ ! -x "$into/pebble-challtestsrv" ] || return 0
+  for suite in forky sid trixie; do
+    if pebble_of "$suite" "$into"; then return 0; fi
+  done
+  say "no newer Debian is to be had: the ACME test server of this one, without renewal information and profiles"
+  debian pebble=pebble pebble-challtestsrv=pebble
+  mkdir -p "$into"
+  ln -sfn "$(command -v pebble)" "$into/pebble"
+  ln -sfn "$(command -v pebble-challtestsrv)" "$into/pebble-challtestsrv"
+}
+
+pebble_of() { # SUITE FOLDER: fails quietly where that suite cannot be had, or its program does not run here
+  local suite=$1 into=$2 mirror work options
+  command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || return 1
+  mirror=$(debian_mirror) && [ -n "$mirror" ] || return 1
+  work=$(mktemp -d)
+  mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$work/package"
+  : >"$work/status"
+  local keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+  printf 'deb %s%s %s main\n' "$([ ! -f "$keyring" ] || printf '[signed-by=%s] ' "$keyring")" "$mirror" "$suite" >"$work/sources.list"
+  options=(-qq -o "Dir::State=$work" -o "Dir::State::lists=$work/lists" -o "Dir::State::status=$work/status" -o "Dir::Cache=$work/cache"
+    -o "Dir::Etc::sourcelist=$work/sources.list" -o Dir::Etc::sourceparts=/dev/null -o Dir::Etc::preferencesparts=/dev/null
+    -o Acquire::Languages=none -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false -o APT::Sandbox::User=)
+  say "the ACME test server of Debian $suite, into .tools/pebble"
+  if (cd "$work" && apt-get "${options[@]}" update && apt-get "${options[@]}" download pebble) >"$work/log" 2>&1 &&
+    dpkg-deb -x "$work"/pebble_*.deb "$work/package" && "$work/package/usr/bin/pebble" -version >/dev/null 2>&1; then
+    mkdir -p "$into"
+    mv "$work"/package/usr/bin/pebble* "$into/"
+    rm -rf "$work"
+    return 0
+  fi
+  say "not from $suite: $(tail -n 1 "$work/log")"
+  rm -rf "$work"
+  return 1
+}
+
+# Where this machine gets its Debian from; nothing on a machine that is no Debian.
+debian_mirror() {
+  local codename
+  codename=$(. /etc/os-release 2>/dev/null && [ "${ID:-}" = debian ] && printf '%s' "${VERSION_CODENAME:-}")
+  [ -n "$codename" ] || return 1
+  apt-get --print-uris update 2>/dev/null | sed -nE "s#^'(.*)/dists/$codename/InRelease'.*#\1#p" | head -n 1
+}
+
+install_dns_server() { debian named=bind9; }
+
+install_scanner() { debian testssl=testssl.sh openssl=openssl hexdump=bsdextrautils; }
+
 install_cargo_deny() {
   local version=0.20.2
   [ ! -x "$tools/cargo/bin/cargo-deny" ] && ! command -v cargo-deny >/dev/null || return 0
@@ -119,7 +174,7 @@ install_cargo_deny() {
   cargo install --quiet --locked --root "$tools/cargo" "cargo-deny@$version" >&2 || fail "cargo could not install cargo-deny $version"
 }
 
-[ $# -gt 0 ] || fail "what? One or more of: node code-server counterparts browser compiler engine cargo-deny"
+[ $# -gt 0 ] || fail "what? One or more of: node code-server counterparts browser compiler engine acme dns-server scanner cargo-deny"
 for what in "$@"; do
   case $what in
     node) install_node ;;
@@ -128,7 +183,10 @@ for what in "$@"; do
     browser) install_browser ;;
     compiler) install_compiler ;;
     engine) install_engine ;;
+    acme) install_acme ;;
+    dns-server) install_dns_server ;;
+    scanner) install_scanner ;;
     cargo-deny) install_cargo_deny ;;
-    *) fail "unknown: $what (known: node code-server counterparts browser compiler engine cargo-deny)" ;;
+    *) fail "unknown: $what (known: node code-server counterparts browser compiler engine acme dns-server scanner cargo-deny)" ;;
   esac
 done
