@@ -126,7 +126,7 @@ async fn a_wildcard_serves_one_label_and_what_is_named_comes_before_it() {
         with_policy(wild, everybody())
     };
     let mut own = wild("https://own.dev.test");
-    own.path = doorward_config::PathRule::Prefix("/app".into());
+    own.path = PathRule::Prefix("/app".into());
     let routes = vec![wild("https://*.dev.test"), own, route(upstream_at(address))];
     let mut settings = FrontSettings::of(routes.clone());
     settings.arrival = Arrival::Cleartext;
