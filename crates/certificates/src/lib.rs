@@ -7,11 +7,16 @@
 //! chain, and replacing a file that is there but cannot be understood.
 
 mod authority;
+#[allow(dead_code, reason = "ordering from an authority uses it")]
+mod dns;
 mod error;
 mod leaf;
 mod pem_file;
 mod table;
 
 pub use authority::LocalAuthority;
+pub use dns::{BadAnswer, DnsError, Refusal};
+#[doc(hidden)]
+pub use dns::fuzzing;
 pub use error::CertificatesError;
 pub use table::{Certificates, Sources};
