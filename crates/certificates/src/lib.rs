@@ -7,6 +7,8 @@
 //! chain, and replacing a file that is there but cannot be understood.
 
 mod authority;
+#[allow(dead_code, reason = "ordering from an authority uses it")]
+mod dns;
 mod error;
 mod facts;
 mod leaf;
@@ -17,6 +19,9 @@ mod report;
 mod table;
 
 pub use authority::{Issued, LocalAuthority};
+pub use dns::{BadAnswer, DnsError, Refusal};
+#[doc(hidden)]
+pub use dns::fuzzing;
 pub use error::CertificatesError;
 pub use facts::LeafFacts;
 pub use obtained::Obtained;
