@@ -9,6 +9,7 @@
 mod authority;
 mod error;
 mod facts;
+pub mod inspect;
 mod leaf;
 mod names;
 mod obtained;
