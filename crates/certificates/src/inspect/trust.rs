@@ -76,7 +76,7 @@ fn explain(error: &rustls::Error, subject: &Subject<'_>, chain: &[Parsed<'_>], a
     let rustls::Error::InvalidCertificate(error) = error else { return Some(otherwise(error)) };
     match error {
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            Some(no_authority(subject, on_the_way().last()?))
+            Some(no_authority(subject, on_the_way().next_back()?))
         }
         CertificateError::ExpiredContext { .. } | CertificateError::NotValidYetContext { .. } => {
             let stale = on_the_way().find(|parsed| at > parsed.facts.not_after || at < parsed.facts.not_before);
@@ -91,7 +91,7 @@ fn explain(error: &rustls::Error, subject: &Subject<'_>, chain: &[Parsed<'_>], a
         CertificateError::Other(other) => match other.to_string().as_str() {
             "CaUsedAsEndEntity" => on_the_way().next().filter(|leaf| leaf.is_self_issued()).map(self_signed),
             "NameConstraintViolation" => {
-                let issuer = on_the_way().last().map_or_else(String::new, |last| last.facts.issuer.clone());
+                let issuer = on_the_way().next_back().map_or_else(String::new, |last| last.facts.issuer.clone());
                 let what = format!("Its authority ({issuer}) must not vouch for all of the hosts it names.");
                 let mend = "Have it issued by another authority, or for the hosts this one may name.";
                 Some(Finding::refusal(Kind::OutsideConstraints, what, mend))
