@@ -11,6 +11,7 @@ mod authority;
 mod dns;
 mod error;
 mod facts;
+pub mod inspect;
 mod leaf;
 mod names;
 mod obtained;

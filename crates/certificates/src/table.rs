@@ -89,9 +89,12 @@ impl Certificates {
         served.iter().map(|served| CertificateReport::of(served, now)).collect()
     }
 
-    /// The certificate this host is answered with.
-    pub fn answer(&self, host: &Hostname, now: SystemTime) -> Option<CertificateReport> {
-        let served = self.resolver.find(&spelled(host.as_str()))?;
+    /// The certificate that a host, or all one label below one, is answered with.
+    pub fn answer(&self, host: &HostPattern, now: SystemTime) -> Option<CertificateReport> {
+        let table = self.resolver.table.load();
+        let configured = table.configured.of(host).cloned();
+        let served =
+            configured.or_else(|| self.resolver.obtained.of(host)).or_else(|| table.local.of(host).cloned())?;
         Some(CertificateReport::of(&served, now))
     }
 }

@@ -140,6 +140,25 @@ pub(crate) enum UserCommand {
 pub(crate) enum CertificateCommand {
     /// Print the certificate of the local authority, to be trusted once for all routes.
     Authority(AuthorityArguments),
+    /// Tell whether a browser would accept a certificate, why not, and how to mend it.
+    ///
+    /// Exit code 0: accepted, where its authority is trusted; 1: not.
+    Inspect(InspectArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectArguments {
+    /// A file (PEM or DER), or a server to shake hands with.
+    #[arg(value_name = "FILE|HOST:PORT")]
+    pub(crate) target: String,
+    /// Where HOST is to be found, when it is not where the DNS says.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) connect: Option<std::net::SocketAddr>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgument,
 }
 
 #[derive(Debug, Args)]

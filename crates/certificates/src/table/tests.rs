@@ -252,7 +252,7 @@ fn what_was_obtained_answers_after_the_configured_and_before_the_local_authority
     assert_eq!(answer("new.example"), first.chain[0]);
     assert_eq!(answer("x.auth.example"), wildcard.chain[0]);
     assert!(certificates.choose(Some("x.y.auth.example")).is_none());
-    let source = |name| certificates.answer(&Hostname::parse(name).unwrap(), *now).unwrap().source;
+    let source = |name| certificates.answer(&HostPattern::parse(name).unwrap(), *now).unwrap().source;
     assert_eq!((source("a.example"), source("auth.example")), (Source::File, Source::Acme));
     // A replacement of the table leaves them; a withdrawal brings the local authority's back.
     certificates.replace(sources(&[], &ours, Some(authority)), *now).unwrap();
@@ -267,7 +267,7 @@ fn what_was_obtained_answers_after_the_configured_and_before_the_local_authority
 
 /// The certificate of the local authority for a name.
 fn wildcard_or_local(certificates: &Certificates, name: &str, now: SystemTime) -> CertificateDer<'static> {
-    assert_eq!(certificates.answer(&Hostname::parse(name).unwrap(), now).unwrap().source, Source::Local);
+    assert_eq!(certificates.answer(&HostPattern::parse(name).unwrap(), now).unwrap().source, Source::Local);
     certificates.choose(Some(name)).unwrap().cert[0].clone()
 }
 
