@@ -7,11 +7,13 @@
 //! chain, and replacing a file that is there but cannot be understood.
 
 mod authority;
+mod clients;
 mod error;
 mod leaf;
 mod pem_file;
 mod table;
 
 pub use authority::LocalAuthority;
+pub use clients::{ClientTrust, ClientTrusts, InvalidClientTrust};
 pub use error::CertificatesError;
 pub use table::{Certificates, Sources};
