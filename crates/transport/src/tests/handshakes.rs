@@ -324,11 +324,11 @@ async fn byte_by_byte(server: &Server) -> TcpStream {
     far.set_nodelay(true).unwrap();
     let ((mut from_client, mut to_client), (mut from_server, mut to_server)) = (near.into_split(), far.into_split());
     let heard = Arc::new(AtomicUsize::new(0));
-    let hears = Arc::clone(&heard);
+    let counter = Arc::clone(&heard);
     tokio::spawn(async move {
         let mut buffer = [0; 4096];
         while let Ok(read @ 1..) = from_server.read(&mut buffer).await {
-            hears.fetch_add(read, Ordering::SeqCst);
+            counter.fetch_add(read, Ordering::SeqCst);
             to_client.write_all(&buffer[..read]).await.unwrap();
         }
     });
