@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use doorward_identity::{Identity, VerifiedEmail};
+use doorward_identity::{Identity, Presented, VerifiedEmail};
 use http::{Method, header};
 
+use crate::certificate::{self, CertificateMatcher};
 use crate::matcher::{ListMatcher, StringMatcher};
 use crate::{Facts, Reason, Reasons, Visitor};
 
@@ -34,6 +35,11 @@ pub enum Criterion {
     },
     /// A CORS pre-flight request (Fetch standard, "CORS-preflight request").
     CorsPreflight,
+    /// The client certificate is one of these. Like Pomerium's it does not ask whether the certificate is believed:
+    /// [`Criterion::InvalidClientCertificate`] does.
+    ClientCertificate(CertificateMatcher),
+    /// No client certificate was shown, or one that is not believed.
+    InvalidClientCertificate,
 }
 
 /// Whether a criterion held, and why.
@@ -48,7 +54,11 @@ impl Outcome {
         Self { held, reasons: Reasons::only(if held { yes } else { no }) }
     }
 
-    fn no(reason: Reason) -> Self {
+    pub(crate) fn yes(reason: Reason) -> Self {
+        Self { held: true, reasons: Reasons::only(reason) }
+    }
+
+    pub(crate) fn no(reason: Reason) -> Self {
         Self { held: false, reasons: Reasons::only(reason) }
     }
 }
@@ -66,6 +76,8 @@ impl Criterion {
             Self::Groups(_) => "groups".into(),
             Self::Claim { path, .. } => format!("claim/{path}"),
             Self::CorsPreflight => "cors_preflight".into(),
+            Self::ClientCertificate(_) => "client_certificate".into(),
+            Self::InvalidClientCertificate => "invalid_client_certificate".into(),
         }
     }
 
@@ -74,6 +86,12 @@ impl Criterion {
             Self::Accept => Outcome::new(true, Reason::Accept, Reason::Accept),
             Self::Reject => Outcome::no(Reason::Reject),
             Self::CorsPreflight => Outcome::new(is_cors_preflight(facts), Reason::CorsRequest, Reason::NonCorsRequest),
+            Self::ClientCertificate(matcher) => matcher.evaluate(facts.client_certificate),
+            Self::InvalidClientCertificate => match facts.client_certificate {
+                Presented::Nothing => Outcome::yes(Reason::ClientCertificateRequired),
+                Presented::Refused { .. } => Outcome::yes(Reason::InvalidClientCertificate),
+                Presented::Accepted(_) => Outcome::no(Reason::ClientCertificateOk),
+            },
             Self::AuthenticatedUser
             | Self::User(_)
             | Self::Email(_)
@@ -115,7 +133,11 @@ impl Criterion {
                 Reason::ClaimOk,
                 Reason::ClaimUnauthorized,
             ),
-            Self::Accept | Self::Reject | Self::CorsPreflight => Outcome::no(Reason::Reject),
+            Self::Accept
+            | Self::Reject
+            | Self::CorsPreflight
+            | Self::ClientCertificate(_)
+            | Self::InvalidClientCertificate => Outcome::no(Reason::Reject),
         }
     }
 
@@ -125,6 +147,9 @@ impl Criterion {
             (Self::Accept | Self::Reject, _) => return String::new(),
             (Self::CorsPreflight, _) if is_cors_preflight(facts) => return "a CORS pre-flight".into(),
             (Self::CorsPreflight, _) => return format!("{}, no CORS pre-flight", facts.method),
+            (Self::ClientCertificate(_) | Self::InvalidClientCertificate, _) => {
+                return certificate::found(facts.client_certificate);
+            }
             (_, Visitor::Anonymous) => return "nobody signed in".into(),
             (_, Visitor::Known(identity)) => identity,
         };
@@ -149,7 +174,12 @@ impl fmt::Display for Criterion {
         match self {
             Self::User(matcher) | Self::Email(matcher) | Self::Domain(matcher) => write!(f, " {matcher}"),
             Self::Groups(matcher) | Self::Claim { matcher, .. } => write!(f, " {matcher}"),
-            Self::Accept | Self::Reject | Self::AuthenticatedUser | Self::CorsPreflight => Ok(()),
+            Self::ClientCertificate(matcher) => write!(f, " {matcher}"),
+            Self::Accept
+            | Self::Reject
+            | Self::AuthenticatedUser
+            | Self::CorsPreflight
+            | Self::InvalidClientCertificate => Ok(()),
         }
     }
 }

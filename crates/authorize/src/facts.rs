@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::SystemTime;
 
 use doorward_hygiene::{Hostname, NormalPath};
-use doorward_identity::Identity;
+use doorward_identity::{Identity, Presented};
 use http::{HeaderMap, Method};
 
 /// The facts of one request. The same values go to the upstream: what is decided on is what is sent.
@@ -22,6 +22,8 @@ pub struct Facts<'a> {
     pub headers: &'a HeaderMap,
     /// Where the request comes from; an IPv4 address mapped into IPv6 is given as IPv4.
     pub source_ip: IpAddr,
+    /// The certificate its client showed, judged.
+    pub client_certificate: &'a Presented,
     /// Whether it asks to become a WebSocket.
     pub websocket: bool,
     /// When it came.

@@ -6,6 +6,7 @@
 //! The language is Pomerium's policy language (PPL), with the same semantics, corner cases included, so
 //! that a policy moved from there decides the same here.
 
+mod certificate;
 mod criterion;
 mod decision;
 mod explain;
@@ -14,6 +15,7 @@ mod matcher;
 mod policy;
 mod reason;
 
+pub use certificate::CertificateMatcher;
 pub use criterion::Criterion;
 pub use decision::{Decision, Grounds, Permit, RouteId, RuleNumber};
 pub use explain::{CriterionExplanation, Explanation, RuleExplanation, Verdict};

@@ -123,15 +123,18 @@ impl Policy {
 
     /// Decides. In this order, which is Pomerium's:
     ///
-    /// 1. A rule needed to know who asks, that decided it, and nobody has signed in: sign in.
-    /// 2. A deny rule holds: deny.
-    /// 3. An allow rule holds: allow.
-    /// 4. Deny.
+    /// 1. A deny rule holds because of the client certificate: deny. Signing in would not help.
+    /// 2. A rule needed to know who asks, that decided it, and nobody has signed in: sign in.
+    /// 3. A deny rule holds: deny.
+    /// 4. An allow rule holds: allow.
+    /// 5. Deny.
     pub fn decide(&self, facts: &Facts<'_>, visitor: Visitor<'_>) -> Decision {
         let (allow, allowing) = self.joined(Action::Allow, facts, visitor);
         let (deny, denying) = self.joined(Action::Deny, facts, visitor);
         let unknown = Reason::UserUnauthenticated;
-        if allow.reasons.has(unknown) || deny.reasons.has(unknown) {
+        if deny.held && deny.reasons.has_any(Reasons::OF_CLIENT_CERTIFICATES) {
+            Decision::Deny(Grounds { reasons: deny.reasons, rule: denying })
+        } else if allow.reasons.has(unknown) || deny.reasons.has(unknown) {
             Decision::SignIn(Grounds { reasons: Reasons::only(unknown), rule: denying.or(allowing) })
         } else if deny.held {
             Decision::Deny(Grounds { reasons: deny.reasons, rule: denying })

@@ -38,10 +38,18 @@ pub enum Reason {
     CorsRequest,
     /// The request is no CORS pre-flight.
     NonCorsRequest,
+    /// The client certificate is the one asked for, or is believed.
+    ClientCertificateOk,
+    /// The client certificate is another.
+    ClientCertificateUnauthorized,
+    /// No client certificate was shown.
+    ClientCertificateRequired,
+    /// The client certificate is not believed.
+    InvalidClientCertificate,
 }
 
 impl Reason {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 20] = [
         Self::Accept,
         Self::Reject,
         Self::UserOk,
@@ -58,6 +66,10 @@ impl Reason {
         Self::ClaimUnauthorized,
         Self::CorsRequest,
         Self::NonCorsRequest,
+        Self::ClientCertificateOk,
+        Self::ClientCertificateUnauthorized,
+        Self::ClientCertificateRequired,
+        Self::InvalidClientCertificate,
     ];
 
     /// The kebab-case word.
@@ -79,10 +91,14 @@ impl Reason {
             Self::ClaimUnauthorized => "claim-unauthorized",
             Self::CorsRequest => "cors-request",
             Self::NonCorsRequest => "non-cors-request",
+            Self::ClientCertificateOk => "client-certificate-ok",
+            Self::ClientCertificateUnauthorized => "client-certificate-unauthorized",
+            Self::ClientCertificateRequired => "client-certificate-required",
+            Self::InvalidClientCertificate => "invalid-client-certificate",
         }
     }
 
-    fn bit(self) -> u32 {
+    const fn bit(self) -> u32 {
         1 << (self as u8)
     }
 }
@@ -101,6 +117,10 @@ impl Reasons {
     /// No reason yet.
     pub const NONE: Self = Self(0);
 
+    /// That a client certificate is missing or is not believed.
+    pub const OF_CLIENT_CERTIFICATES: Self =
+        Self(Reason::ClientCertificateRequired.bit() | Reason::InvalidClientCertificate.bit());
+
     /// Just this one.
     pub fn only(reason: Reason) -> Self {
         Self(reason.bit())
@@ -115,6 +135,11 @@ impl Reasons {
     /// Whether the reason is among them.
     pub fn has(self, reason: Reason) -> bool {
         self.0 & reason.bit() != 0
+    }
+
+    /// Whether one of those is among them.
+    pub fn has_any(self, others: Self) -> bool {
+        self.0 & others.0 != 0
     }
 
     /// Each reason, in a fixed order.

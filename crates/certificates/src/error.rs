@@ -51,6 +51,9 @@ pub enum CertificatesError {
         /// How many there may be.
         most: usize,
     },
+    /// Visitors' certificates cannot be judged by what is configured.
+    #[error(transparent)]
+    ClientTrust(#[from] crate::InvalidClientTrust),
     /// A certificate was asked for without a host to put into it.
     #[error("a certificate needs at least one host name")]
     NoHosts,

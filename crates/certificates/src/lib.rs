@@ -7,6 +7,7 @@
 //! chain, and replacing a file that is there but cannot be understood.
 
 mod authority;
+mod clients;
 #[allow(dead_code, reason = "ordering from an authority uses it")]
 mod dns;
 mod error;
@@ -20,9 +21,10 @@ mod report;
 mod table;
 
 pub use authority::{Issued, LocalAuthority};
-pub use dns::{BadAnswer, DnsError, Refusal};
+pub use clients::{ClientTrust, ClientTrusts, InvalidClientTrust};
 #[doc(hidden)]
 pub use dns::fuzzing;
+pub use dns::{BadAnswer, DnsError, Refusal};
 pub use error::CertificatesError;
 pub use facts::LeafFacts;
 pub use obtained::Obtained;

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use doorward_authorize::{Decision, Facts, Visitor};
 use doorward_config::{PathRule, Route};
 use doorward_hygiene::{HostPattern, NormalPath};
-use doorward_identity::Identity;
+use doorward_identity::{Identity, Presented};
 use doorward_pages::{RouteAddress, RouteCard};
 use http::{HeaderMap, Method};
 
@@ -41,6 +41,7 @@ impl Portal {
                 query: None,
                 headers: &HeaderMap::new(),
                 source_ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+                client_certificate: &Presented::Nothing,
                 websocket: false,
                 now,
             };

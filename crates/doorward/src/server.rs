@@ -11,12 +11,13 @@ mod watch;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use doorward_config::{Config, Limit, Loaded, LogLevel};
 use doorward_proxy::{End, Pipeline, PipelineSettings};
 use doorward_telemetry::{AccessLog, LogFormat, init_logging};
-use doorward_transport::{Drain, Kind, Limits, Listener, TransportError, serve, server_config};
+use doorward_transport::{Always, Drain, Kind, Limits, Listener, TransportError, serve, server_config};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
@@ -187,7 +188,7 @@ impl Sockets {
     fn bind(config: &Config, service: &Service) -> Result<Self, ServerError> {
         let listeners = &config.listeners;
         let main = match service.certificates() {
-            Some(certificates) => Kind::Tls(server_config(certificates.resolver())?),
+            Some(certificates) => Kind::Tls(Arc::new(Always(server_config(certificates.resolver(), None)?))),
             None => Kind::Cleartext,
         };
         let optional = |address: Option<SocketAddr>, kind| address.map(|at| Listener::bind(at, kind)).transpose();

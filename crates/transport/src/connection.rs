@@ -1,7 +1,7 @@
 //! One connection: what its first byte says, TLS, and the version of HTTP that was agreed on.
 //!
-//! Refuses, by closing: what is neither TLS nor HTTP, a handshake that fails or takes too long, and a
-//! handshake for a name that is no host name.
+//! Refuses, by closing: what is neither TLS nor HTTP, and a handshake that fails or takes too long. The handshake
+//! itself is in [`crate::handshake`].
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -13,27 +13,24 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use rustls::ServerConfig;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::answer::{Answer, answer};
+use crate::client_chain::ClientChain;
 use crate::drain::Drain;
 use crate::guarded::Guarded;
 use crate::handler::Handler;
+use crate::handshake::{Opened, open};
 use crate::limits::Limits;
 use crate::listener::Kind;
 use crate::peer::{Arrival, Peer, Protocol};
 use crate::supervise::{End, supervise};
 use crate::tls::HTTP2;
 use crate::watch::Watch;
-
-/// The first byte of a TLS record that carries a handshake (RFC 8446 §5.1).
-const HANDSHAKE: u8 = 0x16;
 
 /// HTTP/2: how much of one request's body a client may send ahead, and of all of them together. The 64 KiB
 /// of the protocol's defaults make uploads crawl.
@@ -87,7 +84,7 @@ impl<H: Handler> Connections<H> {
             Kind::Redirect => return self.plain(stream, address, Arrival::RedirectPort, place).await,
             Kind::Cleartext => return self.plain(stream, address, Arrival::Cleartext, place).await,
         };
-        let opening = async { tokio::time::timeout(self.limits.handshake, open(stream, tls)).await };
+        let opening = async { tokio::time::timeout(self.limits.handshake, open(stream, tls.as_ref())).await };
         let opened = tokio::select! {
             opened = opening => opened,
             // Nothing was asked yet, so nothing is cut off.
@@ -110,7 +107,10 @@ impl<H: Handler> Connections<H> {
         };
         let is_http2 = session.alpn_protocol() == Some(HTTP2);
         let protocol = if is_http2 { Protocol::Http2 } else { Protocol::Http1 };
-        let peer = Peer { address, arrival: Arrival::Tls { sni }, protocol };
+        // Of a resumed session too: it carries what was shown when it began.
+        let client_chain = session.peer_certificates().filter(|chain| !chain.is_empty());
+        let client_chain = client_chain.map(|chain| Arc::new(ClientChain::new(chain.to_vec())));
+        let peer = Peer { address, arrival: Arrival::Tls { sni }, protocol, client_chain };
         if is_http2 {
             self.http2(stream, peer, place).await;
         } else {
@@ -119,7 +119,8 @@ impl<H: Handler> Connections<H> {
     }
 
     async fn plain(&self, stream: TcpStream, address: SocketAddr, arrival: Arrival, place: OwnedSemaphorePermit) {
-        self.http1(stream, Peer { address, arrival, protocol: Protocol::Http1 }, place).await;
+        let peer = Peer { address, arrival, protocol: Protocol::Http1, client_chain: None };
+        self.http1(stream, peer, place).await;
     }
 
     async fn http1<S>(&self, stream: S, peer: Peer, place: OwnedSemaphorePermit)
@@ -144,33 +145,6 @@ impl<H: Handler> Connections<H> {
         let service = service(self.handler.clone(), peer, Arc::clone(&watch));
         let connection = self.http2.serve_connection(stream, service);
         report(address, &supervise(connection, &watch, &self.drain).await);
-    }
-}
-
-/// What a connection on the TLS port turned out to be.
-enum Opened {
-    /// Boxed: a session is large, and waits through the handshake on the stack of the task otherwise.
-    Tls(Box<TlsStream<TcpStream>>),
-    Plain(TcpStream),
-}
-
-/// Looks at the first byte without taking it, and shakes hands if it begins a handshake.
-async fn open(stream: TcpStream, tls: &Arc<ServerConfig>) -> Option<Opened> {
-    let mut first = [0];
-    if stream.peek(&mut first).await.ok()? == 0 {
-        return None;
-    }
-    match first {
-        [HANDSHAKE] => match TlsAcceptor::from(Arc::clone(tls)).accept(stream).await {
-            Ok(stream) => Some(Opened::Tls(Box::new(stream))),
-            Err(error) => {
-                tracing::debug!(%error, "TLS handshake failed");
-                None
-            }
-        },
-        // Methods are upper-case letters (RFC 9110 §9.1).
-        [b'A'..=b'Z'] => Some(Opened::Plain(stream)),
-        _ => None,
     }
 }
 

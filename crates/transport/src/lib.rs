@@ -6,11 +6,14 @@
 
 mod accept;
 mod answer;
+mod choose;
+mod client_chain;
 mod connection;
 mod drain;
 mod error;
 mod guarded;
 mod handler;
+mod handshake;
 mod limits;
 mod listener;
 mod peer;
@@ -22,10 +25,12 @@ mod watch;
 mod tests;
 
 pub use accept::serve;
+pub use choose::{Always, ChooseTls, Chosen, Hello};
+pub use client_chain::ClientChain;
 pub use drain::Drain;
 pub use error::TransportError;
 pub use handler::{BoxError, Handler};
 pub use limits::Limits;
 pub use listener::{Kind, Listener};
 pub use peer::{Arrival, Peer, Protocol};
-pub use tls::server_config;
+pub use tls::{challenge_config, server_config};

@@ -5,9 +5,9 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use rustls::ServerConfig;
 use socket2::{Domain, Socket, Type};
 
+use crate::choose::ChooseTls;
 use crate::error::TransportError;
 
 /// Connections that the system keeps for us until they are accepted.
@@ -17,7 +17,7 @@ const BACKLOG: i32 = 1024;
 #[derive(Clone)]
 pub enum Kind {
     /// TLS; HTTP in the clear is handed on as [`crate::Arrival::PlainOnTlsPort`].
-    Tls(Arc<ServerConfig>),
+    Tls(Arc<dyn ChooseTls>),
     /// HTTP in the clear, handed on as [`crate::Arrival::RedirectPort`].
     Redirect,
     /// HTTP in the clear, handed on as [`crate::Arrival::Cleartext`].

@@ -1,8 +1,11 @@
 //! What a connection knows about whoever is at its other end.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use doorward_hygiene::Hostname;
+
+use crate::client_chain::ClientChain;
 
 /// One connection's other end; the same for all its requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +16,8 @@ pub struct Peer {
     pub arrival: Arrival,
     /// What is spoken.
     pub protocol: Protocol,
+    /// The certificates it showed, unjudged; none when it showed none or was not asked.
+    pub client_chain: Option<Arc<ClientChain>>,
 }
 
 /// By which door a connection came in.

@@ -2,6 +2,7 @@
 
 mod clients;
 mod drain;
+mod handshakes;
 mod http;
 mod limits;
 mod server;

@@ -4,12 +4,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::SystemTime;
 
 use doorward_hygiene::{Hostname, NormalPath};
-use doorward_identity::{Claims, Email, Groups, Identity, Subject, VerifiedEmail};
+use doorward_identity::{Claims, ClientCertificate, Email, Groups, Identity, Presented, Subject, VerifiedEmail};
 use http::{HeaderMap, HeaderValue, Method, header};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Case, ListMatcher, ListTest, StringMatcher, StringTest, Verdict};
+use crate::{Case, CertificateMatcher, ListMatcher, ListTest, StringMatcher, StringTest, Verdict};
 
 fn person(email: VerifiedEmail, groups: &[&str]) -> Identity {
     let claims = serde_json::from_str(r#"{"department":"security","nested":{"level":[1,2]}}"#).unwrap();
@@ -28,6 +28,15 @@ fn verified(email: &str) -> Identity {
 }
 
 fn with_facts<R>(method: &Method, headers: &HeaderMap, run: impl FnOnce(&Facts<'_>) -> R) -> R {
+    with_certificate(&Presented::Nothing, method, headers, run)
+}
+
+fn with_certificate<R>(
+    client_certificate: &Presented,
+    method: &Method,
+    headers: &HeaderMap,
+    run: impl FnOnce(&Facts<'_>) -> R,
+) -> R {
     let host = Hostname::parse("code.example.test").unwrap();
     let path = NormalPath::parse("/").unwrap();
     run(&Facts {
@@ -37,6 +46,7 @@ fn with_facts<R>(method: &Method, headers: &HeaderMap, run: impl FnOnce(&Facts<'
         query: None,
         headers,
         source_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        client_certificate,
         websocket: false,
         now: SystemTime::UNIX_EPOCH,
     })
@@ -215,6 +225,91 @@ fn an_explanation_shows_what_was_asked_and_what_was_found() {
     assert!(!explanation.rules[0].held);
 }
 
+fn certificate(fingerprint: &str) -> ClientCertificate {
+    ClientCertificate {
+        fingerprint: fingerprint.into(),
+        spki_hash: "key".into(),
+        subject: "CN=laptop".into(),
+        san_dns: Vec::new(),
+        san_email: Vec::new(),
+        not_after: SystemTime::UNIX_EPOCH,
+    }
+}
+
+fn presented() -> [Presented; 3] {
+    let shown = std::sync::Arc::new(certificate("ab"));
+    [
+        Presented::Nothing,
+        Presented::Refused { certificate: std::sync::Arc::clone(&shown), reason: "it was revoked".into() },
+        Presented::Accepted(shown),
+    ]
+}
+
+fn decided(rules: &[Rule], shown: &Presented, visitor: Visitor<'_>) -> (Verdict, Vec<&'static str>) {
+    let policy = Policy::new(RouteId::new("test"), rules.to_vec());
+    with_certificate(shown, &Method::GET, &HeaderMap::new(), |facts| {
+        let told = policy.explain(facts, visitor);
+        (told.verdict, told.reasons)
+    })
+}
+
+fn fingerprint(is: &str) -> Criterion {
+    Criterion::ClientCertificate(CertificateMatcher::new(Some(vec![is.into(), "cd".into()]), None))
+}
+
+#[test]
+fn a_missing_or_refused_certificate_is_denied_without_a_sign_in() {
+    let alice = verified("alice@example.com");
+    let rules =
+        [rule(Allow, Or, vec![email("alice@example.com")]), rule(Deny, Or, vec![Criterion::InvalidClientCertificate])];
+    let [nothing, refused, accepted] = presented();
+    for visitor in [Visitor::Anonymous, Visitor::Known(&alice)] {
+        assert_eq!(decided(&rules, &nothing, visitor), (Verdict::Deny, vec!["client-certificate-required"]));
+        assert_eq!(decided(&rules, &refused, visitor), (Verdict::Deny, vec!["invalid-client-certificate"]));
+    }
+    assert_eq!(decided(&rules, &accepted, Visitor::Anonymous).0, Verdict::SignIn);
+    assert_eq!(decided(&rules, &accepted, Visitor::Known(&alice)), (Verdict::Allow, vec!["email-ok"]));
+}
+
+#[test]
+fn a_certificate_is_asked_for_by_fingerprint_and_by_key() {
+    let [nothing, refused, accepted] = presented();
+    let by = |fingerprints: Option<&str>, keys: Option<&str>| {
+        let list = |one: &str| vec![one.to_owned()];
+        let matcher = CertificateMatcher::new(fingerprints.map(list), keys.map(list));
+        [rule(Allow, Or, vec![Criterion::ClientCertificate(matcher)])]
+    };
+    for (rules, held) in [
+        (by(Some("ab"), None), true),
+        (by(Some("ab"), Some("key")), true),
+        (by(None, Some("key")), true),
+        (by(Some("cd"), None), false),
+        (by(Some("ab"), Some("other")), false),
+        (by(Some("cd"), Some("key")), false),
+    ] {
+        let expected = if held {
+            (Verdict::Allow, vec!["client-certificate-ok"])
+        } else {
+            (Verdict::Deny, vec!["client-certificate-unauthorized"])
+        };
+        assert_eq!(decided(&rules, &accepted, Visitor::Anonymous), expected);
+        // Whether it is believed is the other criterion's question, as in Pomerium.
+        assert_eq!(decided(&rules, &refused, Visitor::Anonymous), expected);
+        assert_eq!(decided(&rules, &nothing, Visitor::Anonymous).0, Verdict::Deny);
+    }
+}
+
+#[test]
+fn an_explanation_tells_why_a_certificate_was_refused() {
+    let policy = Policy::new(RouteId::new("code"), vec![rule(Deny, Or, vec![fingerprint("ab")])]);
+    let [_, refused, _] = presented();
+    let told =
+        with_certificate(&refused, &Method::GET, &HeaderMap::new(), |facts| policy.explain(facts, Visitor::Anonymous));
+    let criterion = &told.rules[0].criteria[0];
+    assert_eq!(criterion.asked, "client_certificate fingerprint is ab or cd");
+    assert_eq!(criterion.found, "CN=laptop (ab), not accepted: it was revoked");
+}
+
 // --- properties ---------------------------------------------------------------
 
 fn any_criterion() -> impl Strategy<Value = Criterion> {
@@ -222,6 +317,8 @@ fn any_criterion() -> impl Strategy<Value = Criterion> {
         Just(Criterion::Reject),
         Just(Criterion::AuthenticatedUser),
         Just(Criterion::CorsPreflight),
+        Just(Criterion::InvalidClientCertificate),
+        Just(fingerprint("ab")),
         Just(email("alice@example.com")),
         Just(email("bob@example.com")),
         Just(domain("example.com")),
@@ -234,7 +331,15 @@ fn any_criterion() -> impl Strategy<Value = Criterion> {
 
 /// Criteria that are true or false of people only: whoever passes them must be known.
 fn personal_criterion() -> impl Strategy<Value = Criterion> {
-    any_criterion().prop_filter("about people", |c| !matches!(c, Criterion::Reject | Criterion::CorsPreflight))
+    any_criterion().prop_filter("about people", |criterion| {
+        !matches!(
+            criterion,
+            Criterion::Reject
+                | Criterion::CorsPreflight
+                | Criterion::ClientCertificate(_)
+                | Criterion::InvalidClientCertificate
+        )
+    })
 }
 
 fn any_rule(criterion: impl Strategy<Value = Criterion>) -> impl Strategy<Value = Rule> {
@@ -257,6 +362,19 @@ fn any_person() -> impl Strategy<Value = Identity> {
 }
 
 proptest! {
+    #[test]
+    fn denying_bad_certificates_lets_nobody_in_without_a_good_one(
+        mut rules in prop::collection::vec(any_rule(any_criterion()), 0..6), who in any_person(),
+    ) {
+        rules.push(rule(Deny, Or, vec![Criterion::InvalidClientCertificate]));
+        let [nothing, refused, _] = presented();
+        for shown in [nothing, refused] {
+            for visitor in [Visitor::Anonymous, Visitor::Known(&who)] {
+                prop_assert_eq!(decided(&rules, &shown, visitor).0, Verdict::Deny);
+            }
+        }
+    }
+
     #[test]
     fn anonymous_never_passes_a_policy_about_people(rules in prop::collection::vec(any_rule(personal_criterion()), 0..6)) {
         prop_assert_ne!(verdict(&rules, Visitor::Anonymous), Verdict::Allow);

@@ -16,7 +16,8 @@ struct Fixture {
 fn fixture() -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let now = SystemTime::now();
-    let named = hosts(&["code.localhost", "auth.example", "a.example", "*.dev.example", "127.0.0.1", "[::1]", "10.0.0.1"]);
+    let named =
+        hosts(&["code.localhost", "auth.example", "a.example", "*.dev.example", "127.0.0.1", "[::1]", "10.0.0.1"]);
     let authority = LocalAuthority::open_or_create(folder.path(), &named, now).unwrap();
     Fixture { _folder: folder, authority, now }
 }

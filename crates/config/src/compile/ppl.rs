@@ -7,6 +7,7 @@
 //! criterion  := { name : data }
 //! ```
 
+mod certificates;
 mod criteria;
 
 use doorward_authorize::{Action, Criterion, Operator, Rule};

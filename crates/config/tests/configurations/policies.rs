@@ -60,6 +60,14 @@ fn wrong_policies() {
             "nothing to compare with",
             policy("- allow: {or: [{email: }, {email: {}}, {email: {ends_with: \"\"}}, {groups: {has: }}]}"),
         ),
+        (
+            "client certificates",
+            policy(
+                "- allow: {or: [{client_certificate: }, {client_certificate: abcd}, {client_certificate: {fingerprint: abcd}}, \
+                 {client_certificate: {fingerprint: []}}, {client_certificate: {spki_hash: [1, {a: b}]}}, {client_certificate: {finger_print: a}}, \
+                 {client_certificate: {san_email: you@example.com}}, {invalid_client_certificate: false}]}",
+            ),
+        ),
         ("claims", policy("- allow: {or: [{claim: x}, {claim/: {is: x}}, {email/x: y}]}")),
         ("false", policy("- allow: {or: [{authenticated_user: false}, {accept: \"false\"}]}")),
         (
@@ -130,6 +138,30 @@ fn every_criterion_and_test_is_read() {
              user not_in [a, B] and contains c; groups has Admins and exclude Guests; claim/https://x.example/roles is 7; \
              cors_preflight; email in [a@x.example] and not b@x.example]",
             "17 deny or [reject]",
+        ]
+    );
+}
+
+#[test]
+fn criteria_about_client_certificates_are_read() {
+    let print = "AB:".repeat(31) + "CD";
+    let key = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+    let text = policy(&format!(
+        "- allow:\n    or:\n      - client_certificate: {{fingerprint: \"{print}\"}}\n      \
+         - client_certificate: {{fingerprint: [{}, {}], spki_hash: {key}}}\n- deny: {{or: [invalid_client_certificate: true]}}",
+        "1".repeat(64),
+        "f".repeat(64),
+    ));
+    assert_eq!(
+        rules(&text),
+        [
+            format!(
+                "6 allow or [client_certificate fingerprint is {}cd; client_certificate fingerprint is {} or {} and spki_hash is {key}]",
+                "ab".repeat(31),
+                "1".repeat(64),
+                "f".repeat(64),
+            ),
+            "9 deny or [invalid_client_certificate]".to_owned(),
         ]
     );
 }

@@ -18,7 +18,7 @@ use rustls::sign::CertifiedKey;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
 
-use crate::{Arrival, BoxError, Drain, Handler, Kind, Limits, Listener, Peer, serve, server_config};
+use crate::{Always, Arrival, BoxError, Drain, Handler, Kind, Limits, Listener, Peer, serve, server_config};
 
 /// The only host there is a certificate for.
 pub(super) const HOST: &str = "code.localhost";
@@ -54,7 +54,7 @@ impl Server {
         let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).unwrap();
         let certificate = made.cert.der().clone();
         let resolver = OneHost(Arc::new(CertifiedKey::new(vec![certificate.clone()], key)));
-        Self::start(Kind::Tls(server_config(Arc::new(resolver)).unwrap()), limits, certificate)
+        Self::start(Kind::Tls(Arc::new(Always(server_config(Arc::new(resolver), None).unwrap()))), limits, certificate)
     }
 
     pub(super) fn cleartext(limits: Limits) -> Self {
@@ -65,7 +65,7 @@ impl Server {
         Self::start(Kind::Redirect, limits, Vec::new().into())
     }
 
-    fn start(kind: Kind, limits: Limits, certificate: CertificateDer<'static>) -> Self {
+    pub(super) fn start(kind: Kind, limits: Limits, certificate: CertificateDer<'static>) -> Self {
         let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), kind).unwrap();
         let (address, app, drain) = (listener.local_address(), App::default(), Drain::new());
         tokio::spawn(serve(listener, app.clone(), limits, drain.clone()));
@@ -138,6 +138,10 @@ impl Handler for App {
                 response.headers_mut().insert("connection", "upgrade".parse().unwrap());
                 response.headers_mut().insert("upgrade", "test".parse().unwrap());
                 response
+            }
+            "/who" => {
+                let shown = peer.client_chain.as_ref().map_or(&[][..], |chain| chain.certificates());
+                text(StatusCode::OK, format!("shown: {:?}", shown.first().map(|leaf| leaf.len())))
             }
             _ => inspected(request, &peer),
         }

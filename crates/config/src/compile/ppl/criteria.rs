@@ -8,18 +8,27 @@ use crate::raw::{At, nearest};
 use crate::yaml::{Content, Entry, Node, shown};
 
 /// Those that are understood.
-const KNOWN: [&str; 9] =
-    ["accept", "authenticated_user", "claim", "cors_preflight", "domain", "email", "groups", "reject", "user"];
+const KNOWN: [&str; 11] = [
+    "accept",
+    "authenticated_user",
+    "claim",
+    "client_certificate",
+    "cors_preflight",
+    "domain",
+    "email",
+    "groups",
+    "invalid_client_certificate",
+    "reject",
+    "user",
+];
 
 /// Those that Pomerium has besides.
-const LATER: [&str; 17] = [
-    "client_certificate",
+const LATER: [&str; 15] = [
     "date",
     "day_of_week",
     "device",
     "http_method",
     "http_path",
-    "invalid_client_certificate",
     "mcp_tool",
     "pomerium_routes",
     "record",
@@ -81,6 +90,8 @@ impl Compiler<'_> {
             "reject" => self.plain(entry, Criterion::Reject),
             "authenticated_user" => self.plain(entry, Criterion::AuthenticatedUser),
             "cors_preflight" => self.plain(entry, Criterion::CorsPreflight),
+            "client_certificate" => self.client_certificate(data),
+            "invalid_client_certificate" => self.plain(entry, Criterion::InvalidClientCertificate),
             "user" => self.string_matcher(name, data, Case::Sensitive).map(Criterion::User),
             "email" => {
                 let matcher = self.string_matcher(name, data, Case::Insensitive)?;
