@@ -36,6 +36,9 @@ pub struct CertificateReport {
     pub not_before: String,
     /// Until when.
     pub not_after: String,
+    /// The same, in seconds since 1970.
+    #[serde(skip)]
+    pub ends: i64,
     /// Whole days until its end; below zero when that is past.
     pub days_left: i64,
     /// Whether it ends within 14 days, or, when it was made for less than 30, within the last quarter of its time.
@@ -53,6 +56,7 @@ impl CertificateReport {
             issuer: facts.issuer.clone(),
             not_before: rfc3339(facts.not_before),
             not_after: rfc3339(facts.not_after),
+            ends: seconds(facts.not_after),
             days_left: days_until(facts.not_after, now),
             expires_soon: expires_soon(facts.not_before, facts.not_after, now),
             label: served.label.clone(),
@@ -109,3 +113,4 @@ mod tests {
         assert_eq!(days_until(day(0), day(2)), -3);
     }
 }
+

@@ -3,9 +3,11 @@
 mod banner;
 mod error;
 mod gate;
+mod handshakes;
 mod health;
 mod metrics;
 mod plain;
+mod served_certificates;
 mod service;
 mod watch;
 

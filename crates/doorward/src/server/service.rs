@@ -1,39 +1,39 @@
 //! Everything that one configuration is made into, and how the next one takes its place.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use doorward_assertion::{Signer, SigningKeys};
 use doorward_authenticate::{Accounts, Authenticator, AuthenticatorSettings};
-use doorward_certificates::{Certificates, LocalAuthority, Sources};
+use doorward_certificates::LocalAuthority;
 use doorward_config::{Config, Provider};
-use doorward_hygiene::HostPattern;
 use doorward_identity::Email;
 use doorward_proxy::{Snapshot, SnapshotSettings, Tunnels};
 use doorward_sessions::{FileStore, Secret32, Sessions, server_secret};
 use doorward_transport::Drain;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
+use tracing::warn;
 
 use super::ServerError;
 use super::gate::Gate;
+use super::handshakes::Handshakes;
 use super::health::Status;
+use super::metrics::{Figures, Gather};
+use super::served_certificates::ServedCertificates;
 use crate::data_dir;
 use crate::invitations::{self, Invited};
-use crate::local_authority::{self, hosts, pairs};
+use crate::local_authority;
 use crate::portal::Portal;
-
-/// How often certificates of the local authority are looked at; they are good for a week and renewed at half of that.
-pub(crate) const RENEWAL_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// The running parts. What stays when the configuration changes is made once; the rest hangs on `snapshot`.
 pub(crate) struct Service {
     config: Arc<Config>,
     snapshot: Arc<ArcSwap<Snapshot>>,
     tunnels: Arc<Tunnels>,
-    certificates: Option<Certificates>,
+    /// None when something in front of us ends TLS.
+    certificates: Option<Arc<ServedCertificates>>,
     authenticator: Authenticator,
     /// Ends what the authenticator does in the background.
     background: CancellationToken,
@@ -47,7 +47,6 @@ struct Lasting {
     sessions: Arc<Sessions>,
     keys: Arc<SigningKeys>,
     accounts: Arc<Accounts>,
-    authority: Option<LocalAuthority>,
     /// Ends what runs in the background for the whole life of the process.
     background: CancellationToken,
 }
@@ -60,17 +59,19 @@ impl Service {
     pub(crate) fn open(config: Config, drain: Drain) -> Result<Self, ServerError> {
         let now = SystemTime::now();
         let config = Arc::new(config);
-        let lasting = Lasting::open(&config, now)?;
-        let certificates = (!config.listeners.insecure).then(|| {
-            let hosts = hosts(&config);
-            Certificates::new(sources(&config, &hosts, lasting.authority.as_ref()), now)
-        });
+        let lasting = Lasting::open(&config)?;
+        // An insecure server needs no certificate, but may be told to need one by a later configuration: that takes a
+        // restart.
+        let certificates = match config.listeners.insecure {
+            true => None,
+            false => Some(Arc::new(ServedCertificates::open(&config, local_authority::open(&config, now)?, now)?)),
+        };
         let authenticator = lasting.authenticator(&config, None)?;
-        let snapshot = lasting.snapshot(&config, &authenticator, None)?;
+        let snapshot = lasting.snapshot(&config, &authenticator, certificates.as_deref(), None)?;
         let background = CancellationToken::new();
         authenticator.start(background.clone());
         Ok(Self {
-            certificates: certificates.transpose()?,
+            certificates,
             snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
             tunnels: Tunnels::new(drain),
             told: Arc::new(Mutex::new(Arc::clone(&config))),
@@ -91,11 +92,11 @@ impl Service {
         }
         let config = Arc::new(config);
         let authenticator = self.lasting.authenticator(&config, Some(&self.authenticator))?;
-        let snapshot = self.lasting.snapshot(&config, &authenticator, Some(&self.snapshot.load()))?;
+        let certificates = self.certificates.as_deref();
+        let snapshot = self.lasting.snapshot(&config, &authenticator, certificates, Some(&self.snapshot.load()))?;
         // Last of what can fail, since it takes effect at once.
         if let Some(certificates) = &self.certificates {
-            let hosts = hosts(&config);
-            certificates.replace(sources(&config, &hosts, self.lasting.authority.as_ref()), now)?;
+            certificates.replace(&config, now)?;
         }
         let snapshot = Arc::new(snapshot);
         self.snapshot.store(Arc::clone(&snapshot));
@@ -108,12 +109,10 @@ impl Service {
         Ok(self.tunnels.redecide(&snapshot, now))
     }
 
-    /// Issues the local authority's certificates anew when they are near their end.
-    pub(crate) fn renew_certificates(&self, now: SystemTime) {
-        let Some(certificates) = &self.certificates else { return };
-        let hosts = hosts(&self.config);
-        if let Err(error) = certificates.replace(sources(&self.config, &hosts, self.lasting.authority.as_ref()), now) {
-            error!(%error, "the certificates were not renewed; those in use stay");
+    /// Renews what is near its end, and warns of what nobody renews.
+    pub(crate) fn look_after_certificates(&self, now: SystemTime) {
+        if let Some(certificates) = &self.certificates {
+            certificates.look_after(&self.config, now);
         }
     }
 
@@ -134,6 +133,9 @@ impl Service {
     pub(crate) fn close(&self) {
         self.background.cancel();
         self.lasting.background.cancel();
+        if let Some(certificates) = &self.certificates {
+            certificates.close();
+        }
     }
 
     pub(crate) fn config(&self) -> Arc<Config> {
@@ -149,21 +151,38 @@ impl Service {
     }
 
     /// None when something in front of us ends TLS.
-    pub(crate) fn certificates(&self) -> Option<&Certificates> {
-        self.certificates.as_ref()
+    pub(crate) fn handshakes(&self) -> Option<Arc<Handshakes>> {
+        self.certificates.as_ref().map(|certificates| certificates.handshakes())
+    }
+
+    /// Gathers the metrics.
+    pub(crate) fn gather(&self) -> Gather {
+        let (certificates, tunnels) = (self.certificates.clone(), self.tunnels());
+        Arc::new(move || {
+            let mut figures = Figures { tunnels: tunnels.count(), ..Figures::default() };
+            if let Some(certificates) = &certificates {
+                certificates.measure(&mut figures, SystemTime::now());
+            }
+            figures
+        })
     }
 
     pub(crate) fn status(&self) -> Status {
-        let (told, tunnels) = (Arc::clone(&self.told), self.tunnels());
+        let (told, tunnels, certificates) = (Arc::clone(&self.told), self.tunnels(), self.certificates.clone());
         Arc::new(move || {
             let config = Arc::clone(&told.lock().unwrap_or_else(PoisonError::into_inner));
-            json!({ "routes": config.routes.len(), "sign_in": config.sign_in.origin.to_string(), "tunnels": tunnels.count() })
+            json!({
+                "routes": config.routes.len(),
+                "sign_in": config.sign_in.origin.to_string(),
+                "tunnels": tunnels.count(),
+                "tls": certificates.as_ref().map(|certificates| certificates.status(SystemTime::now())),
+            })
         })
     }
 }
 
 impl Lasting {
-    fn open(config: &Config, now: SystemTime) -> Result<Self, ServerError> {
+    fn open(config: &Config) -> Result<Self, ServerError> {
         data_dir::prepare(&config.data_dir)?;
         let configured = config.sessions.cookie_secret.as_ref().or(config.sessions.shared_secret.as_ref());
         let secret = match configured.and_then(|secret| secret.expose().try_into().ok()) {
@@ -175,14 +194,10 @@ impl Lasting {
         let background = CancellationToken::new();
         let (swept, stop) = (Arc::clone(&sessions), background.clone());
         tokio::spawn(async move { swept.run_sweeper(SystemTime::now, stop).await });
-        // An insecure server needs no certificate, but may be told to need one by a later configuration:
-        // that takes a restart.
-        let authority = (!config.listeners.insecure).then(|| local_authority::open(config, now));
         Ok(Self {
             sessions,
             keys: Arc::new(SigningKeys::open(&config.data_dir.join("assertion"))?),
             accounts: Arc::new(Accounts::open(&config.data_dir)?),
-            authority: authority.transpose()?,
             background,
         })
     }
@@ -204,6 +219,7 @@ impl Lasting {
         &self,
         config: &Config,
         authenticator: &Authenticator,
+        certificates: Option<&ServedCertificates>,
         previous: Option<&Snapshot>,
     ) -> Result<Snapshot, ServerError> {
         let gate = Arc::new(Gate::new(authenticator.clone(), &self.keys));
@@ -214,14 +230,11 @@ impl Lasting {
             stream_idle: config.timeouts.idle,
             identify: gate.clone(),
             own: gate,
+            clients: certificates.map(|certificates| certificates.handshakes() as _),
             signer: Some(Arc::new(Signer::new(Arc::clone(&self.keys), config.sign_in.origin.to_string()))),
         };
         Ok(Snapshot::build(settings, previous)?)
     }
-}
-
-fn sources<'a>(config: &'a Config, hosts: &'a [HostPattern], authority: Option<&'a LocalAuthority>) -> Sources<'a> {
-    Sources { pairs: pairs(config), hosts, authority }
 }
 
 /// The keys that differ and cannot be changed while running.
@@ -232,6 +245,7 @@ fn needing_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("http_redirect_addr", old.listeners.redirect != new.listeners.redirect),
         ("insecure_server", old.listeners.insecure != new.listeners.insecure),
         ("health_check_addr", old.health != new.health),
+        ("metrics_address", old.metrics != new.metrics),
         ("data_dir", old.data_dir != new.data_dir),
         ("log_level", old.log_level != new.log_level),
         ("cookie_secret", secret(old) != secret(new)),
