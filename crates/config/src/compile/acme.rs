@@ -238,11 +238,9 @@ impl Compiler<'_> {
                 continue;
             };
             let lacking = match kind {
-                Dns01 if by_dns.is_none() => {
-                    Some(("`autocert_dns` says how to put records into the DNS", "Add `autocert_dns`"))
-                }
+                Dns01 if by_dns.is_none() => Some(("`autocert_dns` says who changes the DNS", "Add `autocert_dns`")),
                 Http01 if by_http.is_none() => {
-                    Some(("`http_redirect_addr` has the authority's request answered", "Add `http_redirect_addr: :80`"))
+                    Some(("`http_redirect_addr` listens for plain HTTP", "Add `http_redirect_addr: \":80\"`"))
                 }
                 _ => None,
             };

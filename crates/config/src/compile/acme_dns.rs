@@ -32,10 +32,10 @@ const LONGEST_KEY_NAME: usize = 253;
 impl Compiler<'_> {
     pub(super) fn dns(&mut self, raw: &RawDns) -> Option<Dns> {
         if raw.ways() != 1 {
-            let what = if raw.ways() == 0 { "says of no way" } else { "says of more than one way" };
+            let what = if raw.ways() == 0 { "names no way" } else { "names more than one way" };
             self.problems.error(
                 &raw.place,
-                format!("`autocert_dns` {what} how to put records into the DNS"),
+                format!("`autocert_dns` {what} to put records into the DNS"),
                 "It holds exactly one of `rfc2136` (a name server that takes updates), `acme_dns` (an acme-dns server) and \
                  `exec` (a program).",
             );
