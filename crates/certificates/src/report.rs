@@ -81,6 +81,10 @@ fn expires_soon(not_before: SystemTime, not_after: SystemTime, now: SystemTime) 
 }
 
 /// A time as RFC 3339 writes it, to the second.
+fn seconds(time: SystemTime) -> i64 {
+    Timestamp::try_from(time).map_or(i64::MAX, Timestamp::as_second)
+}
+
 pub(crate) fn rfc3339(time: SystemTime) -> String {
     Timestamp::try_from(time).map_or_else(|_| String::from("unknown"), |time| time.to_string())
 }
@@ -113,4 +117,3 @@ mod tests {
         assert_eq!(days_until(day(0), day(2)), -3);
     }
 }
-

@@ -2,14 +2,13 @@
 //! problems are told at once; what could not be made out is replaced by its default until the end.
 
 mod acme;
-mod acme_dns;
-mod acme_names;
 mod address;
 mod authority;
 mod certificate;
 mod chain;
 mod client_certificates;
 mod client_pair;
+mod client_rule;
 mod from;
 mod headers;
 mod key_pair;
@@ -73,7 +72,7 @@ impl Compiler<'_> {
         let believed = self.client_certificates(raw.client_certificates.as_ref(), of_hosts, listeners.insecure);
         let around = tls::Surroundings { overrides, listeners: &listeners, data_dir: &data_dir, hosts, believed };
         let tls = self.tls(&raw.tls, &raw.acme, around);
-        client_certificates::deny_without_client_certificate(&mut routes, &tls);
+        client_rule::deny_without_client_certificate(&mut routes, &tls);
         if !listeners.insecure && !global.disabled {
             headers::add_strict_transport_security(&mut routes, &tls);
         }

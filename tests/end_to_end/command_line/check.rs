@@ -47,7 +47,7 @@ async fn the_guides_configuration_is_good() {
 
 #[tokio::test]
 async fn every_problem_is_said_at_once_with_its_place() {
-    let yaml = "adress: :443\nautocert: true\nidp_client_secret_file: /nowhere/secret\ntimeout_read: soon\nroutes:\n  - from: https://app.example.test/path\n    to: http://127.0.0.1:8080\n    allow_any_authenticated_user: true\n  - from: https://code.example.test\n    to: ftp://127.0.0.1\n    allow_websocket: true\n    allow_any_authenticated_user: maybe\n";
+    let yaml = "adress: :443\nuse_proxy_protocol: true\nidp_client_secret_file: /nowhere/secret\ntimeout_read: soon\nroutes:\n  - from: https://app.example.test/path\n    to: http://127.0.0.1:8080\n    allow_any_authenticated_user: true\n  - from: https://code.example.test\n    to: ftp://127.0.0.1\n    allow_websocket: true\n    allow_any_authenticated_user: maybe\n";
     let said = refused(
         yaml,
         &[
@@ -72,7 +72,7 @@ async fn unknown_keys_are_told_from_known_ones_that_are_not_there_yet() {
     refused(&format!("{ROUTE}    allow_websocket: true\n"), &["allow_websocket", "allow_websockets"]).await;
     refused(&format!("qqqqqqqqq: 1\n{ROUTE}"), &["qqqqqqqqq"]).await;
     for key in
-        ["autocert: true", "databroker_storage_type: postgres", "metrics_address: :9090", "use_proxy_protocol: true"]
+        ["signing_key: x", "databroker_storage_type: postgres", "metrics_basic_auth: x", "use_proxy_protocol: true"]
     {
         let name = key.split(':').next().unwrap();
         refused(&format!("{key}\n{ROUTE}"), &[name, "support"]).await;
@@ -218,7 +218,8 @@ async fn files_that_are_no_configuration_are_said_to_be_none() {
 #[tokio::test]
 async fn run_refuses_what_check_refuses() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("config.yaml"), format!("adress: :443\nautocert: true\n{ROUTE}")).unwrap();
+    std::fs::write(folder.path().join("config.yaml"), format!("adress: :443\nuse_proxy_protocol: true\n{ROUTE}"))
+        .unwrap();
     let checked = command_in(folder.path(), &["check", "config.yaml"]).await;
     let run = command_in(folder.path(), &["run", "--config", "config.yaml"]).await;
     assert_eq!(run.code, Some(1), "{run:?}");

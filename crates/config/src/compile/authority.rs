@@ -41,7 +41,7 @@ impl Compiler<'_> {
     /// The certificates in the base64 of a PEM text, or in a PEM file. None when nothing is given, and never an empty
     /// list without an error.
     pub(super) fn authorities(&mut self, raw: &RawSecret, key: &str, file_key: &str) -> Vec<CertificateDer<'static>> {
-        let Some(Text { bytes: pem, place, .. }) = self.pem(raw, key, file_key) else { return Vec::new() };
+        let Some(Text { bytes: pem, given, place, .. }) = self.pem(raw, key, file_key) else { return Vec::new() };
         let mut authorities = Vec::new();
         for certificate in CertificateDer::pem_slice_iter(&pem) {
             match certificate {
@@ -49,7 +49,7 @@ impl Compiler<'_> {
                 _ => {
                     self.problems.error(
                         &place,
-                        format!("what `{key}` gives holds a certificate that is damaged"),
+                        format!("{given} holds a certificate that is damaged"),
                         "Fetch it again from the authority.",
                     );
                     return Vec::new();
@@ -59,7 +59,7 @@ impl Compiler<'_> {
         if authorities.is_empty() {
             self.problems.error(
                 &place,
-                format!("what `{key}` gives holds no certificate in PEM form"),
+                format!("{given} holds no certificate in PEM form"),
                 "It holds at least one block between `-----BEGIN CERTIFICATE-----` and `-----END CERTIFICATE-----`.",
             );
         }

@@ -6,7 +6,6 @@
 
 use std::collections::BTreeSet;
 
-use doorward_authorize::{Action, Criterion, Operator, Policy, Rule};
 use doorward_hygiene::HostPattern;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
@@ -14,12 +13,11 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 use x509_parser::revocation_list::CertificateRevocationList;
 
+use super::Compiler;
 use super::certificate::Text;
 use super::path_rule::{anchored, in_one_line};
 use super::validity::time;
-use super::{Compiler, route};
 use crate::domain::client_certificates::{ClientCertificates, Enforcement, NameMatch};
-use crate::domain::tls::Tls;
 use crate::problem::Place;
 use crate::raw::At;
 use crate::raw::client_certificates::{RawClientCertificates, RawNameMatch};
@@ -240,35 +238,4 @@ impl Compiler<'_> {
 
 fn set<'a>(authorities: &'a [CertificateDer<'static>]) -> BTreeSet<&'a [u8]> {
     authorities.iter().map(AsRef::as_ref).collect()
-}
-
-/// What the rule asks that turns away visitors without a certificate that is believed.
-const WITHOUT_CERTIFICATE: Criterion = Criterion::Accept;
-
-/// Puts the rule first that denies visitors without a certificate that is believed, in every route of a host, unless
-/// its routes' policies decide alone. Where the handshake fails without one, the rule still speaks when a certificate
-/// ends, or is taken back, while its connection is open.
-pub(super) fn deny_without_client_certificate(routes: &mut route::Routes, tls: &Tls) {
-    for route in &mut routes.list {
-        if !is_denied(tls, &route.from.host) {
-            continue;
-        }
-        let rule = Rule {
-            action: Action::Deny,
-            operator: Operator::Or,
-            criteria: vec![WITHOUT_CERTIFICATE],
-            line: route.line,
-        };
-        let rules = std::iter::once(rule).chain(route.policy.rules().iter().cloned()).collect();
-        route.policy = Policy::new(route.id.clone(), rules);
-    }
-}
-
-/// Whether any trust that may be asked for on these hosts wants the rule.
-fn is_denied(tls: &Tls, host: &HostPattern) -> bool {
-    let own = tls
-        .client_certificates_by_host
-        .iter()
-        .filter(|(pattern, _)| pattern == host || host.exact().is_some_and(|exact| pattern.matches(exact)));
-    own.map(|(_, trust)| trust).chain(&tls.client_certificates).any(|trust| trust.enforcement != Enforcement::Policy)
 }

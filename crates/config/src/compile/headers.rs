@@ -48,7 +48,7 @@ pub(super) fn add_strict_transport_security(routes: &mut Routes, tls: &Tls) {
         let set = routes.bare.contains(&route.id)
             || route.set_response_headers.iter().any(|(name, _)| name == STRICT_TRANSPORT_SECURITY);
         let host = &route.from.host;
-        let ordered = tls.acme.as_ref().is_some_and(|acme| !acme.is_for_trying() && acme.orders(&host.clone().into()));
+        let ordered = tls.acme.as_ref().is_some_and(|acme| !acme.is_for_trying() && acme.orders(host));
         if !set && (tls.covers(host) || ordered) {
             route.set_response_headers.push((STRICT_TRANSPORT_SECURITY, ONE_YEAR));
         }

@@ -39,7 +39,11 @@ impl Compiler<'_> {
             bytes.pop();
         }
         if bytes.is_empty() {
-            self.problems.error(&place, format!("`{key}` is empty"), "Fill it in, or remove the key.");
+            let what = match &raw.file {
+                Some(file) => format!("`{file_key}` names the file `{}`, which is empty", file.value),
+                None => format!("`{key}` is empty"),
+            };
+            self.problems.error(&place, what, "Fill it in, or remove the key.");
             return None;
         }
         Some((bytes, place))

@@ -8,7 +8,6 @@ use doorward_hygiene::{HostPattern, Hostname};
 use super::Compiler;
 use super::certificate::Named;
 use super::client_certificates::Believed;
-use crate::domain::acme::Acme;
 use crate::domain::listeners::Listeners;
 use crate::domain::route::Route;
 use crate::domain::sign_in::SignIn;
@@ -62,7 +61,8 @@ impl Compiler<'_> {
         }
         if listeners.insecure {
             self.unused_by_insecure(raw);
-        } else if !tls.self_signed {
+        } else if !tls.self_signed && tls.acme.is_none() {
+            // Where certificates are ordered, it is told there which are not.
             self.uncovered(place.unwrap_or(&Place::CommandLine), &tls);
         }
         tls
@@ -180,12 +180,8 @@ impl Compiler<'_> {
     }
 
     fn uncovered(&mut self, place: &Place, tls: &Tls) {
-        let uncovered: Vec<_> = tls
-            .hosts
-            .iter()
-            .filter(|host| !tls.covers(host) && !is_ordered(tls.acme.as_ref(), host))
-            .map(|host| format!("`{host}`"))
-            .collect();
+        let uncovered: Vec<_> =
+            tls.hosts.iter().filter(|host| !tls.covers(host)).map(|host| format!("`{host}`")).collect();
         if uncovered.is_empty() {
             return;
         }
@@ -195,11 +191,6 @@ impl Compiler<'_> {
             "Add a certificate that names it.",
         );
     }
-}
-
-/// Whether a certificate for this host comes from an authority, or it has been said why not.
-fn is_ordered(acme: Option<&Acme>, host: &HostPattern) -> bool {
-    acme.is_some_and(|acme| acme.orders(host))
 }
 
 /// What the flags say of the certificate.

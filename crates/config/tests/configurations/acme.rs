@@ -248,3 +248,22 @@ fn wrong_ways_to_change_the_dns() {
     }
     insta::assert_snapshot!(book);
 }
+
+#[test]
+fn wildcard_hosts_are_proved_by_dns_or_ordered_one_by_one() {
+    let wildcard = |lines: &str| ordering(lines).replace("https://code.", "https://*.dev.");
+    let world = World::default();
+    let by_dns = acme(
+        &world,
+        &wildcard("authenticate_service_url: https://sso.example.com\nautocert_dns: {exec: {command: x}}"),
+    );
+    assert_eq!(
+        (names(&by_dns), by_dns.on_demand.len()),
+        (vec!["*.dev.example.com".to_owned(), "sso.example.com".to_owned()], 0)
+    );
+    let one_by_one =
+        acme(&world, &wildcard("authenticate_service_url: https://sso.example.com\nautocert_on_demand: true"));
+    assert_eq!(names(&one_by_one), ["sso.example.com"]);
+    assert_eq!(one_by_one.on_demand[0].to_string(), "*.dev.example.com");
+    insta::assert_snapshot!(world.report(&wildcard("authenticate_service_url: https://sso.example.com")));
+}

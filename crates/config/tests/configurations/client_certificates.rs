@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use doorward_authorize::Action;
+use doorward_authorize::{Action, Criterion, Policy};
 use doorward_config::{Config, Enforcement, NameKind};
 use doorward_hygiene::HostPattern;
 
@@ -125,7 +125,8 @@ fn a_host_may_have_authorities_of_its_own() {
 fn who_shows_no_certificate_is_denied_first_of_all() {
     let world = World::with_certificates();
     let denied = |text: &str| {
-        let denies = |policy: &doorward_authorize::Policy| policy.rules()[0].action == Action::Deny;
+        let rule = |policy: &Policy| (policy.rules()[0].action, policy.rules()[0].criteria.clone());
+        let denies = |policy: &Policy| rule(policy) == (Action::Deny, vec![Criterion::InvalidClientCertificate]);
         config(&world, text).routes.iter().map(|route| denies(&route.policy)).collect::<Vec<_>>()
     };
     let own = route("own.example.com", "    tls_downstream_client_ca_file: certs/middle.pem\n");

@@ -6,6 +6,21 @@ use crate::world::{ROUTE, World};
 const TOP: &[&str] = &[
     "address",
     "authenticate_service_url",
+    "autocert",
+    "autocert_ca",
+    "autocert_challenges",
+    "autocert_dir",
+    "autocert_dns",
+    "autocert_eab_key_id",
+    "autocert_eab_mac_key",
+    "autocert_eab_mac_key_file",
+    "autocert_email",
+    "autocert_must_staple",
+    "autocert_on_demand",
+    "autocert_profile",
+    "autocert_trusted_ca",
+    "autocert_trusted_ca_file",
+    "autocert_use_staging",
     "certificate_authority",
     "certificate_authority_file",
     "certificate_file",
@@ -19,6 +34,7 @@ const TOP: &[&str] = &[
     "cookie_secret_file",
     "data_dir",
     "default_upstream_timeout",
+    "downstream_mtls",
     "health_check_addr",
     "http_redirect_addr",
     "idp_client_id",
@@ -30,6 +46,7 @@ const TOP: &[&str] = &[
     "idp_scopes",
     "insecure_server",
     "log_level",
+    "metrics_address",
     "pass_identity_headers",
     "policy",
     "routes",
@@ -65,11 +82,34 @@ const ROUTES: &[&str] = &[
     "set_request_headers",
     "set_response_headers",
     "timeout",
+    "tls_client_cert",
+    "tls_client_cert_file",
+    "tls_client_key",
+    "tls_client_key_file",
     "tls_custom_ca",
     "tls_custom_ca_file",
+    "tls_downstream_client_ca",
+    "tls_downstream_client_ca_file",
     "tls_server_name",
     "tls_skip_verify",
+    "tls_upstream_server_name",
     "to",
+];
+
+/// And inside blocks.
+const BLOCKS: &[(&str, &[&str])] = &[
+    (
+        "downstream_mtls",
+        &["ca", "ca_file", "crl", "crl_file", "enforcement", "match_subject_alt_names", "max_verify_depth"],
+    ),
+    ("autocert_dns", &["rfc2136", "acme_dns", "exec", "resolvers", "propagation_timeout"]),
+    (
+        "autocert_dns: {rfc2136",
+        &["server", "zone", "tsig_key_name", "tsig_algorithm", "tsig_secret", "tsig_secret_file"],
+    ),
+    ("autocert_dns: {acme_dns", &["url", "accounts"]),
+    ("autocert_dns: {acme_dns: {accounts: {a.example", &["username", "password", "password_file", "subdomain"]),
+    ("autocert_dns: {exec", &["command", "timeout"]),
 ];
 
 fn page() -> String {
@@ -89,11 +129,26 @@ fn every_key_is_known_and_explained() {
 }
 
 #[test]
+fn every_key_of_a_block_is_known_and_explained() {
+    let page = page();
+    for (block, keys) in BLOCKS {
+        for key in *keys {
+            assert!(page.contains(&format!("`{key}`")), "docs/configuration.md says nothing of `{key}` in {block}");
+            let ends = "}".repeat(block.matches('{').count() + 1);
+            let report = World::default().report(&format!("{block}: {{{key}: {ends}\n{ROUTE}"));
+            assert!(!report.contains("is not a key"), "{key}: {report}");
+        }
+    }
+}
+
+#[test]
 fn every_key_the_tables_name_exists() {
+    let in_blocks: Vec<_> = BLOCKS.iter().flat_map(|(_, keys)| keys.iter().copied()).collect();
     for row in page().lines().filter(|line| line.starts_with("| `")) {
         let names = row.split('|').nth(1).unwrap();
         for key in names.split('`').skip(1).step_by(2) {
-            assert!(TOP.contains(&key) || ROUTES.contains(&key), "`{key}` in docs/configuration.md is not a key");
+            let known = TOP.contains(&key) || ROUTES.contains(&key) || in_blocks.contains(&key);
+            assert!(known, "`{key}` in docs/configuration.md is not a key");
         }
     }
 }
@@ -106,6 +161,13 @@ fn every_example_is_taken_without_a_word() {
         .file("/etc/doorward/tls/fullchain.pem", fixture("p256.pem"))
         .file("/etc/doorward/tls/privkey.pem", fixture("p256.key"))
         .file("/etc/doorward/internal-ca.pem", fixture("rsa.pem"))
+        .file("/etc/doorward/visitors-ca.pem", fixture("root.pem"))
+        .file("/etc/doorward/visitors.crl", fixture("root.crl"))
+        .file("/etc/doorward/tls/client.pem", fixture("client.pem"))
+        .file("/etc/doorward/tls/client.key", fixture("p256.key"))
+        .file("/run/secrets/eab_mac_key", "MTIzNDU2Nzg5MDEyMzQ1Ng\n")
+        .file("/run/secrets/tsig", "c2VjcmV0\n")
+        .file("/run/secrets/acme_dns_password", "secret\n")
         .file("/run/secrets/idp_client_secret", "secret\n")
         .variable("OIDC_CLIENT_ID", "doorward")
         .variable("WIKI_BASIC_CREDENTIALS", "dTpw");

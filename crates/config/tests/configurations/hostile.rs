@@ -197,7 +197,54 @@ proptest! {
     }
 
     #[test]
-    fn nothing_written_into_a_route_panics(key in "from|to|prefix|path|regex|host_rewrite|prefix_rewrite|timeout|redirect|response|policy|name", value in "\\PC{0,40}") {
+    fn nothing_written_into_a_route_panics(key in "from|to|prefix|path|regex|host_rewrite|prefix_rewrite|timeout|redirect|response|policy|name|tls_client_cert|tls_client_key|tls_downstream_client_ca|tls_upstream_server_name", value in "\\PC{0,40}") {
         let _ = World::default().report(&format!("{ROUTE}    {key}: {value}\n"));
     }
+
+    #[test]
+    fn nothing_written_about_certificates_panics(
+        key in "autocert_(ca|email|eab_key_id|eab_mac_key|dir|profile|challenges|trusted_ca)|metrics_address|downstream_mtls",
+        value in "\\PC{0,40}",
+    ) {
+        let _ = World::default().report(&format!("autocert: true\n{key}: {value}\n{ROUTE}"));
+    }
+
+    #[test]
+    fn nothing_written_into_a_block_panics(
+        block in "autocert_dns: \\{(rfc2136|acme_dns|exec): \\{(server|zone|tsig_secret|url|accounts|command|timeout)|downstream_mtls: \\{match_subject_alt_names: \\{dns",
+        value in "\\PC{0,40}",
+    ) {
+        let _ = World::default().report(&format!("autocert: true\n{block}: {value}}}}}\n{ROUTE}"));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn no_certificate_panics(at in any::<prop::sample::Index>(), byte in any::<u8>(), file in "(chain|client|root)\\.pem|root\\.crl") {
+        let world = World::with_certificates();
+        let pem = &world.files[&std::path::Path::new("certs").join(file)];
+        let spoilt = spoilt(std::str::from_utf8(pem).unwrap(), at, byte);
+        let world = world.file("spoilt", spoilt);
+        let _ = world.report(&format!("certificate_file: spoilt\ncertificate_key_file: certs/p256.key\n{ROUTE}"));
+        let _ = world.report(&format!("downstream_mtls: {{ca_file: spoilt, crl_file: spoilt}}\n{ROUTE}"));
+    }
+}
+
+/// The text with a byte changed inside its blocks, which stay base64.
+fn spoilt(pem: &str, at: prop::sample::Index, byte: u8) -> String {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    let mut whole = String::new();
+    for block in pem.split_inclusive("-----END ").filter(|block| block.contains("-----BEGIN ")) {
+        let (_, rest) = block.split_once("-----BEGIN ").unwrap();
+        let (label, body) = rest.split_once("-----").unwrap();
+        let body = body.strip_suffix("-----END ").unwrap();
+        let mut der = STANDARD.decode(body.split_whitespace().collect::<String>()).unwrap();
+        let at = at.index(der.len());
+        der[at] = byte;
+        write!(whole, "-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der)).unwrap();
+    }
+    whole
 }
