@@ -187,6 +187,33 @@ fn a_self_signed_one_is_called_so() {
     assert_eq!(kinds(&signed(both)), [Kind::AuthorityAsServer, Kind::SelfSigned]);
 }
 
+#[test]
+fn of_an_authority_nothing_is_asked_that_is_asked_of_servers() {
+    let root = Ca::root("root");
+    let file = asked(&Asked { chain: vec![root.der.clone()], host: "", system: None, local: None });
+    only(&file, Kind::AuthorityAsServer);
+}
+
+#[test]
+fn a_byte_changed_anywhere_is_judged_or_refused() {
+    let root = Ca::root("root");
+    let leaf = root.sign(&server(&["a.example", "192.0.2.1"])).to_vec();
+    let mut judged = 0;
+    for place in 0..leaf.len() {
+        for change in [0x01, 0x80, 0xff] {
+            let mut bytes = leaf.clone();
+            bytes[place] ^= change;
+            let chain = [CertificateDer::from(bytes), root.der.clone()];
+            let subject = Subject { chain: &chain, host: None, system: &RootCertStore::empty(), local: &[] };
+            if let Ok(inspection) = inspect(&subject, day(0)) {
+                judged += 1;
+                assert!(!inspection.acceptable, "nobody is trusted");
+            }
+        }
+    }
+    assert!(judged > 0);
+}
+
 /// An authority information access extension with one issuer's address (RFC 5280 §4.2.2.1).
 fn issuer_at(url: &str) -> CustomExtension {
     let mut entry = vec![0x06, 8, 0x2b, 6, 1, 5, 5, 7, 0x30, 2, 0x86, u8::try_from(url.len()).unwrap()];
