@@ -62,11 +62,11 @@ fn names(leaf: &Parsed<'_>, host: Option<&Hostname>) -> Option<Finding> {
         });
     }
     let host = host?;
+    // Browsers take no wildcard directly below a single label.
+    let parent = parent_of(host).filter(|parent| parent.contains('.'));
     let is_named = names.iter().any(|name| match host.ip() {
         Some(address) => name.parse() == Ok(address),
-        None => {
-            name == host.as_str() || (name.strip_prefix("*.").is_some() && name.strip_prefix("*.") == parent_of(host))
-        }
+        None => name == host.as_str() || (parent.is_some() && name.strip_prefix("*.") == parent),
     });
     if is_named {
         return None;

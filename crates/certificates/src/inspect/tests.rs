@@ -100,9 +100,9 @@ fn only(inspection: &Inspection, kind: Kind) -> &Finding {
 fn a_good_certificate_has_nothing_to_be_said() {
     let root = Ca::root("root");
     let intermediate = Ca::from(authority("intermediate", [-100, 300]), Some(&root));
-    for name in ["a.example", "*.example", "A.Example"] {
+    for (host, name) in [("a.example", "a.example"), ("a.b.example", "*.b.example"), ("a.example", "A.Example")] {
         let chain = vec![intermediate.sign(&server(&[name])), intermediate.der.clone()];
-        let inspection = shown(&root, chain);
+        let inspection = asked(&Asked { chain, host, system: Some(&root), local: None });
         assert_eq!(
             (kinds(&inspection), inspection.trust, inspection.acceptable),
             (vec![], Trust::System, true),
@@ -141,8 +141,14 @@ fn dates_are_judged_and_do_not_hide_whose_it_is() {
 fn names_are_judged_as_browsers_do() {
     let root = Ca::root("root");
     let named = |names: &[&str]| shown(&root, vec![root.sign(&server(names))]);
-    for names in [&["b.example"][..], &["example"], &["*.a.example"], &["192.0.2.1"], &["aa.example", "a.example.org"]]
-    {
+    for names in [
+        &["b.example"][..],
+        &["example"],
+        &["*.example"],
+        &["*.a.example"],
+        &["192.0.2.1"],
+        &["aa.example", "a.example.org"],
+    ] {
         let inspection = named(names);
         let what = &only(&inspection, Kind::NameMismatch).what;
         assert!(what.contains("a.example") && what.contains(names[0]), "{what}");
