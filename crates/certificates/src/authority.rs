@@ -20,6 +20,7 @@ use rustls::sign::CertifiedKey;
 use rustls_pki_types::CertificateDer;
 
 use crate::leaf;
+use crate::minting::{self, Minting};
 use crate::pem_file::{PemFile, certificate_pem};
 use crate::{CertificatesError, LeafFacts};
 pub(crate) use one::Authority;
@@ -92,6 +93,7 @@ impl LocalAuthority {
 
     /// Certificates that name all `hosts`, good for seven days, one of each authority that is needed: those kept from
     /// the last time as long as they name the same hosts and have more than half of their time left, else new ones.
+    /// Wildcards directly below a single label (`*.localhost`) are left out.
     ///
     /// # Errors
     /// [`CertificatesError::NoHosts`], [`CertificatesError::Damaged`], [`CertificatesError::File`],
@@ -101,7 +103,7 @@ impl LocalAuthority {
             return Err(CertificatesError::NoHosts);
         }
         let folder = PrivateFolder::lock(&self.folder)?;
-        let mut left = hosts.to_vec();
+        let mut left: Vec<_> = hosts.iter().filter(|host| !minting::is_needed(host)).cloned().collect();
         let mut issued = Vec::new();
         for authority in self.provide(&folder, hosts, now)?.iter() {
             let (own, rest) = left.into_iter().partition::<Vec<_>, _>(|host| authority.may_name(host));
@@ -112,6 +114,22 @@ impl LocalAuthority {
             }
         }
         Ok(issued)
+    }
+
+    /// For those of the hosts that [`Self::issue`] leaves out, since no client takes a wildcard for them: certificates
+    /// made in the handshake.
+    pub(crate) fn minting(&self, hosts: &[HostPattern], now: SystemTime) -> Result<Minting, CertificatesError> {
+        let needed: Vec<_> = hosts.iter().filter(|host| minting::is_needed(host)).cloned().collect();
+        if needed.is_empty() {
+            return Ok(Minting::default());
+        }
+        let kept = self.provide(&PrivateFolder::lock(&self.folder)?, &needed, now)?;
+        let whose = |host: &HostPattern| {
+            let HostPattern::Below(parent) = host else { return None };
+            let authority = kept.iter().find(|authority| authority.may_name(host))?;
+            Some((parent.as_str().into(), Arc::clone(authority)))
+        };
+        Ok(Minting::new(needed.iter().filter_map(whose).collect(), now))
     }
 
     /// The authorities that are good now, with a new one for the hosts that none of those kept may name.

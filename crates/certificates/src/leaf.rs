@@ -49,6 +49,16 @@ pub(crate) fn reuse_or_issue(
     certified(issued, &file)
 }
 
+/// A new certificate for one host, which is not kept.
+pub(crate) fn make(
+    authority: &Authority,
+    host: &HostPattern,
+    now: SystemTime,
+) -> Result<(Arc<CertifiedKey>, LeafFacts), CertificatesError> {
+    let made = issue(authority, &BTreeSet::from([host]), now)?;
+    usable(made).map_err(|source| CertificatesError::Unusable { label: host.to_string(), source })
+}
+
 /// One for each authority, since a certificate is of one.
 fn file_name(place: usize) -> String {
     if place == 1 { "server.private.pem".to_owned() } else { format!("server-{place}.private.pem") }
@@ -145,12 +155,16 @@ fn issue(
     Ok(KeyAndChain { key, chain: vec![certificate.der().clone(), authority.certificate.clone()] })
 }
 
-/// For the TLS library: the certificate alone, since whoever trusts the authority has its certificate.
 fn certified(content: KeyAndChain, file: &PemFile<'_>) -> Result<(Arc<CertifiedKey>, LeafFacts), CertificatesError> {
+    usable(content).map_err(|error| file.damaged("TLS cannot use it", Some(error.into())))
+}
+
+/// For the TLS library: the certificate alone, since whoever trusts the authority has its certificate.
+fn usable(content: KeyAndChain) -> Result<(Arc<CertifiedKey>, LeafFacts), rustls::Error> {
     let key = PrivateKeyDer::Pkcs8(content.key.serialize_der().into());
-    let leaf = content.chain.into_iter().next().ok_or_else(|| file.damaged("it holds no certificate", None))?;
-    let facts = LeafFacts::of(&leaf)?;
-    let key = CertifiedKey::from_der(vec![leaf], key, &aws_lc_rs::default_provider())
-        .map_err(|error| file.damaged("TLS cannot use it", Some(error.into())))?;
+    let chain: Vec<_> = content.chain.into_iter().take(1).collect();
+    let facts = chain.first().and_then(|leaf| LeafFacts::of(leaf).ok());
+    let facts = facts.ok_or(rustls::Error::InvalidCertificate(rustls::CertificateError::BadEncoding))?;
+    let key = CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider())?;
     Ok((Arc::new(key), facts))
 }

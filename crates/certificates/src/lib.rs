@@ -14,6 +14,7 @@ mod error;
 mod facts;
 pub mod inspect;
 mod leaf;
+mod minting;
 mod names;
 mod obtained;
 mod pem_file;

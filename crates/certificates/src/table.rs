@@ -16,6 +16,7 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
+use crate::minting::Minting;
 use crate::names::{Names, Served, spelled};
 use crate::report::{CertificateReport, Source};
 use crate::{CertificatesError, LeafFacts, LocalAuthority, Obtained};
@@ -120,7 +121,8 @@ impl Resolver {
     fn find(&self, name: &str) -> Option<Arc<Served>> {
         let table = self.table.load();
         let configured = table.configured.find(name).cloned();
-        configured.or_else(|| self.obtained.find(name)).or_else(|| table.local.find(name).cloned())
+        let local = || table.local.find(name).cloned().or_else(|| table.minting.find(name));
+        configured.or_else(|| self.obtained.find(name)).or_else(local)
     }
 }
 
@@ -140,6 +142,7 @@ impl fmt::Debug for Resolver {
 struct Table {
     configured: Names,
     local: Names,
+    minting: Minting,
     /// The address that clients mean who name no host.
     unnamed: Option<Box<str>>,
     uncovered: Vec<HostPattern>,
@@ -164,6 +167,7 @@ impl Table {
                     let served = Arc::new(served);
                     issued.hosts.iter().for_each(|host| table.local.put(host, Arc::clone(&served)));
                 }
+                table.minting = authority.minting(&unnamed, now)?;
             }
             _ => table.uncovered = unnamed,
         }

@@ -42,6 +42,9 @@ pub(super) fn leaf(leaf: &Parsed<'_>, host: Option<&Hostname>, now: SystemTime) 
 
 fn names(leaf: &Parsed<'_>, host: Option<&Hostname>) -> Option<Finding> {
     let names = &leaf.facts.names;
+    if names.is_empty() && leaf.is_only_an_authority() {
+        return None;
+    }
     if names.is_empty() {
         return Some(match leaf.common_name().filter(|name| Hostname::parse(name).is_ok()) {
             Some(name) => Finding::refusal(
@@ -59,11 +62,11 @@ fn names(leaf: &Parsed<'_>, host: Option<&Hostname>) -> Option<Finding> {
         });
     }
     let host = host?;
+    // Browsers take no wildcard directly below a single label.
+    let parent = parent_of(host).filter(|parent| parent.contains('.'));
     let is_named = names.iter().any(|name| match host.ip() {
         Some(address) => name.parse() == Ok(address),
-        None => {
-            name == host.as_str() || (name.strip_prefix("*.").is_some() && name.strip_prefix("*.") == parent_of(host))
-        }
+        None => name == host.as_str() || (parent.is_some() && name.strip_prefix("*.") == parent),
     });
     if is_named {
         return None;
@@ -99,7 +102,8 @@ fn purpose(leaf: &Parsed<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     if leaf.x509.is_ca() {
         let what = "It is an authority's certificate (CA:TRUE), not a server's.";
-        let mend = "Sign a certificate for the server with it (CA:FALSE) and show that one.";
+        let mend =
+            "To trust it, import it; to serve, have it sign a certificate for the server (CA:FALSE) and show that.";
         found.push(Finding::refusal(Kind::AuthorityAsServer, what, mend));
     }
     if let Ok(Some(usage)) = leaf.x509.extended_key_usage()
@@ -150,6 +154,9 @@ pub(super) fn lifetime(leaf: &Parsed<'_>, trust: Trust) -> Option<Finding> {
     let lifetime = leaf.facts.not_after.duration_since(leaf.facts.not_before).unwrap_or_default();
     let days = lifetime.as_secs() / DAY.as_secs();
     let mend = "Have it issued again for 90 days or less, and renewed by itself.";
+    if leaf.is_only_an_authority() {
+        return None;
+    }
     if trust == Trust::System && lifetime > DAY * u32::try_from(LONGEST_PUBLIC).unwrap_or(u32::MAX) {
         let what =
             format!("It is good for {days} days; of a public authority browsers believe {LONGEST_PUBLIC} at most.");

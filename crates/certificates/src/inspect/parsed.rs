@@ -42,6 +42,11 @@ impl<'a> Parsed<'a> {
         self.x509.subject().as_raw() == self.x509.issuer().as_raw()
     }
 
+    /// Whether it is an authority's and names no host: then nothing about servers need be said of it.
+    pub(super) fn is_only_an_authority(&self) -> bool {
+        self.x509.is_ca() && self.facts.names.is_empty()
+    }
+
     pub(super) fn is_issued_by(&self, other: &Parsed<'_>) -> bool {
         self.x509.issuer().as_raw() == other.x509.subject().as_raw()
     }

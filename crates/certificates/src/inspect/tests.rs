@@ -100,9 +100,9 @@ fn only(inspection: &Inspection, kind: Kind) -> &Finding {
 fn a_good_certificate_has_nothing_to_be_said() {
     let root = Ca::root("root");
     let intermediate = Ca::from(authority("intermediate", [-100, 300]), Some(&root));
-    for name in ["a.example", "*.example", "A.Example"] {
+    for (host, name) in [("a.example", "a.example"), ("a.b.example", "*.b.example"), ("a.example", "A.Example")] {
         let chain = vec![intermediate.sign(&server(&[name])), intermediate.der.clone()];
-        let inspection = shown(&root, chain);
+        let inspection = asked(&Asked { chain, host, system: Some(&root), local: None });
         assert_eq!(
             (kinds(&inspection), inspection.trust, inspection.acceptable),
             (vec![], Trust::System, true),
@@ -141,8 +141,14 @@ fn dates_are_judged_and_do_not_hide_whose_it_is() {
 fn names_are_judged_as_browsers_do() {
     let root = Ca::root("root");
     let named = |names: &[&str]| shown(&root, vec![root.sign(&server(names))]);
-    for names in [&["b.example"][..], &["example"], &["*.a.example"], &["192.0.2.1"], &["aa.example", "a.example.org"]]
-    {
+    for names in [
+        &["b.example"][..],
+        &["example"],
+        &["*.example"],
+        &["*.a.example"],
+        &["192.0.2.1"],
+        &["aa.example", "a.example.org"],
+    ] {
         let inspection = named(names);
         let what = &only(&inspection, Kind::NameMismatch).what;
         assert!(what.contains("a.example") && what.contains(names[0]), "{what}");
@@ -185,6 +191,33 @@ fn a_self_signed_one_is_called_so() {
     let mut both = server(&["a.example"]);
     both.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     assert_eq!(kinds(&signed(both)), [Kind::AuthorityAsServer, Kind::SelfSigned]);
+}
+
+#[test]
+fn of_an_authority_nothing_is_asked_that_is_asked_of_servers() {
+    let root = Ca::root("root");
+    let file = asked(&Asked { chain: vec![root.der.clone()], host: "", system: None, local: None });
+    only(&file, Kind::AuthorityAsServer);
+}
+
+#[test]
+fn a_byte_changed_anywhere_is_judged_or_refused() {
+    let root = Ca::root("root");
+    let leaf = root.sign(&server(&["a.example", "192.0.2.1"])).to_vec();
+    let mut judged = 0;
+    for place in 0..leaf.len() {
+        for change in [0x01, 0x80, 0xff] {
+            let mut bytes = leaf.clone();
+            bytes[place] ^= change;
+            let chain = [CertificateDer::from(bytes), root.der.clone()];
+            let subject = Subject { chain: &chain, host: None, system: &RootCertStore::empty(), local: &[] };
+            if let Ok(inspection) = inspect(&subject, day(0)) {
+                judged += 1;
+                assert!(!inspection.acceptable, "nobody is trusted");
+            }
+        }
+    }
+    assert!(judged > 0);
 }
 
 /// An authority information access extension with one issuer's address (RFC 5280 §4.2.2.1).

@@ -89,7 +89,10 @@ fn explain(error: &rustls::Error, subject: &Subject<'_>, chain: &[Parsed<'_>], a
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => None,
         _ if chain.iter().any(|parsed| parsed.weak_hash().is_some()) => None,
         CertificateError::Other(other) => match other.to_string().as_str() {
-            "CaUsedAsEndEntity" => on_the_way().next().filter(|leaf| leaf.is_self_issued()).map(self_signed),
+            "CaUsedAsEndEntity" => on_the_way()
+                .next()
+                .filter(|leaf| leaf.is_self_issued() && !leaf.is_only_an_authority())
+                .map(self_signed),
             "NameConstraintViolation" => {
                 let issuer = on_the_way().next_back().map_or_else(String::new, |last| last.facts.issuer.clone());
                 let what = format!("Its authority ({issuer}) must not vouch for all of the hosts it names.");

@@ -318,3 +318,28 @@ fn ten_thousand_obtained_names_each_get_their_own() {
     }
     assert!(certificates.choose(Some("h10000.example")).is_none());
 }
+
+#[test]
+fn hosts_directly_below_localhost_each_get_a_certificate_of_their_own() {
+    let Fixture { authority, now, .. } = &fixture();
+    let ours = hosts(&["code.localhost", "*.localhost", "auth.example", "127.0.0.1"]);
+    let certificates = Certificates::new(sources(&[], &ours, Some(authority)), *now).unwrap();
+    // No client takes `*.localhost`, and it must not spoil the names beside it.
+    for name in ["code.localhost", "anna.localhost", "ANNA.localhost", "berta.localhost", "auth.example", "127.0.0.1"] {
+        shake_hands(&certificates, &root(authority), name).unwrap();
+    }
+    let answer = |name: &str| certificates.choose(Some(name)).map(|key| key.cert[0].clone());
+    assert_eq!(answer("anna.localhost"), answer("anna.localhost"), "it is kept");
+    assert_ne!(answer("anna.localhost"), answer("berta.localhost"));
+    for name in ["localhost", "a.b.localhost", "anna.example", "-.localhost", ".localhost"] {
+        assert_eq!(answer(name), None, "{name:?}");
+    }
+    for number in 0..1_000 {
+        assert!(answer(&format!("n{number}.localhost")).is_some());
+    }
+    let alone = Certificates::new(sources(&[], &hosts(&["*.localhost"]), Some(authority)), *now).unwrap();
+    shake_hands(&alone, &root(authority), "anna.localhost").unwrap();
+    let pairs = [pair("0", &["*.localhost"])];
+    let configured = Certificates::new(sources(&pairs, &ours, Some(authority)), *now).unwrap();
+    assert_eq!(configured.choose(Some("anna.localhost")).unwrap().cert, pairs[0].chain);
+}

@@ -20,7 +20,8 @@ pub(crate) fn print(config: &Config, addresses: &Addresses) {
     complain("");
     if config.tls.self_signed && !config.listeners.insecure {
         complain("The certificate is from Doorward's own authority, so browsers warn until they trust it.");
-        complain("To trust it once for all routes, import what `doorward certificate authority` prints.");
+        complain("To trust it once for all routes, import what `doorward certificate authority` prints;");
+        complain("`doorward certificate authority --install-help` tells how.");
         complain("");
     }
 }

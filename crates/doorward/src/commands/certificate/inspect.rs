@@ -31,13 +31,7 @@ pub(super) fn run(arguments: InspectArguments) -> Result<ExitCode, Failure> {
     let local = local_authority(config.as_ref().map(|(_, config)| config), now);
     let host = target.server.as_ref().map(|server| &server.host);
     let subject = Subject { chain: &target.chain, host, system: &system, local: &local };
-    let found = inspect(&subject, now).map_err(|error| {
-        Failure::Said(format!(
-            "{}: {}",
-            arguments.target,
-            Failure::of(&error).to_string().trim_start_matches("error: ")
-        ))
-    })?;
+    let found = inspect(&subject, now).map_err(|error| Failure::Said(format!("{}: {error}", arguments.target)))?;
     let names = found.chain.first().map_or(&[][..], |leaf| leaf.names.as_slice());
     let serving = match &config {
         Some((file, config)) => Some((file, serving::of(config, names, target.chain.first(), now)?)),
