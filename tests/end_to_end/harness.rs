@@ -1,14 +1,18 @@
 //! What the tests drive the program with: it, an application behind it, identity providers, and clients polite
 //! and rude. Everything on loopback; nothing waits longer than [`PATIENCE`].
 
+pub(crate) mod acme;
 pub(crate) mod authority;
 pub(crate) mod browser;
 pub(crate) mod certified_provider;
 #[cfg(test)]
 mod checks;
+pub(crate) mod counterpart;
 pub(crate) mod doorward;
+pub(crate) mod hostile_authority;
 pub(crate) mod hostile_provider;
 pub(crate) mod log;
+pub(crate) mod name_server;
 pub(crate) mod ports;
 pub(crate) mod raw;
 pub(crate) mod raw_http2;

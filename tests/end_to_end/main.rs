@@ -20,6 +20,7 @@
 )]
 
 mod accounts;
+mod acme;
 mod command_line;
 mod forwarding;
 mod harness;
@@ -28,6 +29,7 @@ mod hygiene;
 mod identity;
 mod lifecycle;
 mod records;
+mod scanner;
 mod sign_in;
 mod strangers;
 mod tls;

@@ -113,8 +113,13 @@ impl Doorward {
     }
 
     /// Ends it with SIGTERM and starts it again on the same configuration, data and addresses.
-    pub(crate) async fn restarted(mut self) -> Self {
-        self.signal("TERM");
+    pub(crate) async fn restarted(self) -> Self {
+        self.restarted_after("TERM").await
+    }
+
+    /// The same with another signal, such as `KILL`.
+    pub(crate) async fn restarted_after(mut self, signal: &str) -> Self {
+        self.signal(signal);
         self.ended().await;
         let (child, log) = spawn(&self.setup);
         let previous = std::mem::replace(&mut self.child, child);
