@@ -15,8 +15,8 @@ mod pem_file;
 mod table;
 
 pub use authority::LocalAuthority;
-pub use dns::{BadAnswer, DnsError, Refusal};
 #[doc(hidden)]
 pub use dns::fuzzing;
+pub use dns::{BadAnswer, DnsError, Refusal};
 pub use error::CertificatesError;
 pub use table::{Certificates, Sources};

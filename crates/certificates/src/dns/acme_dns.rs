@@ -100,7 +100,9 @@ impl fmt::Debug for AcmeDnsServer {
 /// A header's value that no log shows.
 fn secret_header(bytes: &[u8], what: &str) -> Result<HeaderValue, DnsError> {
     let mut value = HeaderValue::from_bytes(bytes).map_err(|_| DnsError::Settings {
-        what: format!("the `{what}` of an acme-dns account has characters that HTTP cannot send: is it whole, on one line?"),
+        what: format!(
+            "the `{what}` of an acme-dns account has characters that HTTP cannot send: is it whole, on one line?"
+        ),
     })?;
     value.set_sensitive(true);
     Ok(value)

@@ -94,9 +94,7 @@ impl Program {
         match ended {
             Err(_) => Err(DnsError::ProgramTooSlow { program: program(), after: self.timeout, said }),
             Ok(Err(source)) => Err(DnsError::NotStarted { program: program(), source }),
-            Ok(Ok(status)) if !status.success() => {
-                Err(DnsError::ProgramFailed { program: program(), status, said })
-            }
+            Ok(Ok(status)) if !status.success() => Err(DnsError::ProgramFailed { program: program(), status, said }),
             Ok(Ok(_)) => Ok(()),
         }
     }

@@ -18,7 +18,9 @@ pub enum Refusal {
         key: String,
     },
     /// BADSIG.
-    #[error("has another secret for the key {key} (BADSIG): put the `secret` of its `key` statement into the file of `tsig_secret_file`")]
+    #[error(
+        "has another secret for the key {key} (BADSIG): put the `secret` of its `key` statement into the file of `tsig_secret_file`"
+    )]
     WrongSecret {
         /// The key's name.
         key: String,
@@ -62,7 +64,9 @@ pub enum Refusal {
     #[error("takes no updates (NOTIMP): give the address of one that does")]
     NoUpdates,
     /// SERVFAIL.
-    #[error("could not do it (SERVFAIL): its log says why; with BIND, its user must be able to write a journal into the zone's folder")]
+    #[error(
+        "could not do it (SERVFAIL): its log says why; with BIND, its user must be able to write a journal into the zone's folder"
+    )]
     Failed,
     /// Something else.
     #[error("answered `{code}`: its log may say why")]
@@ -100,7 +104,8 @@ impl Refusal {
             ResponseCode::NoError => return None,
             ResponseCode::Refused => {
                 let key = subject.key.clone().unwrap_or_else(|| "KEY".into());
-                let who = subject.key.as_ref().map_or_else(|| "us without a key".into(), |key| format!("the key {key}"));
+                let who =
+                    subject.key.as_ref().map_or_else(|| "us without a key".into(), |key| format!("the key {key}"));
                 Self::NotAllowed { who, key, name }
             }
             ResponseCode::NotAuth => Self::NotPrimary { zone },

@@ -67,7 +67,10 @@ async fn texts(server: SocketAddr, at: &str) -> Vec<String> {
 /// What a refused update says.
 async fn refusal(solver: &DnsSolver, host_name: &str) -> String {
     let error = solver.present(&host(host_name), VALUE).await.unwrap_err();
-    assert!(!format!("{error:?}").contains("5a5a") && !format!("{solver:?}").contains("90, 90"), "{error:?} {solver:?}");
+    assert!(
+        !format!("{error:?}").contains("5a5a") && !format!("{solver:?}").contains("90, 90"),
+        "{error:?} {solver:?}"
+    );
     error.to_string()
 }
 

@@ -65,7 +65,11 @@ async fn a_refusal_says_how_to_mend_it() {
     let mut wrong = key("doorward", HmacSha256);
     wrong.secret = Secret::new([1; 32]);
     for (settings, host_name, expected) in [
-        (updates(named.address, zone, Some(wrong.clone())), "example.com", "another secret for the key doorward (BADSIG)"),
+        (
+            updates(named.address, zone, Some(wrong.clone())),
+            "example.com",
+            "another secret for the key doorward (BADSIG)",
+        ),
         (updates(named.address, None, Some(wrong)), "example.com", "another secret for the key doorward (BADSIG)"),
         (updates(named.address, zone, Some(key("stranger", HmacSha256))), "example.com", "no key stranger"),
         (updates(named.address, None, Some(key("stranger", HmacSha256))), "example.com", "no key stranger"),
