@@ -109,7 +109,7 @@ async fn a_program_that_is_not_there_is_named_and_no_shell_is_asked() {
     let updater = DnsUpdater::Exec(DnsCommand { command, timeout: PATIENCE });
     let settings = Dns { updater, resolvers: Vec::new(), propagation: Duration::ZERO };
     let said = solver(&settings).present(&host("example.com"), VALUE).await.unwrap_err().to_string();
-    assert!(said.contains("/nonexistent/hook; true cannot be started"), "{said}");
+    assert!(said.contains("/nonexistent/hook; true cannot be started (No such file"), "{said}");
     let updater = DnsUpdater::Exec(DnsCommand { command: Vec::new(), timeout: PATIENCE });
     let empty = Dns { updater, ..settings };
     assert!(DnsSolver::new(&empty, &[]).is_err());

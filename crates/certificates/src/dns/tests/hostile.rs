@@ -196,7 +196,7 @@ async fn a_server_that_hangs_is_given_up() {
 async fn a_closed_port_is_told_with_the_address() {
     let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let said = refusal(&solver(&updates(address, None, None)), "code.example.com").await;
-    assert!(said.contains(&format!("{address} did not answer by TCP")), "{said}");
+    assert!(said.contains(&format!("{address} did not answer by TCP (Connection refused")), "{said}");
 }
 
 #[tokio::test]
