@@ -23,6 +23,7 @@ mod table;
 
 pub use authority::{Issued, LocalAuthority};
 pub use clients::{ClientTrust, ClientTrusts, InvalidClientTrust};
+pub use authority::LocalAuthority;
 #[doc(hidden)]
 pub use dns::fuzzing;
 pub use dns::{BadAnswer, DnsError, Refusal};

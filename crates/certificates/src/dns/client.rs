@@ -51,7 +51,7 @@ pub(crate) async fn exchange(server: SocketAddr, asked: &Message, within: Durati
     };
     match tokio::time::timeout(within, talk).await {
         Ok(Ok(answer)) => answer.map_err(|why| DnsError::Answer { server, why }),
-        Ok(Err(source)) => Err(DnsError::Unreachable { server, source }),
-        Err(_) => Err(DnsError::Unreachable { server, source: io::ErrorKind::TimedOut.into() }),
+        Ok(Err(why)) => Err(DnsError::Unreachable { server, why }),
+        Err(_) => Err(DnsError::Unreachable { server, why: io::ErrorKind::TimedOut.into() }),
     }
 }

@@ -35,7 +35,7 @@ async fn alias(name: &Name, servers: &[SocketAddr]) -> Option<Name> {
         match ask(*server, &question, ANSWER_WITHIN).await {
             Ok(answer) if answer::is_informed(&answer) => return answer::alias(&answer, name).cloned(),
             Ok(answer) => {
-                tracing::debug!(%server, %name, code = %answer.metadata.response_code, "this server does not know")
+                tracing::debug!(%server, %name, code = %answer.metadata.response_code, "this server does not know");
             }
             Err(error) => tracing::debug!(%server, %name, %error, "this server was asked in vain"),
         }

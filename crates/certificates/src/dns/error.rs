@@ -36,14 +36,13 @@ pub enum DnsError {
     Unwritable,
     /// No answer came.
     #[error(
-        "the name server {server} did not answer by TCP: is this its address, and does the firewall let TCP through?"
+        "the name server {server} did not answer by TCP ({why}): is this its address, and does the firewall let TCP through?"
     )]
     Unreachable {
         /// The server.
         server: SocketAddr,
         /// What the system said.
-        #[source]
-        source: io::Error,
+        why: io::Error,
     },
     /// An answer came that is not believed.
     #[error("the answer of the name server {server} is not believed: {why}")]
@@ -116,13 +115,14 @@ pub enum DnsError {
         mend: &'static str,
     },
     /// The program could not be started.
-    #[error("the program {program} cannot be started: is it there, by its whole path, and may this user run it?")]
+    #[error(
+        "the program {program} cannot be started ({why}): is it there, by its whole path, and may this user run it?"
+    )]
     NotStarted {
         /// The program.
         program: String,
         /// What the system said.
-        #[source]
-        source: io::Error,
+        why: io::Error,
     },
     /// The program failed.
     #[error("the program {program} failed ({status}): {said}")]

@@ -64,7 +64,7 @@ impl Program {
         let mut child = self
             .command(action, host, name, value)
             .spawn()
-            .map_err(|source| DnsError::NotStarted { program: program(), source })?;
+            .map_err(|why| DnsError::NotStarted { program: program(), why })?;
         let mut group = Group::of(child.id());
         let (mut output, mut errors) = (Tail::default(), Tail::default());
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
@@ -93,7 +93,7 @@ impl Program {
         let said = errors.last_line().or_else(|| output.last_line()).unwrap_or_else(|| "it wrote nothing".into());
         match ended {
             Err(_) => Err(DnsError::ProgramTooSlow { program: program(), after: self.timeout, said }),
-            Ok(Err(source)) => Err(DnsError::NotStarted { program: program(), source }),
+            Ok(Err(why)) => Err(DnsError::NotStarted { program: program(), why }),
             Ok(Ok(status)) if !status.success() => Err(DnsError::ProgramFailed { program: program(), status, said }),
             Ok(Ok(_)) => Ok(()),
         }

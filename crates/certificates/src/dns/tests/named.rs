@@ -1,5 +1,6 @@
 //! BIND's `named` on a free port, with zones that keys may update.
 
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
@@ -91,12 +92,12 @@ fn configure(folder: &Path, port: u16) {
     for (key, algorithm) in
         [("doorward", "hmac-sha256"), ("long", "hmac-sha512"), ("middle", "hmac-sha384"), ("narrow", "hmac-sha256")]
     {
-        text += &format!("key \"{key}\" {{ algorithm {algorithm}; secret \"{secret}\"; }};\n");
+        writeln!(text, "key \"{key}\" {{ algorithm {algorithm}; secret \"{secret}\"; }};").unwrap();
     }
     let policy = "grant doorward zonesub TXT; grant long zonesub TXT; grant middle zonesub TXT; \
                   grant narrow name _acme-challenge.only.example.com. TXT;";
     for zone in ["example.com", "sub.example.com", "acme.test"] {
-        text += &format!("zone \"{zone}\" {{ type primary; file \"{zone}\"; update-policy {{ {policy} }}; }};\n");
+        writeln!(text, "zone \"{zone}\" {{ type primary; file \"{zone}\"; update-policy {{ {policy} }}; }};").unwrap();
     }
     text += "zone \"open.test\" { type primary; file \"open.test\"; allow-update { 127.0.0.1; }; };\n";
     text += "zone \"static.test\" { type primary; file \"static.test\"; };\n";
