@@ -23,7 +23,6 @@ mod table;
 
 pub use authority::{Issued, LocalAuthority};
 pub use clients::{ClientTrust, ClientTrusts, InvalidClientTrust};
-pub use authority::LocalAuthority;
 #[doc(hidden)]
 pub use dns::fuzzing;
 pub use dns::{BadAnswer, DnsError, Refusal};
