@@ -214,6 +214,7 @@ impl Lasting {
             identify: gate.clone(),
             own: gate,
             signer: Some(Arc::new(Signer::new(Arc::clone(&self.keys), config.sign_in.origin.to_string()))),
+            clients: None,
         };
         Ok(Snapshot::build(settings, previous)?)
     }
