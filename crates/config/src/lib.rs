@@ -25,7 +25,7 @@ pub use domain::acme::{
 };
 pub use domain::client_certificates::{ClientCertificates, Enforcement, NameKind, NameMatch};
 pub use domain::listeners::Listeners;
-pub use domain::route::{HostHeader, PathRule, Redirect, Route, StaticResponse, Target};
+pub use domain::route::{HeaderContent, HeaderPart, HostHeader, PathRule, Redirect, Route, StaticResponse, Target};
 pub use domain::sessions::{Cookie, SameSite, SessionSettings};
 pub use domain::sign_in::{BuiltInUser, OidcProvider, Provider, ProviderKind, SignIn};
 pub use domain::timeouts::{Limit, Timeouts};

@@ -7,6 +7,7 @@ pub(crate) mod acme;
 pub(crate) mod client_certificates;
 mod duration;
 pub(crate) mod expand;
+mod header;
 pub(crate) mod listeners;
 pub(crate) mod policy;
 pub(crate) mod route;
@@ -17,6 +18,7 @@ pub(crate) mod tls;
 pub(crate) mod top;
 mod unsupported;
 
+pub(crate) use header::HeaderPairs;
 pub(crate) use section::{Section, nearest};
 
 use std::rc::Rc;
@@ -174,8 +176,20 @@ impl Reading<'_> {
         self.text(key, item)
     }
 
-    /// Names with values. `values_are_hidden` for keys whose values may be secrets.
-    pub(crate) fn pairs(&mut self, key: &str, node: &Node, values: Values) -> Option<At<Pairs>> {
+    /// Names with values, which may be secrets.
+    pub(crate) fn pairs(&mut self, key: &str, node: &Node) -> Option<At<Pairs>> {
+        self.named(key, node, |reading, key, node| {
+            reading.hidden(key, node).map(|hidden| hidden.map(|Hidden(text)| text))
+        })
+    }
+
+    /// Names with whatever `read` makes of their values.
+    pub(crate) fn named<V: Default>(
+        &mut self,
+        key: &str,
+        node: &Node,
+        read: impl Fn(&mut Self, &str, &Node) -> Option<At<V>>,
+    ) -> Option<At<Vec<(At<String>, At<V>)>>> {
         let entries = match &node.content {
             Content::Map(entries) => entries,
             Content::Null => return None,
@@ -191,27 +205,13 @@ impl Reading<'_> {
         let mut pairs = Vec::with_capacity(entries.len());
         for entry in entries {
             let name = At::new(entry.key.clone(), &entry.place);
-            let value = match (&entry.value.content, values) {
-                (Content::Null, _) => Some(At::new(String::new(), &entry.value.place)),
-                (Content::Scalar(scalar), Values::Headers) => self.header_value(key, &entry.value, &scalar.text),
-                _ => self.hidden(key, &entry.value).map(|hidden| hidden.map(|Hidden(text)| text)),
+            let value = match &entry.value.content {
+                Content::Null => Some(At::new(V::default(), &entry.value.place)),
+                _ => read(self, key, &entry.value),
             };
             pairs.extend(value.map(|value| (name, value)));
         }
         Some(At::new(pairs, &node.place))
-    }
-
-    /// A value of `set_request_headers`, where Pomerium knows templates and `$$` for a `$`.
-    fn header_value(&mut self, key: &str, node: &Node, text: &str) -> Option<At<String>> {
-        if expand::names_pomerium_template(text) {
-            self.problems.error(
-                &node.place,
-                format!("Pomerium's `${{pomerium.…}}` templates in `{key}` are not supported yet"),
-                "Remove the header. `pass_identity_headers: true` tells the upstream who asks, in signed form.",
-            );
-            return None;
-        }
-        self.hidden(key, node).map(|hidden| hidden.map(|Hidden(text)| text.replace("$$", "$")))
     }
 
     /// `true` or `false`.
@@ -278,13 +278,4 @@ impl Reading<'_> {
             }
         }
     }
-}
-
-/// What the values of a block of names are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Values {
-    /// Texts.
-    Plain,
-    /// Values of request headers, with Pomerium's rules for `$`.
-    Headers,
 }

@@ -70,6 +70,7 @@ pub(crate) async fn run(loaded: Loaded, reloading: Reloading) -> Result<(), Serv
         access_log: access_log.clone(),
         tunnels: service.tunnels(),
         clock: SystemTime::now,
+        challenges: None,
     });
     let addresses = sockets.addresses();
     sockets.serve(&pipeline, &health, &limits(&config), [&drain, &health_drain]);

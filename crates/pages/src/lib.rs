@@ -13,8 +13,8 @@ mod tests;
 
 pub use format::Format;
 pub use page::{
-    Denied, Onward, Page, Problem, RouteAddress, RouteCard, Routes, SetPassword, SignIn, SignInRequired,
-    SignOutConfirm, SignedOut, UserInfo,
+    ClientCertificate, Denied, Onward, Page, Problem, RouteAddress, RouteCard, Routes, SetPassword, SignIn,
+    SignInRequired, SignOutConfirm, SignedOut, UserInfo,
 };
 pub use respond::{INTERCEPTED, respond};
 

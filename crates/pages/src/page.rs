@@ -19,6 +19,8 @@ pub enum Page<'a> {
     SetPassword(SetPassword<'a>),
     /// 403.
     Denied(Denied<'a>),
+    /// 403 for a client whose certificate is missing or not believed.
+    ClientCertificate(ClientCertificate<'a>),
     /// Asks before signing out.
     SignOutConfirm(SignOutConfirm<'a>),
     /// Goes on by itself, as a redirect would.
@@ -40,7 +42,7 @@ impl Page<'_> {
             Self::SignInRequired(_) => StatusCode::UNAUTHORIZED,
             Self::SignIn(form) if form.error.is_some() => StatusCode::UNAUTHORIZED,
             Self::SetPassword(form) if form.error.is_some() => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Denied(_) => StatusCode::FORBIDDEN,
+            Self::Denied(_) | Self::ClientCertificate(_) => StatusCode::FORBIDDEN,
             Self::SignIn(_)
             | Self::SetPassword(_)
             | Self::SignOutConfirm(_)
@@ -120,6 +122,43 @@ pub struct Denied<'a> {
     pub support_contact: Option<&'a str>,
     /// The path that signs out.
     pub sign_out: &'a str,
+}
+
+/// A client certificate is needed, and there is none that will do.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientCertificate<'a> {
+    /// The host asked for.
+    pub host: &'a str,
+    /// Why the one that was shown is not believed; none when there was none.
+    pub refused: Option<&'a str>,
+}
+
+impl<'a> ClientCertificate<'a> {
+    /// The word programs read.
+    pub(crate) fn error(&self) -> &'static str {
+        if self.refused.is_some() { "invalid-client-certificate" } else { "client-certificate-required" }
+    }
+
+    /// The same as a page like any about a problem.
+    pub(crate) fn as_problem(&self) -> Problem<'a> {
+        let (title, explanation) = match self.refused {
+            None => (
+                "A client certificate is needed",
+                "This site answers only devices that show a certificate, and yours showed none.",
+            ),
+            Some(reason) => ("Your client certificate was not accepted", reason),
+        };
+        Problem {
+            status: StatusCode::FORBIDDEN,
+            title,
+            explanation,
+            advice: Some(
+                "Import a certificate that is good for this site into the browser or the system, close the browser and \
+                 open it again: it asks for one only once.",
+            ),
+            link: None,
+        }
+    }
 }
 
 /// Asks before signing out; the form posts `csrf`.

@@ -64,6 +64,7 @@ fn html(page: &Page<'_>, request_id: &str) -> askama::Result<String> {
             let page = Problem { link: page.link.filter(|(href, _)| is_safe_link(href)), ..*page };
             ProblemHtml { page: &page, request_id }.render()
         }
+        Page::ClientCertificate(page) => ProblemHtml { page: &page.as_problem(), request_id }.render(),
         Page::SignInRequired(page) => SignInRequiredHtml { page, request_id }.render(),
         Page::SignIn(page) => SignInHtml { page, request_id }.render(),
         Page::SetPassword(page) => SetPasswordHtml { page, request_id }.render(),
@@ -105,6 +106,10 @@ fn json(page: &Page<'_>, request_id: &str) -> Result<Vec<u8>, Undrawable> {
     let plain = |error, message| ProblemJson { error, message, reason: None, sign_in_url: None, request_id };
     let body = match page {
         Page::Problem(page) => serde_json::to_vec(&plain(&error_name(page.status), page.explanation)),
+        Page::ClientCertificate(page) => {
+            let message = "A client certificate that is accepted here is needed.";
+            serde_json::to_vec(&ProblemJson { reason: page.refused, ..plain(page.error(), message) })
+        }
         Page::SignInRequired(page) => serde_json::to_vec(&ProblemJson {
             sign_in_url: Some(page.sign_in_url),
             ..plain("sign-in-required", SIGN_IN_FIRST)
@@ -139,6 +144,11 @@ fn text(page: &Page<'_>, request_id: &str) -> String {
         Page::Problem(page) => {
             lines.extend([page.title, "", page.explanation]);
             lines.extend(page.advice);
+        }
+        Page::ClientCertificate(page) => {
+            let problem = page.as_problem();
+            lines.extend([problem.title, "", problem.explanation]);
+            lines.extend(problem.advice);
         }
         Page::SignInRequired(page) => lines.extend(["Sign in first", "", SIGN_IN_FIRST, page.sign_in_url]),
         Page::SignIn(page) => lines.push(page.error.unwrap_or("Signing in takes a browser.")),

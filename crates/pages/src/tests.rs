@@ -29,6 +29,7 @@ fn every_page(text: &str, mut check: impl FnMut(&str, &Page<'_>)) {
         check("set_password", &Page::SetPassword(SetPassword { action: "/a", token: text, email: text, error: some }));
         let denied = Denied { host: text, who: some, reason: some, support_contact: some, sign_out: "/out" };
         check("denied", &Page::Denied(denied));
+        check("client_certificate", &Page::ClientCertificate(ClientCertificate { host: text, refused: some }));
         check("sign_out", &Page::SignOutConfirm(SignOutConfirm { action: "/a", csrf: text, who: text }));
         check("onward", &Page::Onward(Onward { url: "/x?y=z&a=b" }));
         check("signed_out", &Page::SignedOut(SignedOut { provider_too: filled, sign_in: "/in" }));
@@ -247,9 +248,9 @@ fn every_page_can_be_written_out() {
         let html = html_of(page);
         assert!(html.ends_with("</html>"));
         if let Some(folder) = &folder {
-            std::fs::write(folder.join(format!("{name}-{}.html", written / 10)), html).unwrap();
+            std::fs::write(folder.join(format!("{name}-{}.html", written / 11)), html).unwrap();
         }
         written += 1;
     });
-    assert_eq!(written, 20);
+    assert_eq!(written, 22);
 }

@@ -139,6 +139,14 @@ pub enum BuildError {
         /// Which.
         upstream: String,
     },
+    /// The certificate we are to show cannot be used.
+    #[error("the client certificate for the upstream {upstream} cannot be used: {source}")]
+    ClientCertificate {
+        /// Which.
+        upstream: String,
+        /// What the TLS library says.
+        source: rustls::Error,
+    },
     /// TLS cannot be set up.
     #[error("TLS to upstreams cannot be set up: {0}")]
     Tls(#[from] rustls::Error),

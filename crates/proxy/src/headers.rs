@@ -1,5 +1,6 @@
 //! What an upstream gets to see of a request, and a visitor of an answer.
 
 pub(crate) mod rewrite;
+mod template;
 pub(crate) mod to_upstream;
 pub(crate) mod to_visitor;

@@ -12,7 +12,9 @@ use std::time::{Duration, SystemTime};
 
 use doorward_authorize::{Facts, RouteId};
 use doorward_hygiene::{CleanHead, Hostname, NormalPath};
+use doorward_identity::Presented;
 use doorward_sessions::LiveSession;
+use doorward_transport::ClientChain;
 use http::{HeaderMap, Method, Uri};
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
@@ -32,12 +34,19 @@ pub(crate) struct HeldFacts {
     /// Kept only where the route's policy looks at them, and for WebSockets.
     pub(crate) headers: Option<HeaderMap>,
     pub(crate) source_ip: IpAddr,
+    /// What the client's connection showed, to be judged again.
+    pub(crate) client_chain: Option<Arc<ClientChain>>,
     pub(crate) websocket: bool,
 }
 
 impl HeldFacts {
     /// What a request asks of this route.
-    pub(crate) fn of(head: &CleanHead, uri: &Uri, route: &ServedRoute) -> Self {
+    pub(crate) fn of(
+        head: &CleanHead,
+        uri: &Uri,
+        route: &ServedRoute,
+        client_chain: Option<&Arc<ClientChain>>,
+    ) -> Self {
         let websocket = head.upgrade().is_some();
         Self {
             method: head.method().clone(),
@@ -47,12 +56,18 @@ impl HeldFacts {
             uri: uri.clone(),
             headers: (websocket || route.policy_reads_headers).then(|| head.headers().clone()),
             source_ip: head.client_ip(),
+            client_chain: client_chain.cloned(),
             websocket,
         }
     }
 
     /// The facts as a policy looks at them.
-    pub(crate) fn at<'a>(&'a self, none: &'a HeaderMap, now: SystemTime) -> Facts<'a> {
+    pub(crate) fn at<'a>(
+        &'a self,
+        none: &'a HeaderMap,
+        client_certificate: &'a Presented,
+        now: SystemTime,
+    ) -> Facts<'a> {
         Facts {
             method: &self.method,
             host: &self.host,
@@ -60,6 +75,7 @@ impl HeldFacts {
             query: self.uri.query(),
             headers: self.headers.as_ref().unwrap_or(none),
             source_ip: self.source_ip,
+            client_certificate,
             websocket: self.websocket,
             now,
         }

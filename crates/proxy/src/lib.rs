@@ -8,6 +8,8 @@ mod account;
 mod answer;
 mod body;
 mod by_host;
+mod challenges;
+mod clients;
 mod error;
 mod headers;
 mod held;
@@ -28,12 +30,14 @@ mod upstreams;
 mod tests;
 
 pub use body::{BoxError, ProxyBody};
+pub use challenges::AnswerChallenges;
+pub use clients::JudgeClients;
 pub use error::{Blame, BuildError, ForwardError};
 pub use identify::{Identify, OwnEndpoints};
 pub use pipeline::{Pipeline, PipelineSettings};
 pub use route_table::{NotFound, RouteTable, Routed};
 pub use snapshot::{Snapshot, SnapshotSettings};
 pub use tunnels::{End, Tunnels};
-pub use upstreams::{CertificateProblem, DialError};
+pub use upstreams::{CertificateProblem, ClientCertificateProblem, DialError};
 
 use doorward_telemetry::RequestId;

@@ -3,11 +3,12 @@
 //! Each step needs what the step before it made: a [`CleanHead`], a route, a visitor, a decision, and the permit that
 //! comes with an allowing one. No step can be left out, and none is found anywhere else.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
-use doorward_authorize::Decision;
+use doorward_authorize::{Decision, Reasons};
 use doorward_hygiene::CleanHead;
 use doorward_telemetry::AccessLog;
 use doorward_transport::{Handler, Peer};
@@ -21,10 +22,13 @@ use crate::refusal::Refusal;
 use crate::served_route::Answers;
 use crate::snapshot::Snapshot;
 use crate::upstreams::Outgoing;
-use crate::{ProxyBody, Tunnels, answer, identify, redirect, respond, static_answer, upgrade};
+use crate::{
+    AnswerChallenges, ProxyBody, Tunnels, answer, challenges, clients, identify, redirect, respond, static_answer,
+    upgrade,
+};
 
 /// What the pipeline works with.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct PipelineSettings {
     /// The configuration in service; a reload stores the next one here.
     pub snapshot: Arc<ArcSwap<Snapshot>>,
@@ -34,6 +38,14 @@ pub struct PipelineSettings {
     pub tunnels: Arc<Tunnels>,
     /// The time.
     pub clock: fn() -> SystemTime,
+    /// Who answers authorities that check a name over plain HTTP.
+    pub challenges: Option<Arc<dyn AnswerChallenges>>,
+}
+
+impl fmt::Debug for PipelineSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PipelineSettings").field("tunnels", &self.tunnels).finish_non_exhaustive()
+    }
 }
 
 /// Answers requests. Clones are one pipeline.
@@ -60,7 +72,16 @@ impl Pipeline {
         let mut head = CleanHead::inspect(parts, &redirect::arrived_on(peer))?;
         account.note_host(&head);
         if redirect::is_wanted(peer) {
+            if let Some(challenges) = &self.0.challenges
+                && let Some(answer) = challenges::answer(&head, challenges.as_ref()).await
+            {
+                return Ok(answer);
+            }
             return redirect::to_https(&head, &snapshot);
+        }
+        let certificate = clients::presented(&snapshot, peer.client_chain.as_ref(), head.host(), now);
+        if !clients::will_do(&snapshot, &certificate, head.host()) {
+            return Err(Refusal::ClientCertificate(certificate));
         }
         if snapshot.serves(head.host()) && snapshot.own.owns(&head) {
             let (id, client) = (*account.request_id(), account.client());
@@ -72,7 +93,7 @@ impl Pipeline {
         account.note_route(&route.settings.id);
         let session = identify::visitor(&snapshot, &head, now).await?;
         account.note_visitor(session.as_ref());
-        let permit = match route.decide(&head, session.as_deref(), now) {
+        let permit = match route.decide(&head, session.as_deref(), &certificate, now) {
             Decision::Allow(permit) => permit,
             Decision::SignIn(grounds) => {
                 account.note_decision("sign-in", grounds.reasons);
@@ -81,6 +102,10 @@ impl Pipeline {
             }
             Decision::Deny(grounds) => {
                 account.note_decision("deny", grounds.reasons);
+                // Nobody can mend that by signing in as somebody else.
+                if grounds.reasons.has_any(Reasons::OF_CLIENT_CERTIFICATES) {
+                    return Err(Refusal::ClientCertificate(certificate));
+                }
                 return Err(Refusal::Denied(grounds));
             }
         };
@@ -95,7 +120,7 @@ impl Pipeline {
         let asked = upgrade::asked(&mut head, route)?;
         let terms = Terms {
             tunnels: Arc::clone(&self.0.tunnels),
-            facts: HeldFacts::of(&head, account.uri(), route),
+            facts: HeldFacts::of(&head, account.uri(), route, peer.client_chain.as_ref()),
             session: session.clone(),
             generation: snapshot.generation,
             idle: route.stream_idle,
@@ -103,7 +128,7 @@ impl Pipeline {
             route: route.settings.id.clone(),
         };
         let (session, request_id) = (session.as_deref(), account.request_id());
-        let said = Said { snapshot: &snapshot, route, session, request_id, now };
+        let said = Said { snapshot: &snapshot, route, session, certificate: &certificate, request_id, now };
         let request = to_upstream::request(head, body, said)?;
         let within = route.settings.timeout.duration();
         let outgoing = Outgoing { request, within, upgrade: asked.is_some() };

@@ -2,6 +2,7 @@
 
 use doorward_authorize::Grounds;
 use doorward_hygiene::Unclean;
+use doorward_identity::Presented;
 use doorward_sessions::StoreUnavailable;
 
 use crate::error::ForwardError;
@@ -28,6 +29,9 @@ pub(crate) enum Refusal {
     /// Policy says no.
     #[error("denied: {}", .0.reasons)]
     Denied(Grounds),
+    /// The client showed no certificate that will do.
+    #[error("{}", lacks_certificate(.0))]
+    ClientCertificate(Presented),
     /// A WebSocket asked for by a page of another site.
     #[error("a WebSocket asked for by a page of another origin")]
     CrossOrigin,
@@ -49,10 +53,24 @@ impl Refusal {
             Self::AmbiguousPath => "ambiguous-path",
             Self::StoreDown(_) => "session-store-unavailable",
             Self::Denied(_) => return None,
+            Self::ClientCertificate(Presented::Nothing) => "client-certificate-required",
+            Self::ClientCertificate(_) => "invalid-client-certificate",
             Self::CrossOrigin => "cross-origin",
             Self::NoWebSockets => "websockets-not-allowed",
             Self::Forward(error) => error.word(),
         })
+    }
+}
+
+fn lacks_certificate(presented: &Presented) -> String {
+    match presented {
+        Presented::Refused { certificate, reason } => {
+            format!(
+                "the client certificate {} ({}) was not accepted: {reason}",
+                certificate.subject, certificate.fingerprint
+            )
+        }
+        Presented::Nothing | Presented::Accepted(_) => "no client certificate was shown".into(),
     }
 }
 

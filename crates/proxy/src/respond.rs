@@ -5,7 +5,8 @@
 use std::error::Error;
 
 use doorward_hygiene::Accepts;
-use doorward_pages::{Denied, Format, Page, Problem, respond};
+use doorward_identity::Presented;
+use doorward_pages::{ClientCertificate, Denied, Format, Page, Problem, respond};
 use http::header::{CONNECTION, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 
@@ -28,6 +29,13 @@ pub(crate) fn refuse(refusal: &Refusal, account: &Account) -> Response<ProxyBody
         _ => String::new(),
     };
     let page = match refusal {
+        Refusal::ClientCertificate(presented) => Page::ClientCertificate(ClientCertificate {
+            host: &host,
+            refused: match presented {
+                Presented::Refused { reason, .. } => Some(reason),
+                Presented::Nothing | Presented::Accepted(_) => None,
+            },
+        }),
         Refusal::Denied(_) => Page::Denied(Denied {
             host: &host,
             who: account.user(),
@@ -102,8 +110,10 @@ fn problem<'a>(refusal: &Refusal, words: &'a str) -> Problem<'a> {
             "This route does not forward WebSockets.",
             Some("If you run this server and the application needs them, set `allow_websockets: true` on the route."),
         ),
-        // Answered with a page of its own; here for the type's sake.
-        Refusal::Denied(_) => (StatusCode::FORBIDDEN, "Access denied", "Policy does not allow this.", None),
+        // Answered with pages of their own; here for the type's sake.
+        Refusal::Denied(_) | Refusal::ClientCertificate(_) => {
+            (StatusCode::FORBIDDEN, "Access denied", "Policy does not allow this.", None)
+        }
         Refusal::Forward(error) => return forward_problem(error),
     };
     Problem { status, title, explanation, advice, link: None }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use doorward_authorize::{Action, Criterion, Decision, Facts, Policy, Visitor};
 use doorward_config::{Limit, Redirect, Route, Target};
 use doorward_hygiene::CleanHead;
+use doorward_identity::Presented;
 use doorward_sessions::LiveSession;
 use http::StatusCode;
 
@@ -65,7 +66,13 @@ impl ServedRoute {
     }
 
     /// What policy says of this request of this visitor.
-    pub(crate) fn decide(&self, head: &CleanHead, session: Option<&LiveSession>, now: SystemTime) -> Decision {
+    pub(crate) fn decide(
+        &self,
+        head: &CleanHead,
+        session: Option<&LiveSession>,
+        client_certificate: &Presented,
+        now: SystemTime,
+    ) -> Decision {
         let facts = Facts {
             method: head.method(),
             host: head.host(),
@@ -73,6 +80,7 @@ impl ServedRoute {
             query: head.query(),
             headers: head.headers(),
             source_ip: head.client_ip(),
+            client_certificate,
             websocket: head.upgrade().is_some(),
             now,
         };
@@ -101,6 +109,8 @@ fn reads_headers(policy: &Policy) -> bool {
         | Criterion::Email(_)
         | Criterion::Domain(_)
         | Criterion::Groups(_)
-        | Criterion::Claim { .. } => false,
+        | Criterion::Claim { .. }
+        | Criterion::ClientCertificate(_)
+        | Criterion::InvalidClientCertificate => false,
     })
 }

@@ -8,6 +8,7 @@ use doorward_config::{Limit, Route, Target};
 use doorward_hygiene::{Hostname, Origin, OriginPattern};
 
 use crate::by_host::ByHost;
+use crate::clients::JudgeClients;
 use crate::error::BuildError;
 use crate::identify::{Identify, OwnEndpoints};
 use crate::route_table::RouteTable;
@@ -30,6 +31,8 @@ pub struct SnapshotSettings {
     pub own: Arc<dyn OwnEndpoints>,
     /// Who signs what upstreams are told of a visitor; without one they are told in plain headers only.
     pub signer: Option<Arc<Signer>>,
+    /// Who judges the certificates that clients show; without one they mean nothing.
+    pub clients: Option<Arc<dyn JudgeClients>>,
 }
 
 /// One configuration in service.
@@ -43,6 +46,7 @@ pub struct Snapshot {
     pub(crate) identify: Arc<dyn Identify>,
     pub(crate) own: Arc<dyn OwnEndpoints>,
     pub(crate) signer: Option<Arc<Signer>>,
+    pub(crate) clients: Option<Arc<dyn JudgeClients>>,
 }
 
 impl Snapshot {
@@ -81,6 +85,7 @@ impl Snapshot {
             identify: settings.identify,
             own: settings.own,
             signer: settings.signer,
+            clients: settings.clients,
         })
     }
 

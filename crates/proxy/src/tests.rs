@@ -1,6 +1,8 @@
 //! The whole pipeline over real sockets: visitors, upstreams, and what each gets to see.
 
 mod attacks;
+mod challenges;
+mod client_certificates;
 mod forwarding;
 mod long_answers;
 mod refusals;

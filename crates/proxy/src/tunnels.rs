@@ -15,6 +15,7 @@ use doorward_sessions::LiveSession;
 use doorward_transport::Drain;
 use http::HeaderMap;
 
+use crate::clients;
 pub use crate::held::End;
 use crate::held::{Held, HeldFacts};
 use crate::served_route::visitor;
@@ -107,8 +108,12 @@ fn is_still_allowed(held: &Held, snapshot: &Snapshot, now: SystemTime) -> bool {
     if route.policy_reads_headers && facts.headers.is_none() {
         return false;
     }
+    let certificate = clients::presented(snapshot, facts.client_chain.as_ref(), &facts.host, now);
+    if !clients::will_do(snapshot, &certificate, &facts.host) {
+        return false;
+    }
     let visitor = visitor(held.session.as_deref());
-    matches!(route.settings.policy.decide(&facts.at(&HeaderMap::new(), now), visitor), Decision::Allow(_))
+    matches!(route.settings.policy.decide(&facts.at(&HeaderMap::new(), &certificate, now), visitor), Decision::Allow(_))
 }
 
 /// An entry in the registry, for as long as this lives.

@@ -3,6 +3,7 @@
 //! Refuses to send anything without a [`Permit`] of the very route it is sent for.
 
 mod certificate_problem;
+mod client_certificate;
 mod danger;
 mod dial;
 mod pool;
@@ -29,6 +30,8 @@ use tokio::time::{Instant, timeout_at};
 use crate::body::{Progress, Upload};
 use crate::error::{BuildError, ForwardError};
 pub use certificate_problem::CertificateProblem;
+pub use client_certificate::ClientCertificateProblem;
+use client_certificate::Shown;
 pub use dial::DialError;
 use dial::Target;
 pub(crate) use pool::Lease;
@@ -135,11 +138,15 @@ impl UpstreamClient {
             Some(address) if upstream.tls.skip_verify => Some(TlsProfiles::unverified(&address.to_string())?),
             Some(_) => Some(profiles.verified(&upstream.tls.authorities)?),
         };
+        let pair = upstream.tls.client_certificate.as_ref();
+        let shown = Shown::new(pair, &tls::provider())
+            .map_err(|source| BuildError::ClientCertificate { upstream: label(upstream), source })?;
+        let tls = tls.map(|config| shown.put_into(&config));
         let server_name = upstream.tls.server_name.as_deref();
         let endpoints = upstream
             .addresses
             .iter()
-            .map(|address| Endpoint::new(address, tls.as_ref(), server_name, limits))
+            .map(|address| Endpoint::new(address, tls.as_ref().map(|config| (config, &shown)), server_name, limits))
             .collect::<Result<_, _>>()?;
         Ok(Self { endpoints, next: AtomicUsize::new(0), limits })
     }
@@ -175,7 +182,7 @@ impl UpstreamClient {
             if let Some(mut sender) = kept {
                 match send(&mut sender, request, within, progress.as_deref(), endpoint).await {
                     Ok(response) => return Ok(endpoint.answered(response, Some(sender))),
-                    Err(Failed::NeverSent(back)) => request = *back,
+                    Err(Failed::NeverSent(back, _)) => request = *back,
                     Err(Failed::For(error)) => return Err(error),
                 }
             }
@@ -183,9 +190,9 @@ impl UpstreamClient {
                 Ok(mut sender) => {
                     return match send(&mut sender, request, within, progress.as_deref(), endpoint).await {
                         Ok(response) => Ok(endpoint.answered(response, (!upgrade).then_some(sender))),
-                        Err(Failed::NeverSent(_)) => {
-                            Err(ForwardError::ClosedAtOnce { upstream: endpoint.label.clone() })
-                        }
+                        Err(Failed::NeverSent(_, error)) => Err(endpoint
+                            .refused_us(&error)
+                            .unwrap_or_else(|| ForwardError::ClosedAtOnce { upstream: endpoint.label.clone() })),
                         Err(Failed::For(error)) => Err(error),
                     };
                 }
@@ -202,13 +209,14 @@ impl UpstreamClient {
 impl Endpoint {
     fn new(
         url: &UpstreamUrl,
-        tls: Option<&Arc<ClientConfig>>,
+        tls: Option<(&Arc<ClientConfig>, &Arc<Shown>)>,
         server_name: Option<&str>,
         limits: UpstreamLimits,
     ) -> Result<Self, BuildError> {
         let label = url.to_string();
+        let shown = tls.map(|(_, shown)| Arc::clone(shown));
         let tls = match (url.scheme, tls) {
-            (Scheme::Https, Some(config)) => {
+            (Scheme::Https, Some((config, _))) => {
                 let name = ServerName::try_from(server_name.unwrap_or(&url.host).to_owned())
                     .map_err(|_| BuildError::ServerName { upstream: label.clone() })?;
                 Some((Arc::clone(config), name))
@@ -218,7 +226,7 @@ impl Endpoint {
         };
         let authority =
             HeaderValue::try_from(url.authority()).map_err(|_| BuildError::ServerName { upstream: label.clone() })?;
-        let target = Target { host: url.host.as_str().into(), port: url.port, tls };
+        let target = Target { host: url.host.as_str().into(), port: url.port, tls, shown };
         Ok(Self { label: label.into(), authority, target, pool: Pool::new(limits.pool) })
     }
 
@@ -236,15 +244,27 @@ impl Endpoint {
         Ok(sender)
     }
 
+    /// The upstream's word about our certificate, which comes only after the handshake, if that is why it failed.
+    fn refused_us(&self, error: &hyper::Error) -> Option<ForwardError> {
+        let problem = self.target.shown.as_ref()?.problem_in_exchange(error)?;
+        let source = DialError::ClientCertificate { problem };
+        Some(ForwardError::Unreachable { upstream: Arc::clone(&self.label), source })
+    }
+
     fn answered(&self, response: Response<Incoming>, sender: Option<SendRequest<Upload>>) -> Exchange {
         let lease = sender.map(|sender| Lease::new(sender, Arc::clone(&self.pool)));
         Exchange { response, lease, upstream: Arc::clone(&self.label) }
     }
 }
 
+/// The upstream, as the configuration names it first.
+fn label(upstream: &Upstream) -> String {
+    upstream.addresses.first().map(ToString::to_string).unwrap_or_default()
+}
+
 enum Failed {
     /// Nothing of it was written; here it is back.
-    NeverSent(Box<Request<Upload>>),
+    NeverSent(Box<Request<Upload>>, hyper::Error),
     For(ForwardError),
 }
 
@@ -280,8 +300,12 @@ async fn send(
         }
     };
     answered.map_err(|mut failed| match failed.take_message() {
-        Some(request) => Failed::NeverSent(Box::new(request)),
-        None => Failed::For(ForwardError::of_exchange(endpoint.label.clone(), failed.into_error())),
+        Some(request) => Failed::NeverSent(Box::new(request), failed.into_error()),
+        None => {
+            let error = failed.into_error();
+            let refused = endpoint.refused_us(&error);
+            Failed::For(refused.unwrap_or_else(|| ForwardError::of_exchange(endpoint.label.clone(), error)))
+        }
     })
 }
 

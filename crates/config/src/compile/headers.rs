@@ -5,8 +5,9 @@ use http::{HeaderName, HeaderValue};
 
 use super::Compiler;
 use super::route::Routes;
+use crate::domain::route::{HeaderContent, HeaderPart};
 use crate::domain::tls::Tls;
-use crate::raw::{At, Pairs};
+use crate::raw::{At, HeaderPairs, Pairs};
 use crate::yaml::shown;
 
 /// A year, for this host alone: subdomains and browsers' preload lists are for their owner to bring in.
@@ -87,13 +88,11 @@ impl Compiler<'_> {
         headers
     }
 
-    pub(super) fn request_headers(&mut self, given: Option<&At<Pairs>>) -> Vec<(HeaderName, HeaderValue)> {
+    pub(super) fn request_headers(&mut self, given: Option<&At<HeaderPairs>>) -> Vec<(HeaderName, HeaderContent)> {
         let key = "set_request_headers";
         let mut headers = Vec::new();
         for (name, value) in given.iter().flat_map(|pairs| &pairs.value) {
-            let Some((header, mut value)) = self.header(key, name, value) else { continue };
-            // It may well be a password: kept out of debug output and compression tables.
-            value.set_sensitive(true);
+            let Some((header, value)) = self.request_header(key, name, value) else { continue };
             if header == http::header::HOST {
                 self.problems.error(
                     &name.place,
@@ -107,6 +106,30 @@ impl Compiler<'_> {
             }
         }
         headers
+    }
+
+    fn request_header(
+        &mut self,
+        key: &str,
+        name: &At<String>,
+        value: &At<Vec<HeaderPart>>,
+    ) -> Option<(HeaderName, HeaderContent)> {
+        let mut text = String::new();
+        for part in &value.value {
+            match part {
+                HeaderPart::Text(part) => text.push_str(part),
+                // In the place of what is put in later, which is made of characters that a header can carry.
+                _ => text.push('x'),
+            }
+        }
+        let assembled = value.value.iter().any(|part| !matches!(part, HeaderPart::Text(_)));
+        let (header, mut content) = self.header(key, name, &At::new(text, &value.place))?;
+        if assembled {
+            return Some((header, HeaderContent::Assembled(value.value.clone())));
+        }
+        // It may well be a password: kept out of debug output and compression tables.
+        content.set_sensitive(true);
+        Some((header, HeaderContent::Fixed(content)))
     }
 
     pub(super) fn removed_headers(&mut self, given: Option<&At<Vec<At<String>>>>) -> Vec<HeaderName> {
@@ -123,13 +146,13 @@ impl Compiler<'_> {
         headers
     }
 
-    fn add(
+    fn add<V>(
         &mut self,
         key: &str,
-        headers: &mut Vec<(HeaderName, HeaderValue)>,
+        headers: &mut Vec<(HeaderName, V)>,
         name: &At<String>,
         header: HeaderName,
-        value: HeaderValue,
+        value: V,
     ) {
         if headers.iter().any(|(other, _)| *other == header) {
             self.problems.error(

@@ -1,5 +1,7 @@
 //! Routes: from a public address to what answers there.
 
+use std::fmt;
+
 use doorward_authorize::{Policy, RouteId};
 use doorward_hygiene::{Hostname, OriginPattern, Scheme, starts_with_segments};
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -34,7 +36,7 @@ pub struct Route {
     /// ends up here too. Begins with `/`; absent for a regex route.
     pub prefix_rewrite: Option<String>,
     /// Headers set on the request to the upstream. None is a name we set ourselves.
-    pub set_request_headers: Vec<(HeaderName, HeaderValue)>,
+    pub set_request_headers: Vec<(HeaderName, HeaderContent)>,
     /// Headers taken off the request to the upstream.
     pub remove_request_headers: Vec<HeaderName>,
     /// Headers set on the answer: the global ones with the route's own over them, and
@@ -48,6 +50,40 @@ pub struct Route {
     pub idle_timeout: Option<Limit>,
     /// The line of the configuration it begins on; 0 when there is no file.
     pub line: u32,
+}
+
+/// What a header set on requests holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeaderContent {
+    /// Always the same.
+    Fixed(HeaderValue),
+    /// Put together for each request.
+    Assembled(Vec<HeaderPart>),
+}
+
+/// A part of a header's value. What is said of a client certificate is said only of one that is believed; of others,
+/// and without any, it is empty.
+#[derive(Clone, PartialEq, Eq)]
+pub enum HeaderPart {
+    /// Characters that a header can carry; perhaps a secret.
+    Text(String),
+    /// `${pomerium.client_cert_fingerprint}`
+    CertificateFingerprint,
+    /// `${pomerium.client_cert_san_dns}`
+    CertificateSanDns,
+    /// `${pomerium.client_cert_san_email}`
+    CertificateSanEmail,
+}
+
+impl fmt::Debug for HeaderPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Text(_) => "Text(…)",
+            Self::CertificateFingerprint => "CertificateFingerprint",
+            Self::CertificateSanDns => "CertificateSanDns",
+            Self::CertificateSanEmail => "CertificateSanEmail",
+        })
+    }
 }
 
 /// Which paths a route is for, told on the decoded path.

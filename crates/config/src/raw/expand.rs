@@ -71,9 +71,40 @@ pub(crate) fn expand(text: &str, env: &dyn Env) -> Result<String, Unexpanded> {
     Ok(expanded)
 }
 
-/// Whether a text holds one of Pomerium's own templates.
-pub(crate) fn names_pomerium_template(text: &str) -> bool {
-    text.match_indices("${pomerium.").any(|(at, _)| !text.get(..at).is_some_and(|before| before.ends_with('$')))
+/// A text cut where Pomerium's templates stand, which are ours too: what is between them is still to be expanded.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Cut<'a> {
+    /// Something to be expanded, never empty.
+    Text(&'a str),
+    /// What stands behind `${pomerium.` or `${doorward.`, up to the `}`.
+    Template(&'a str),
+}
+
+/// Cuts a text at its templates. `$${` begins none.
+pub(crate) fn cut(text: &str) -> Vec<Cut<'_>> {
+    let mut cuts = Vec::new();
+    let (mut rest, mut from) = (text, 0);
+    while let Some(at) = rest.get(from..).and_then(|rest| rest.find("${")).map(|at| at + from) {
+        let (before, after) = rest.split_at(at);
+        let template = ["${pomerium.", "${doorward."]
+            .into_iter()
+            .find_map(|opening| after.strip_prefix(opening))
+            .filter(|_| !before.ends_with('$'))
+            .and_then(|inside| inside.split_once('}'));
+        let Some((name, behind)) = template else {
+            from = at + 2;
+            continue;
+        };
+        if !before.is_empty() {
+            cuts.push(Cut::Text(before));
+        }
+        cuts.push(Cut::Template(name));
+        (rest, from) = (behind, 0);
+    }
+    if !rest.is_empty() {
+        cuts.push(Cut::Text(rest));
+    }
+    cuts
 }
 
 fn is_name(name: &str) -> bool {
@@ -111,6 +142,22 @@ mod tests {
         assert_eq!(expand("${A", &One), Err(Unexpanded::Unclosed));
         assert_eq!(expand("${}", &One), Err(Unexpanded::NoName));
         assert_eq!(expand("${pomerium.jwt}", &One), Err(Unexpanded::NoName));
+    }
+
+    #[test]
+    fn templates_are_cut_out_unless_they_are_escaped() {
+        use Cut::{Template, Text};
+        for (text, cuts) in [
+            ("", vec![]),
+            ("a${B}c", vec![Text("a${B}c")]),
+            ("${pomerium.x}", vec![Template("x")]),
+            ("a ${B} ${doorward.x}${pomerium.y}é", vec![Text("a ${B} "), Template("x"), Template("y"), Text("é")]),
+            ("$${pomerium.x}${pomerium.y}", vec![Text("$${pomerium.x}"), Template("y")]),
+            ("${pomerium.x", vec![Text("${pomerium.x")]),
+            ("${other.x}", vec![Text("${other.x}")]),
+        ] {
+            assert_eq!(cut(text), cuts, "{text}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::policy::RawPolicy;
 use super::unsupported::{NONE, ROUTE};
-use super::{At, Given, Pairs, RawSecret, Reading, Section, Values};
+use super::{At, Given, HeaderPairs, Pairs, RawSecret, Reading, Section};
 use crate::Limit;
 use crate::problem::Place;
 use crate::yaml::Node;
@@ -24,7 +24,7 @@ pub(crate) struct RawRoute {
     pub(crate) host_rewrite: Option<At<String>>,
     pub(crate) preserve_host_header: Option<At<bool>>,
     pub(crate) allow_websockets: Option<At<bool>>,
-    pub(crate) set_request_headers: Option<At<Pairs>>,
+    pub(crate) set_request_headers: Option<At<HeaderPairs>>,
     pub(crate) remove_request_headers: Option<At<Vec<At<String>>>>,
     pub(crate) set_response_headers: Option<At<Pairs>>,
     pub(crate) pass_identity_headers: Option<At<bool>>,
@@ -85,9 +85,9 @@ impl RawRoute {
             host_rewrite: section.text("host_rewrite", reading),
             preserve_host_header: section.flag("preserve_host_header", reading),
             allow_websockets: section.flag("allow_websockets", reading),
-            set_request_headers: section.pairs("set_request_headers", Values::Headers, reading),
+            set_request_headers: section.header_pairs("set_request_headers", reading),
             remove_request_headers: section.texts("remove_request_headers", reading),
-            set_response_headers: section.pairs("set_response_headers", Values::Plain, reading),
+            set_response_headers: section.pairs("set_response_headers", reading),
             pass_identity_headers: section.flag("pass_identity_headers", reading),
             timeout: section.limit("timeout", reading),
             idle_timeout: section.limit("idle_timeout", reading),

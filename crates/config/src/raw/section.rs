@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::unsupported::{self, Unsupported};
-use super::{At, Hidden, Pairs, RawSecret, Reading, Values};
+use super::{At, HeaderPairs, Hidden, Pairs, RawSecret, Reading};
 use crate::Limit;
 use crate::problem::{Place, Problems};
 use crate::source::Env;
@@ -152,9 +152,14 @@ impl Section {
         reading.texts(key, &node)
     }
 
-    pub(crate) fn pairs(&mut self, key: &'static str, values: Values, reading: &mut Reading<'_>) -> Option<At<Pairs>> {
+    pub(crate) fn pairs(&mut self, key: &'static str, reading: &mut Reading<'_>) -> Option<At<Pairs>> {
         let node = self.value(key, Shape::Pairs, reading)?;
-        reading.pairs(key, &node, values)
+        reading.pairs(key, &node)
+    }
+
+    pub(crate) fn header_pairs(&mut self, key: &'static str, reading: &mut Reading<'_>) -> Option<At<HeaderPairs>> {
+        let node = self.value(key, Shape::Pairs, reading)?;
+        reading.header_pairs(key, &node)
     }
 
     /// A list of blocks or texts.

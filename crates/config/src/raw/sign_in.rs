@@ -1,7 +1,7 @@
 //! The sign-in host, the identity provider, built-in accounts.
 
 use super::unsupported::NONE;
-use super::{At, Pairs, RawSecret, Reading, Section, Values};
+use super::{At, Pairs, RawSecret, Reading, Section};
 use crate::yaml::Content;
 
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl RawSignIn {
             idp_client_id: section.text("idp_client_id", reading),
             idp_client_secret: section.secret("idp_client_secret", "idp_client_secret_file", reading),
             idp_scopes: section.texts("idp_scopes", reading),
-            idp_request_params: section.pairs("idp_request_params", Values::Plain, reading),
+            idp_request_params: section.pairs("idp_request_params", reading),
             users: users(section, reading),
         }
     }

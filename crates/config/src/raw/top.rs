@@ -11,7 +11,7 @@ use super::sessions::RawSessions;
 use super::sign_in::RawSignIn;
 use super::tls::RawTls;
 use super::unsupported::{self, GLOBAL};
-use super::{At, Given, Pairs, Reading, Section, Values};
+use super::{At, Given, Pairs, Reading, Section};
 use crate::yaml::Node;
 
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl RawConfig {
             client_certificates: RawClientCertificates::read(&mut section, reading),
             sign_in: RawSignIn::read(&mut section, reading),
             sessions: RawSessions::read(&mut section, reading),
-            set_response_headers: section.pairs("set_response_headers", Values::Plain, reading),
+            set_response_headers: section.pairs("set_response_headers", reading),
             pass_identity_headers: section.flag("pass_identity_headers", reading),
             routes: routes(&mut section, reading),
         };

@@ -285,6 +285,16 @@ fn headers() {
         ("a line break", forwarding("set_request_headers:\n  X-A: \"hunter2\\r\\nX-B: c\"")),
         ("twice by case", forwarding("set_request_headers:\n  X-A: b\n  x-a: c")),
         ("a template", forwarding("set_request_headers:\n  Authorization: Bearer ${pomerium.access_token}")),
+        (
+            "an unknown template",
+            forwarding("set_request_headers:\n  X-A: ${pomerium.client_cert_fingerprnt} ${pomerium.frob}"),
+        ),
+        (
+            "a template and more",
+            forwarding(
+                "set_request_headers:\n  X-A: \"${pomerium.client_cert_san_dns}\\n\"\n  X-B: \"${doorward.client_cert_san_dns} ü${NONE}\"",
+            ),
+        ),
         ("a list", forwarding("set_request_headers: [a, b]")),
     ];
     insta::assert_snapshot!(book(&World::default(), &cases));

@@ -1,6 +1,7 @@
 //! Environment variables: over the file, and inside its values.
 
-use doorward_config::{Limit, LogLevel, Provider, Target};
+use doorward_config::{HeaderContent, HeaderPart, Limit, LogLevel, Provider, Target};
+use http::HeaderValue;
 use std::time::Duration;
 
 use crate::world::{ROUTE, World};
@@ -70,9 +71,39 @@ fn variables_are_replaced_in_values() {
     assert_eq!(route.from.to_string(), "https://code.example.com");
     let Target::Upstream(upstream) = &route.target else { panic!("no upstream") };
     assert_eq!(upstream.addresses[0].to_string(), "http://app:8080");
-    assert_eq!(route.set_request_headers[0].1, "${HOST} code.example.com $5");
+    assert_eq!(
+        route.set_request_headers[0].1,
+        HeaderContent::Fixed(HeaderValue::from_static("${HOST} code.example.com $5"))
+    );
     assert!(route.path.matches("/a") && !route.path.matches("/ab"));
     insta::assert_snapshot!(World::default().report(text));
+}
+
+#[test]
+fn templates_stand_beside_variables_unless_they_are_escaped() {
+    let world = World::default().variable("A", "a$${pomerium.client_cert_san_dns}");
+    let text = "routes:\n  - from: https://code.example.com\n    to: http://app\n    allow_any_authenticated_user: true\n    \
+                set_request_headers:\n      X-A: by ${pomerium.client_cert_fingerprint}\n      \
+                X-B: ${A} ${doorward.client_cert_san_dns},${pomerium.client_cert_san_email}$$\n      \
+                X-C: $${pomerium.client_cert_fingerprint}\n      X-D: ${A}\n";
+    let config = world.load(text).unwrap_or_else(|problems| panic!("{problems}")).config;
+    let headers = &config.routes[0].set_request_headers;
+    let text = |text: &str| HeaderPart::Text(text.into());
+    assert_eq!(headers[0].1, HeaderContent::Assembled(vec![text("by "), HeaderPart::CertificateFingerprint]));
+    assert_eq!(
+        headers[1].1,
+        HeaderContent::Assembled(vec![
+            text("a${pomerium.client_cert_san_dns} "),
+            HeaderPart::CertificateSanDns,
+            text(","),
+            HeaderPart::CertificateSanEmail,
+            text("$"),
+        ])
+    );
+    // Neither what is escaped nor what a variable holds is a template.
+    for (header, value) in [(2, "${pomerium.client_cert_fingerprint}"), (3, "a${pomerium.client_cert_san_dns}")] {
+        assert_eq!(headers[header].1, HeaderContent::Fixed(HeaderValue::from_static(value)));
+    }
 }
 
 #[test]

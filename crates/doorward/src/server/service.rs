@@ -232,6 +232,7 @@ impl Lasting {
             own: gate,
             clients: certificates.map(|certificates| certificates.handshakes() as _),
             signer: Some(Arc::new(Signer::new(Arc::clone(&self.keys), config.sign_in.origin.to_string()))),
+            clients: None,
         };
         Ok(Snapshot::build(settings, previous)?)
     }

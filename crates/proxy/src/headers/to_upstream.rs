@@ -11,6 +11,7 @@ use doorward_assertion::identity_headers;
 use doorward_config::HostHeader;
 use doorward_hygiene::headers::{is_reserved, set_forwarded, strip_cookies, strip_hop_by_hop, strip_reserved};
 use doorward_hygiene::{Authority, CleanHead};
+use doorward_identity::Presented;
 use doorward_sessions::LiveSession;
 use doorward_telemetry::RequestId;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
@@ -20,6 +21,7 @@ use http_body::Body;
 use hyper::body::Incoming;
 
 use super::rewrite::rewritten;
+use super::template;
 use crate::body::Upload;
 use crate::error::ForwardError;
 use crate::served_route::ServedRoute;
@@ -36,6 +38,7 @@ pub(crate) struct Said<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) route: &'a ServedRoute,
     pub(crate) session: Option<&'a LiveSession>,
+    pub(crate) certificate: &'a Presented,
     pub(crate) request_id: &'a RequestId,
     pub(crate) now: SystemTime,
 }
@@ -73,8 +76,8 @@ pub(crate) fn request(head: CleanHead, body: Incoming, said: Said<'_>) -> Result
     for name in &settings.remove_request_headers {
         headers.remove(name);
     }
-    for (name, value) in &settings.set_request_headers {
-        headers.insert(name, value.clone());
+    for (name, content) in &settings.set_request_headers {
+        headers.insert(name, template::filled(content, said.certificate));
     }
 
     if upgrade {

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use doorward_config::{HostHeader, Limit, PathRule, Target, Upstream, UpstreamTls, UpstreamUrl};
+use doorward_config::{HeaderContent, HostHeader, Limit, PathRule, Target, Upstream, UpstreamTls, UpstreamUrl};
 use doorward_hygiene::Scheme;
 use http_body_util::{BodyExt, Empty, Full};
 use tokio::io::AsyncWriteExt;
@@ -61,7 +61,7 @@ async fn a_routes_own_headers_and_rewriting_are_done_last() {
     route.path = PathRule::Prefix("/app".into());
     route.prefix_rewrite = Some("/".into());
     route.remove_request_headers = vec!["x-gone".parse().unwrap(), "x-set".parse().unwrap()];
-    route.set_request_headers = vec![("x-set".parse().unwrap(), "by the route".parse().unwrap())];
+    route.set_request_headers = vec![("x-set".parse().unwrap(), HeaderContent::Fixed("by the route".parse().unwrap()))];
     route.set_response_headers = vec![("server".parse().unwrap(), "ours".parse().unwrap())];
     let front = Front::start(route).await;
     let reply = front.ask("GET /app/x%20y?z HTTP/1.1\r\nx-gone: 1\r\nx-set: by the visitor", "").await;

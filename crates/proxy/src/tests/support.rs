@@ -16,7 +16,7 @@ use doorward_hygiene::{CleanHead, Hostname, OriginPattern, Scheme};
 use doorward_identity::{Claims, Email, Groups, Identity, Subject, VerifiedEmail};
 use doorward_sessions::{LiveSession, MemoryStore, NewSession, Sessions, StoreUnavailable, Tokens};
 use doorward_telemetry::{AccessLog, LogFormat};
-use doorward_transport::{Arrival, Drain, Handler, Peer, Protocol};
+use doorward_transport::{Arrival, ClientChain, Drain, Handler, Peer, Protocol};
 use futures_util::future::BoxFuture;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -27,7 +27,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use crate::upstreams::UpstreamLimits;
-use crate::{Identify, OwnEndpoints, Pipeline, PipelineSettings, ProxyBody, Snapshot, SnapshotSettings, Tunnels};
+use crate::{
+    AnswerChallenges, Identify, JudgeClients, OwnEndpoints, Pipeline, PipelineSettings, ProxyBody, Snapshot,
+    SnapshotSettings, Tunnels,
+};
 
 pub(crate) const ALICE: &str = "alice@example.com";
 pub(crate) const BOB: &str = "bob@example.com";
@@ -195,11 +198,16 @@ pub(crate) struct Front {
     lines: Lines,
     access_log: AccessLog,
     signer: Arc<Signer>,
+    pub(crate) clients: Option<Arc<dyn JudgeClients>>,
     stream_idle: Limit,
     limits: UpstreamLimits,
 }
 
 pub(crate) struct FrontSettings {
+    /// What every client's connection shows for a certificate.
+    pub(crate) chain: Option<Vec<u8>>,
+    pub(crate) clients: Option<Arc<dyn JudgeClients>>,
+    pub(crate) challenges: Option<Arc<dyn AnswerChallenges>>,
     pub(crate) routes: Vec<Route>,
     pub(crate) arrival: Arrival,
     pub(crate) stream_idle: Limit,
@@ -210,6 +218,9 @@ pub(crate) struct FrontSettings {
 impl FrontSettings {
     pub(crate) fn of(routes: Vec<Route>) -> Self {
         Self {
+            chain: None,
+            clients: None,
+            challenges: None,
             routes,
             arrival: Arrival::Tls { sni: Some(Hostname::parse("app.test").unwrap()) },
             stream_idle: Limit::After(Duration::from_secs(60)),
@@ -243,6 +254,7 @@ impl Front {
             lines,
             access_log: access_log.clone(),
             signer: Arc::new(Signer::new(keys, "https://app.test")),
+            clients: settings.clients.clone(),
             stream_idle: settings.stream_idle,
             limits: settings.limits,
         };
@@ -252,8 +264,9 @@ impl Front {
             access_log,
             tunnels,
             clock: SystemTime::now,
+            challenges: settings.challenges,
         });
-        tokio::spawn(serve(listener, pipeline, settings.arrival));
+        tokio::spawn(serve(listener, pipeline, settings.arrival, settings.chain));
         front
     }
 
@@ -269,6 +282,7 @@ impl Front {
             identify: self.visitors.clone(),
             own: Arc::new(Own),
             signer: Some(Arc::clone(&self.signer)),
+            clients: self.clients.clone(),
         };
         let previous = self.snapshot.load_full();
         let next = Arc::new(Snapshot::build_with(settings, Some(&previous), self.limits).unwrap());
@@ -315,23 +329,25 @@ fn empty_snapshot(visitors: &Arc<Visitors>) -> Snapshot {
         identify: visitors.clone(),
         own: Arc::new(Own),
         signer: None,
+        clients: None,
     };
     Snapshot::build(settings, None).unwrap()
 }
 
-async fn serve(listener: TcpListener, pipeline: Pipeline, arrival: Arrival) {
+async fn serve(listener: TcpListener, pipeline: Pipeline, arrival: Arrival, chain: Option<Vec<u8>>) {
     loop {
         let (stream, address) = listener.accept().await.unwrap();
         stream.set_nodelay(true).unwrap();
         let pipeline = pipeline.clone();
         let arrival = arrival.clone();
+        let chain = chain.clone().map(|leaf| Arc::new(ClientChain::new(vec![leaf.into()])));
         tokio::spawn(async move {
             // The preface of HTTP/2 starts with P, as POST and PUT do; its second letter is R.
             let mut start = [0; 2];
             while stream.peek(&mut start).await.unwrap_or(2) < 2 {}
             let http2 = start == *b"PR";
             let protocol = if http2 { Protocol::Http2 } else { Protocol::Http1 };
-            let peer = Arc::new(Peer { address, arrival, protocol });
+            let peer = Arc::new(Peer { address, arrival, protocol, client_chain: chain });
             let service = service_fn(move |request| {
                 let (pipeline, peer) = (pipeline.clone(), Arc::clone(&peer));
                 async move { Ok::<_, std::convert::Infallible>(pipeline.handle(request, peer).await) }

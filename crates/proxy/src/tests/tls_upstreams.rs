@@ -4,12 +4,13 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorward_config::{Target, Upstream, UpstreamTls, UpstreamUrl};
+use doorward_config::{ClientCertificatePair, Secret, Target, Upstream, UpstreamTls, UpstreamUrl};
 use doorward_hygiene::Scheme;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, PKCS_ECDSA_P256_SHA256,
     SanType,
 };
+use rustls::{ConfigBuilder, WantsVerifier};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -51,6 +52,19 @@ async fn upstream_with(
     params: CertificateParams,
     signed_by: Option<&Authority>,
 ) -> (SocketAddr, CertificateDer<'static>) {
+    upstream_like(params, signed_by, Vec::new(), |builder| builder.with_no_client_auth(), rustls::ALL_VERSIONS).await
+}
+
+type Asking = ConfigBuilder<rustls::ServerConfig, rustls::server::WantsServerCert>;
+
+/// One that sends more certificates along, asks for the client's, or speaks certain versions.
+async fn upstream_like(
+    params: CertificateParams,
+    signed_by: Option<&Authority>,
+    sends_along: Vec<CertificateDer<'static>>,
+    asks: impl FnOnce(ConfigBuilder<rustls::ServerConfig, WantsVerifier>) -> Asking,
+    versions: &[&'static rustls::SupportedProtocolVersion],
+) -> (SocketAddr, CertificateDer<'static>) {
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
     let certificate = match signed_by {
         Some(authority) => params.signed_by(&key, &authority.issuer).unwrap(),
@@ -58,12 +72,9 @@ async fn upstream_with(
     };
     let shown = certificate.der().clone();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![shown.clone()], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
-        .unwrap();
+    let chain = std::iter::once(shown.clone()).chain(sends_along).collect();
+    let builder = rustls::ServerConfig::builder_with_provider(provider).with_protocol_versions(versions).unwrap();
+    let config = asks(builder).with_single_cert(chain, PrivateKeyDer::try_from(key.serialize_der()).unwrap()).unwrap();
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -125,7 +136,7 @@ async fn an_unknown_authority_is_named() {
     let (status, log) = asked(https("127.0.0.1", address.port(), trusting(&authority().certificate))).await;
     assert_eq!(status, 502);
     // Two authorities of one name and different keys: the signature is what fails.
-    assert!(log.contains("Test Authority") || log.contains("ignature"), "{log}");
+    assert!(log.contains("not with the key of the CN=Test Authority that is known here"), "{log}");
     let (_, log) = asked(https("127.0.0.1", address.port(), UpstreamTls::default())).await;
     assert!(log.contains("signed by CN=Test Authority, an authority not known here"), "{log}");
 }
@@ -152,12 +163,12 @@ async fn an_expired_certificate_is_refused_with_its_date_and_one_of_tomorrow_too
     let (address, _) = upstream_with(expired, Some(&authority)).await;
     let (status, log) = asked(https("127.0.0.1", address.port(), trusting(&authority.certificate))).await;
     assert_eq!(status, 502);
-    assert!(log.contains("expired") && log.contains("2021"), "{log}");
+    assert!(log.contains("expired on 2021-02-03, ") && log.contains(" days ago"), "{log}");
     let mut early = params();
     (early.not_before, early.not_after) = (rcgen::date_time_ymd(2095, 1, 1), rcgen::date_time_ymd(2096, 1, 1));
     let (address, _) = upstream_with(early, Some(&authority)).await;
     let (_, log) = asked(https("127.0.0.1", address.port(), trusting(&authority.certificate))).await;
-    assert!(log.contains("not valid before") && log.contains("2095"), "{log}");
+    assert!(log.contains("not valid before 2095-01-01"), "{log}");
 }
 
 #[tokio::test]
@@ -205,7 +216,7 @@ async fn one_that_speaks_no_tls_is_told_from_one_that_says_nothing() {
     .await;
     let (status, log) = asked(https("127.0.0.1", address.port(), UpstreamTls::default())).await;
     assert_eq!(status, 502);
-    assert!(log.contains("does it speak TLS on that port?"), "{log}");
+    assert!(log.contains("does not speak TLS on that port; if it speaks plain HTTP there, write `http://`"), "{log}");
 
     let (address, _) = raw_upstream(|connection, _| async move {
         tokio::time::sleep(PATIENCE).await;
@@ -216,4 +227,131 @@ async fn one_that_speaks_no_tls_is_told_from_one_that_says_nothing() {
     let mut settings = FrontSettings::of(vec![route(Target::Upstream(upstream))]);
     settings.limits.connect = Duration::from_millis(200);
     assert_eq!(Front::start_with(settings).await.get("/").await.status, 504);
+}
+
+/// Certificates for clients, by an authority of their own.
+fn client_certificate(by: &Authority) -> ClientCertificatePair {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = named("Doorward");
+    params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+    let certificate = params.signed_by(&key, &by.issuer).unwrap();
+    ClientCertificatePair { chain: vec![certificate.der().clone()], key: Secret::new(key.serialize_der()) }
+}
+
+fn asking(for_those_of: &Authority) -> impl FnOnce(ConfigBuilder<rustls::ServerConfig, WantsVerifier>) -> Asking {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(for_those_of.certificate.clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+    |builder| builder.with_client_cert_verifier(verifier.unwrap())
+}
+
+/// The status, and what the access line names as reason and the log as cause, of a whole exchange.
+async fn exchanged(upstream: &Upstream) -> (u16, String) {
+    let client = crate::upstreams::tests::exchange_error(upstream).await;
+    let front = Front::start(route(Target::Upstream(upstream.clone()))).await;
+    (front.get("/").await.status, client.unwrap_or_default())
+}
+
+#[tokio::test]
+async fn an_upstream_that_asks_for_a_certificate_gets_it() {
+    let (servers, clients, others) = (authority(), authority(), authority());
+    for version in rustls::ALL_VERSIONS {
+        let (address, _) = upstream_like(params(), Some(&servers), vec![], asking(&clients), &[version]).await;
+        let with = |pair| UpstreamTls { client_certificate: pair, ..trusting(&servers.certificate) };
+        let right = https("127.0.0.1", address.port(), with(Some(client_certificate(&clients))));
+        assert_eq!(exchanged(&right).await, (200, String::new()), "{version:?}");
+        let (status, log) = exchanged(&https("127.0.0.1", address.port(), with(None))).await;
+        assert_eq!(status, 502);
+        assert!(log.contains("requires a client certificate and none is configured"), "{version:?}: {log}");
+        assert!(log.contains("tls_client_cert_file"), "{log}");
+        let wrong = https("127.0.0.1", address.port(), with(Some(client_certificate(&others))));
+        let (status, log) = exchanged(&wrong).await;
+        assert_eq!(status, 502);
+        assert!(log.contains("did not accept our client certificate ("), "{version:?}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_who_does_not_ask_is_shown_a_certificate() {
+    let servers = authority();
+    let (address, _) = upstream_with(params(), Some(&servers)).await;
+    let tls = UpstreamTls { client_certificate: Some(client_certificate(&servers)), ..trusting(&servers.certificate) };
+    assert_eq!(asked(https("127.0.0.1", address.port(), tls)).await, (200, String::new()));
+}
+
+#[tokio::test]
+async fn a_client_certificate_with_anothers_key_is_refused_at_once() {
+    let clients = authority();
+    let mut pair = client_certificate(&clients);
+    pair.key = client_certificate(&clients).key;
+    let tls = UpstreamTls { client_certificate: Some(pair), ..UpstreamTls::default() };
+    let error = crate::upstreams::tests::build_error(&https("127.0.0.1", 1, tls));
+    assert!(error.contains("client certificate for the upstream https://127.0.0.1:1 cannot be used"), "{error}");
+}
+
+#[tokio::test]
+async fn old_versions_and_alerts_about_them_are_named() {
+    // A ServerHello of TLS 1.0 (RFC 2246 §7.4.1.3), and the alert protocol_version.
+    let mut hello = vec![0x16, 3, 1, 0, 42, 2, 0, 0, 38, 3, 1];
+    hello.extend([7; 32]);
+    hello.extend([0, 0xc0, 0x13, 0]);
+    for answer in [hello, vec![0x15, 3, 1, 0, 2, 2, 70]] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut chunk = [0; 4096];
+                let _ = stream.read(&mut chunk).await;
+                stream.write_all(&answer).await.unwrap();
+                let _ = stream.read(&mut chunk).await;
+            }
+        });
+        let (status, log) = asked(https("127.0.0.1", address.port(), UpstreamTls::default())).await;
+        assert_eq!(status, 502);
+        assert!(log.contains("speaks only TLS 1.0 or 1.1"), "{log}");
+    }
+}
+
+#[tokio::test]
+async fn the_authority_at_the_end_of_what_is_sent_is_named() {
+    let top = authority();
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+    let mut between = CertificateParams::default();
+    between.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    between.distinguished_name = named("Between");
+    (between.not_before, between.not_after) = (rcgen::date_time_ymd(2020, 1, 1), rcgen::date_time_ymd(2096, 1, 1));
+    for (ends, expected) in [
+        (2096, "signed by CN=Test Authority, an authority not known here"),
+        (2021, "between its own and its authority's expired on 2021-01-01, "),
+    ] {
+        between.not_after = rcgen::date_time_ymd(ends, 1, 1);
+        let certificate = between.signed_by(&key, &top.issuer).unwrap().der().clone();
+        let copy = KeyPair::try_from(key.serialize_der()).unwrap();
+        let signer = Authority { issuer: Issuer::new(between.clone(), copy), certificate: certificate.clone() };
+        let (address, _) = upstream_like(
+            params(),
+            Some(&signer),
+            vec![certificate],
+            |builder| builder.with_no_client_auth(),
+            rustls::ALL_VERSIONS,
+        )
+        .await;
+        let known = if ends == 2021 { trusting(&top.certificate) } else { UpstreamTls::default() };
+        let (status, log) = asked(https("127.0.0.1", address.port(), known)).await;
+        assert_eq!(status, 502);
+        assert!(log.contains(expected), "{log}");
+    }
+}
+
+#[tokio::test]
+async fn a_clients_certificate_is_not_that_of_a_server() {
+    let authority = authority();
+    let mut of_a_client = params();
+    of_a_client.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+    let (address, _) = upstream_with(of_a_client, Some(&authority)).await;
+    let (status, log) = asked(https("127.0.0.1", address.port(), trusting(&authority.certificate))).await;
+    assert_eq!(status, 502);
+    assert!(log.contains("not meant for servers"), "{log}");
 }

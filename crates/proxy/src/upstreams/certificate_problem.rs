@@ -3,10 +3,11 @@
 use std::fmt;
 
 use rustls::{CertificateError, Error};
-use rustls_pki_types::{CertificateDer, ServerName};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
+use x509_parser::time::ASN1Time;
 
 /// How many names of a certificate are listed; some have hundreds.
 const NAMES_LISTED: usize = 8;
@@ -48,10 +49,40 @@ pub enum CertificateProblem {
         names: Names,
     },
     /// It is past its time.
-    #[error("its certificate expired at {not_after}")]
+    #[error("its certificate expired on {not_after}, {}; have it renewed, and see why nobody was told", ago(*days))]
     Expired {
-        /// When.
+        /// The day, in UTC.
         not_after: String,
+        /// How many days ago.
+        days: u64,
+    },
+    /// One of those that lead to its authority is past its time.
+    #[error(
+        "a certificate between its own and its authority's expired on {not_after}, {}; have it send those that came with \
+         its newest certificate", ago(*days)
+    )]
+    ChainExpired {
+        /// The day, in UTC.
+        not_after: String,
+        /// How many days ago.
+        days: u64,
+    },
+    /// It is for clients, or for something else.
+    #[error(
+        "its certificate ({subject}) is not meant for servers (extendedKeyUsage lacks serverAuth); have one issued that is"
+    )]
+    WrongPurpose {
+        /// Whom it names.
+        subject: String,
+    },
+    /// It names an authority that is known here, but was signed with another key.
+    #[error(
+        "its certificate says that {issuer} signed it, but not with the key of the {issuer} that is known here; if that \
+         authority was made anew, set tls_custom_ca_file to its new certificate"
+    )]
+    WrongSignature {
+        /// Who is said to have signed it.
+        issuer: String,
     },
     /// Its time has not come, or our clock is behind.
     #[error("its certificate is not valid before {not_before}; is this machine's clock right?")]
@@ -62,7 +93,8 @@ pub enum CertificateProblem {
     /// Nobody known signed it.
     #[error(
         "its certificate is signed by {issuer}, an authority not known here; set tls_custom_ca_file (or \
-         certificate_authority_file) to that authority's certificate"
+         certificate_authority_file) to that authority's certificate, or, if that is one in between, have the upstream \
+         send it"
     )]
     UnknownAuthority {
         /// Who signed it, as the certificate says.
@@ -112,7 +144,13 @@ impl fmt::Display for Names {
 }
 
 /// Says what was wrong with the certificate that failed with `error`.
-pub(super) fn explain(error: &Error, shown: &CertificateDer<'_>, expected: &ServerName<'_>) -> CertificateProblem {
+pub(super) fn explain(
+    error: &Error,
+    shown: &CertificateDer<'_>,
+    intermediates: &[CertificateDer<'_>],
+    expected: &ServerName<'_>,
+    now: UnixTime,
+) -> CertificateProblem {
     let Error::InvalidCertificate(error) = error else {
         return CertificateProblem::Other { reason: error.to_string() };
     };
@@ -132,10 +170,10 @@ pub(super) fn explain(error: &Error, shown: &CertificateDer<'_>, expected: &Serv
             None => CertificateProblem::NoName { expected },
         },
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            CertificateProblem::Expired { not_after: certificate.validity().not_after.to_string() }
+            expired(error, certificate.validity().not_after, now)
         }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            CertificateProblem::NotYetValid { not_before: certificate.validity().not_before.to_string() }
+            CertificateProblem::NotYetValid { not_before: day(certificate.validity().not_before) }
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             CertificateProblem::WrongName { expected, names: Names(names) }
@@ -145,10 +183,59 @@ pub(super) fn explain(error: &Error, shown: &CertificateDer<'_>, expected: &Serv
             CertificateProblem::SelfSigned { subject }
         }
         CertificateError::UnknownIssuer => {
-            CertificateProblem::UnknownAuthority { issuer: certificate.issuer().to_string() }
+            CertificateProblem::UnknownAuthority { issuer: top(&certificate, intermediates) }
+        }
+        CertificateError::BadSignature => {
+            CertificateProblem::WrongSignature { issuer: certificate.issuer().to_string() }
+        }
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            CertificateProblem::WrongPurpose { subject }
         }
         other => CertificateProblem::Other { reason: other.to_string() },
     }
+}
+
+/// Which of the chain it was, as far as the library says.
+fn expired(error: &CertificateError, own: ASN1Time, now: UnixTime) -> CertificateProblem {
+    let own_seconds = u64::try_from(own.timestamp()).unwrap_or_default();
+    let ended = match error {
+        CertificateError::ExpiredContext { not_after, .. } => not_after.as_secs(),
+        _ => own_seconds,
+    };
+    let days = now.as_secs().saturating_sub(ended) / (24 * 60 * 60);
+    if ended == own_seconds {
+        return CertificateProblem::Expired { not_after: day(own), days };
+    }
+    let ended = i64::try_from(ended).ok().and_then(|ended| ASN1Time::from_timestamp(ended).ok());
+    CertificateProblem::ChainExpired { not_after: ended.map_or_else(|| "an unknown day".into(), day), days }
+}
+
+/// The day in UTC, as `2027-01-31`.
+fn day(time: ASN1Time) -> String {
+    time.to_datetime().date().to_string()
+}
+
+fn ago(days: u64) -> String {
+    match days {
+        0 => "less than a day ago".into(),
+        1 => "a day ago".into(),
+        days => format!("{days} days ago"),
+    }
+}
+
+/// The authority at the end of what the upstream sent.
+fn top(leaf: &X509Certificate<'_>, intermediates: &[CertificateDer<'_>]) -> String {
+    let sent: Vec<_> =
+        intermediates.iter().filter_map(|der| X509Certificate::from_der(der).ok()).map(|(_, it)| it).collect();
+    let mut issuer = leaf.issuer();
+    // As many steps as there are certificates: names can go in circles.
+    for _ in &sent {
+        let Some(above) = sent.iter().find(|above| above.subject() == issuer && above.issuer() != issuer) else {
+            break;
+        };
+        issuer = above.issuer();
+    }
+    issuer.to_string()
 }
 
 fn names_of(certificate: &X509Certificate<'_>) -> Vec<String> {

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ClientConfig;
+use rustls::{AlertDescription, ClientConfig, Error, InvalidMessage, PeerIncompatible};
 use rustls_pki_types::ServerName;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
@@ -15,7 +15,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 
 use super::certificate_problem::CertificateProblem;
-use super::tls::problem_in;
+use super::client_certificate::{ClientCertificateProblem, Shown};
+use super::tls::{error_in, problem_in};
 use super::wire::Wire;
 
 /// How many addresses of one name are tried.
@@ -80,6 +81,41 @@ pub enum DialError {
         /// Why.
         problem: CertificateProblem,
     },
+    /// Our certificate, or its absence, was not to its liking.
+    #[error("{problem}")]
+    ClientCertificate {
+        /// Why.
+        problem: ClientCertificateProblem,
+    },
+    /// It speaks only versions of TLS that nobody should.
+    #[error(
+        "{address} speaks only TLS 1.0 or 1.1, which are deprecated (RFC 8996) and not spoken here: have it speak TLS 1.2 \
+         or 1.3"
+    )]
+    OldTls {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// It answers, but not in TLS.
+    #[error(
+        "{address} does not speak TLS on that port; if it speaks plain HTTP there, write `http://` in `to`, or else name \
+         its TLS port"
+    )]
+    NoTls {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// It speaks TLS, but with nothing that we have too.
+    #[error(
+        "{address} found no cipher suite or key exchange in common with us ({source}): have it offer ECDHE with AES-GCM \
+         or ChaCha20-Poly1305"
+    )]
+    NothingInCommon {
+        /// The address.
+        address: SocketAddr,
+        /// What the TLS library says.
+        source: io::Error,
+    },
     /// The TLS handshake failed otherwise.
     #[error("the TLS handshake with {address} failed: {source}; does it speak TLS on that port?")]
     Handshake {
@@ -107,6 +143,8 @@ pub(super) struct Target {
     pub(super) port: u16,
     /// For `https`: the settings and the name its certificate must have.
     pub(super) tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    /// What those settings show of us.
+    pub(super) shown: Option<Arc<Shown>>,
 }
 
 /// Opens a stream. `within` limits the look-up, the connecting to all addresses together, and the handshake, each.
@@ -117,11 +155,29 @@ pub(super) async fn dial(target: &Target, within: Duration) -> Result<Wire, Dial
     let handshake = TlsConnector::from(Arc::clone(config)).connect(name.clone(), stream);
     match timeout(within, handshake).await {
         Ok(Ok(stream)) => Ok(Wire::Tls(Box::new(stream))),
-        Ok(Err(source)) => Err(match problem_in(&source) {
-            Some(problem) => DialError::Certificate { address, problem },
-            None => DialError::Handshake { address, source },
-        }),
+        Ok(Err(source)) => Err(failed(address, source, target.shown.as_deref())),
         Err(_) => Err(DialError::HandshakeTimedOut { address, after: within }),
+    }
+}
+
+/// Which of the ways to fail it was.
+fn failed(address: SocketAddr, source: io::Error, shown: Option<&Shown>) -> DialError {
+    let Some(error) = error_in(&source) else { return DialError::Handshake { address, source } };
+    if let Some(problem) = problem_in(error) {
+        return DialError::Certificate { address, problem };
+    }
+    if let Some(problem) = shown.and_then(|shown| shown.problem(error)) {
+        return DialError::ClientCertificate { problem };
+    }
+    match error {
+        Error::AlertReceived(AlertDescription::ProtocolVersion)
+        | Error::PeerIncompatible(
+            PeerIncompatible::ServerDoesNotSupportTls12Or13 | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+        ) => DialError::OldTls { address },
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) => DialError::NoTls { address },
+        Error::AlertReceived(AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity)
+        | Error::PeerIncompatible(_) => DialError::NothingInCommon { address, source },
+        _ => DialError::Handshake { address, source },
     }
 }
 

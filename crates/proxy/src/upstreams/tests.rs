@@ -21,6 +21,33 @@ pub(crate) async fn dial_error(upstream: &Upstream) -> Option<String> {
     dialed.err().map(|error| error.to_string())
 }
 
+/// What the log says when a request is sent, or nothing when it is answered.
+pub(crate) async fn exchange_error(upstream: &Upstream) -> Option<String> {
+    let client = clients(upstream, None).client(upstream).unwrap();
+    let (host, path) = (Hostname::parse("app.test").unwrap(), NormalPath::parse("/").unwrap());
+    let (method, headers) = (Method::GET, HeaderMap::new());
+    let facts = Facts {
+        method: &method,
+        host: &host,
+        path: &path,
+        query: None,
+        headers: &headers,
+        source_ip: std::net::Ipv4Addr::LOCALHOST.into(),
+        client_certificate: &doorward_identity::Presented::Nothing,
+        websocket: false,
+        now: SystemTime::now(),
+    };
+    let policy = Policy::new(RouteId::new("app"), support::everybody());
+    let Decision::Allow(permit) = policy.decide(&facts, Visitor::Anonymous) else { panic!("everybody may") };
+    let outgoing = Outgoing { request: Request::new(Upload::nothing()), within: None, upgrade: false };
+    client.forward(permit, &RouteId::new("app"), outgoing).await.err().map(|error| error.to_string())
+}
+
+/// Why an upstream cannot be put into service.
+pub(crate) fn build_error(upstream: &Upstream) -> String {
+    Upstreams::build(std::iter::once(upstream), None, UpstreamLimits::default()).unwrap_err().to_string()
+}
+
 fn http(host: &str, port: u16) -> Upstream {
     Upstream {
         addresses: vec![UpstreamUrl { scheme: Scheme::Http, host: host.into(), port }],
@@ -58,6 +85,7 @@ async fn a_permit_opens_the_door_of_its_own_route_only() {
         query: None,
         headers: &HeaderMap::new(),
         source_ip: address.ip(),
+        client_certificate: &doorward_identity::Presented::Nothing,
         websocket: false,
         now: SystemTime::now(),
     };

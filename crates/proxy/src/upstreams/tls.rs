@@ -77,7 +77,7 @@ impl TlsProfiles {
     }
 }
 
-fn provider() -> Arc<CryptoProvider> {
+pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
@@ -111,7 +111,7 @@ impl ServerCertVerifier for Explaining {
         let Some(inner) = &self.inner else { return Err(refusal(CertificateProblem::NoAuthorities)) };
         inner
             .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-            .map_err(|error| refusal(explain(&error, end_entity, server_name)))
+            .map_err(|error| refusal(explain(&error, end_entity, intermediates, server_name, now)))
     }
 
     fn verify_tls12_signature(
@@ -143,9 +143,14 @@ fn refusal(problem: CertificateProblem) -> Error {
     CertificateError::Other(OtherError(Arc::new(problem))).into()
 }
 
+/// What the TLS library says of a failed handshake, if it was not the connection that failed.
+pub(super) fn error_in(error: &std::io::Error) -> Option<&Error> {
+    error.get_ref()?.downcast_ref()
+}
+
 /// The certificate's problem inside a failed handshake, if that was it.
-pub(super) fn problem_in(error: &std::io::Error) -> Option<CertificateProblem> {
-    match error.get_ref()?.downcast_ref::<Error>()? {
+pub(super) fn problem_in(error: &Error) -> Option<CertificateProblem> {
+    match error {
         Error::InvalidCertificate(CertificateError::Other(OtherError(inner))) => {
             inner.downcast_ref::<CertificateProblem>().cloned()
         }
