@@ -16,7 +16,7 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use crate::{CertificatesError, LocalAuthority};
+use crate::{CertificatesError, LocalAuthority, Obtained};
 
 /// Where certificates come from.
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +42,7 @@ impl Certificates {
     /// [`CertificatesError`]; nothing is answered with certificates of which one is refused.
     pub fn new(sources: Sources<'_>, now: SystemTime) -> Result<Self, CertificatesError> {
         let table = ArcSwap::from_pointee(Table::build(sources, now)?);
-        Ok(Self { resolver: Arc::new(Resolver { table }) })
+        Ok(Self { resolver: Arc::new(Resolver { table, obtained: Obtained::new() }) })
     }
 
     /// Replaces every certificate at once; handshakes under way and open connections keep theirs.
@@ -52,6 +52,11 @@ impl Certificates {
     pub fn replace(&self, sources: Sources<'_>, now: SystemTime) -> Result<(), CertificatesError> {
         self.resolver.table.store(Arc::new(Table::build(sources, now)?));
         Ok(())
+    }
+
+    /// Where certificates ordered from an authority are put in service, beside the table.
+    pub fn obtained(&self) -> Obtained {
+        self.resolver.obtained.clone()
     }
 
     /// For the TLS configuration; sees every replacement.
@@ -67,11 +72,13 @@ impl Certificates {
 
 struct Resolver {
     table: ArcSwap<Table>,
+    obtained: Obtained,
 }
 
 impl ResolvesServerCert for Resolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.table.load().find(hello.server_name())
+        let name = hello.server_name();
+        self.table.load().find(name).or_else(|| self.obtained.find(&name?.to_ascii_lowercase()))
     }
 }
 
