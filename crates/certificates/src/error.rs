@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use doorward_private_files::PrivateFileError;
 
+use crate::StoreError;
+
 /// Why there is no certificate to answer with.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificatesError {
@@ -73,6 +75,18 @@ pub enum CertificatesError {
     /// A key or certificate could not be made.
     #[error("the local authority could not issue a certificate")]
     Issue(#[from] rcgen::Error),
+    /// Ordering certificates cannot be set up as it is configured.
+    #[error("certificates cannot be ordered: {0}")]
+    Acme(String),
+    /// Nobody configured that this name's certificate be ordered.
+    #[error("no certificate is ordered for {name}: give it a route, or name it in the configuration")]
+    NotOrdered {
+        /// The name.
+        name: String,
+    },
+    /// What was ordered cannot be read or kept.
+    #[error("what is ordered cannot be read or kept")]
+    Store(#[from] StoreError),
     /// The file system refused.
     #[error(transparent)]
     File(#[from] PrivateFileError),

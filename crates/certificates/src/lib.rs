@@ -6,9 +6,9 @@
 //! Refuses: answering a name that is not ours, a certificate whose key is another's or that is not the first of its
 //! chain, and replacing a file that is there but cannot be understood.
 
+mod acme;
 mod authority;
 mod clients;
-#[allow(dead_code, reason = "ordering from an authority uses it")]
 mod dns;
 mod error;
 mod facts;
@@ -19,8 +19,10 @@ mod names;
 mod obtained;
 mod pem_file;
 mod report;
+mod store;
 mod table;
 
+pub use acme::{AcmeManager, AcmeSettings, OrderReport, OrderState, Pace};
 pub use authority::{Issued, LocalAuthority};
 pub use clients::{ClientTrust, ClientTrusts, InvalidClientTrust};
 #[doc(hidden)]
@@ -30,4 +32,7 @@ pub use error::CertificatesError;
 pub use facts::LeafFacts;
 pub use obtained::Obtained;
 pub use report::{CertificateReport, Source};
+pub use store::{
+    CertificateStore, FileCertificateStore, InvalidRecordName, RecordBytes, RecordKey, RecordKind, StoreError, Term,
+};
 pub use table::{Certificates, Sources};
