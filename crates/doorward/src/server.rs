@@ -13,19 +13,19 @@ mod watch;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use doorward_config::{Config, Limit, Loaded, LogLevel};
 use doorward_proxy::{End, Pipeline, PipelineSettings};
 use doorward_telemetry::{AccessLog, LogFormat, init_logging};
-use doorward_transport::{Always, Drain, Kind, Limits, Listener, TransportError, serve, server_config};
+use doorward_transport::{Drain, Kind, Limits, Listener, TransportError, serve};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
 use crate::invitations::Invited;
 pub(crate) use error::ServerError;
 use health::{Health, Stage};
+use metrics::Metrics;
 use service::Service;
 pub(crate) use watch::Cause;
 use watch::Watch;
@@ -70,22 +70,23 @@ pub(crate) async fn run(loaded: Loaded, reloading: Reloading) -> Result<(), Serv
         access_log: access_log.clone(),
         tunnels: service.tunnels(),
         clock: SystemTime::now,
-        challenges: None,
+        challenges: service.handshakes().map(|handshakes| handshakes as _),
     });
     let addresses = sockets.addresses();
-    sockets.serve(&pipeline, &health, &limits(&config), [&drain, &health_drain]);
+    let machines = (health.clone(), Metrics::new(service.gather()));
+    sockets.serve(&pipeline, machines, &limits(&config), [&drain, &health_drain]);
     health.enter(Stage::Ready);
     banner::print(&config, &addresses);
     banner::print_invitations(&service.invite(Invited::Everybody, SystemTime::now())?);
     info!(?addresses, routes = config.routes.len(), "serving");
     drop(config);
 
-    let mut renewal = tokio::time::interval(service::RENEWAL_EVERY);
+    let mut renewal = tokio::time::interval(served_certificates::RENEWAL_EVERY);
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = renewal.tick() => service.renew_certificates(SystemTime::now()),
+            _ = renewal.tick() => service.look_after_certificates(SystemTime::now()),
             cause = watch.changed() => reload(&mut service, &reloading, &mut watch, cause),
         }
     }
@@ -175,6 +176,7 @@ struct Sockets {
     main: Listener,
     redirect: Option<Listener>,
     health: Option<Listener>,
+    metrics: Option<Listener>,
 }
 
 /// Where it listens, with the ports the system chose.
@@ -185,20 +187,20 @@ pub(crate) struct Addresses {
     pub(crate) redirect: Option<SocketAddr>,
     #[expect(dead_code, reason = "for the log line, by Debug")]
     pub(crate) health: Option<SocketAddr>,
+    #[expect(dead_code, reason = "for the log line, by Debug")]
+    pub(crate) metrics: Option<SocketAddr>,
 }
 
 impl Sockets {
     fn bind(config: &Config, service: &Service) -> Result<Self, ServerError> {
         let listeners = &config.listeners;
-        let main = match service.certificates() {
-            Some(certificates) => Kind::Tls(Arc::new(Always(server_config(certificates.resolver(), None)?))),
-            None => Kind::Cleartext,
-        };
+        let main = service.handshakes().map_or(Kind::Cleartext, |handshakes| Kind::Tls(handshakes as _));
         let optional = |address: Option<SocketAddr>, kind| address.map(|at| Listener::bind(at, kind)).transpose();
         Ok(Self {
             main: Listener::bind(listeners.address, main)?,
             redirect: optional(listeners.redirect, Kind::Redirect)?,
             health: optional(config.health, Kind::Cleartext)?,
+            metrics: optional(config.metrics, Kind::Cleartext)?,
         })
     }
 
@@ -207,16 +209,26 @@ impl Sockets {
             main: self.main.local_address(),
             redirect: self.redirect.as_ref().map(Listener::local_address),
             health: self.health.as_ref().map(Listener::local_address),
+            metrics: self.metrics.as_ref().map(Listener::local_address),
         }
     }
 
-    /// Serves all of them; health goes on being answered while the rest drains.
-    fn serve(self, pipeline: &Pipeline, health: &Health, limits: &Limits, [drain, health_drain]: [&Drain; 2]) {
+    /// Serves all of them; health and metrics go on being answered while the rest drains.
+    fn serve(
+        self,
+        pipeline: &Pipeline,
+        (health, metrics): (Health, Metrics),
+        limits: &Limits,
+        [drain, health_drain]: [&Drain; 2],
+    ) {
         for listener in std::iter::once(self.main).chain(self.redirect) {
             spawn(serve(listener, pipeline.clone(), limits.clone(), drain.clone()));
         }
         if let Some(listener) = self.health {
-            spawn(serve(listener, health.clone(), health::limits(), health_drain.clone()));
+            spawn(serve(listener, health, health::limits(), health_drain.clone()));
+        }
+        if let Some(listener) = self.metrics {
+            spawn(serve(listener, metrics, health::limits(), health_drain.clone()));
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use doorward_authorize::{Explanation, Facts, RuleExplanation, Verdict, Visitor};
 use doorward_config::{Config, Overrides, Provider, Route};
 use doorward_hygiene::{NormalPath, Origin};
-use doorward_identity::{Claims, Email, Groups, Identity, Subject, VerifiedEmail};
+use doorward_identity::{Claims, Email, Groups, Identity, Presented, Subject, VerifiedEmail};
 use doorward_proxy::{NotFound, RouteTable};
 use http::{HeaderMap, Method, Uri};
 use serde_json::{Map, Value, json};
@@ -46,6 +46,7 @@ pub(crate) fn run(arguments: &ExplainArguments) -> Result<ExitCode, Failure> {
         headers: &HeaderMap::new(),
         source_ip: question.address,
         websocket: false,
+        client_certificate: &Presented::Nothing,
         now: SystemTime::now(),
     };
     let visitor = identity.as_ref().map_or(Visitor::Anonymous, Visitor::Known);

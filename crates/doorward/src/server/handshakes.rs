@@ -17,8 +17,8 @@ use doorward_proxy::{AnswerChallenges, JudgeClients};
 use doorward_transport::{ChooseTls, Chosen, Hello, challenge_config, server_config};
 use futures_util::future::BoxFuture;
 use rustls::ServerConfig;
+use rustls::pki_types::CertificateDer;
 use rustls::server::ResolvesServerCert;
-use rustls_pki_types::CertificateDer;
 use tracing::warn;
 
 use super::ServerError;

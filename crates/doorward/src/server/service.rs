@@ -6,7 +6,6 @@ use std::time::SystemTime;
 use arc_swap::ArcSwap;
 use doorward_assertion::{Signer, SigningKeys};
 use doorward_authenticate::{Accounts, Authenticator, AuthenticatorSettings};
-use doorward_certificates::LocalAuthority;
 use doorward_config::{Config, Provider};
 use doorward_identity::Email;
 use doorward_proxy::{Snapshot, SnapshotSettings, Tunnels};
@@ -232,7 +231,6 @@ impl Lasting {
             own: gate,
             clients: certificates.map(|certificates| certificates.handshakes() as _),
             signer: Some(Arc::new(Signer::new(Arc::clone(&self.keys), config.sign_in.origin.to_string()))),
-            clients: None,
         };
         Ok(Snapshot::build(settings, previous)?)
     }
