@@ -1,6 +1,8 @@
 //! The running server: binds, serves, reloads, stops.
 
 mod banner;
+mod choose_tls;
+mod clients;
 mod error;
 mod gate;
 mod health;
@@ -9,13 +11,12 @@ mod watch;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use doorward_config::{Config, Limit, Loaded, LogLevel};
 use doorward_proxy::{End, Pipeline, PipelineSettings};
 use doorward_telemetry::{AccessLog, LogFormat, init_logging};
-use doorward_transport::{Always, Drain, Kind, Limits, Listener, TransportError, serve, server_config};
+use doorward_transport::{Drain, Kind, Limits, Listener, TransportError, serve};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
@@ -186,8 +187,8 @@ pub(crate) struct Addresses {
 impl Sockets {
     fn bind(config: &Config, service: &Service) -> Result<Self, ServerError> {
         let listeners = &config.listeners;
-        let main = match service.certificates() {
-            Some(certificates) => Kind::Tls(Arc::new(Always(server_config(certificates.resolver(), None)?))),
+        let main = match service.tls() {
+            Some(tls) => Kind::Tls(tls),
             None => Kind::Cleartext,
         };
         let optional = |address: Option<SocketAddr>, kind| address.map(|at| Listener::bind(at, kind)).transpose();

@@ -18,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use super::ServerError;
+use super::choose_tls::TlsByHost;
+use super::clients::Clients;
 use super::gate::Gate;
 use super::health::Status;
 use crate::data_dir;
@@ -33,6 +35,7 @@ pub(crate) struct Service {
     snapshot: Arc<ArcSwap<Snapshot>>,
     tunnels: Arc<Tunnels>,
     certificates: Option<Certificates>,
+    tls: Option<Arc<TlsByHost>>,
     authenticator: Authenticator,
     /// Ends what the authenticator does in the background.
     background: CancellationToken,
@@ -68,8 +71,11 @@ impl Service {
         let snapshot = lasting.snapshot(&config, &authenticator, None)?;
         let background = CancellationToken::new();
         authenticator.start(background.clone());
+        let certificates = certificates.transpose()?;
+        let tls = certificates.as_ref().map(|certificates| TlsByHost::new(&config, certificates.resolver()));
         Ok(Self {
-            certificates: certificates.transpose()?,
+            tls: tls.transpose()?.map(Arc::new),
+            certificates,
             snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
             tunnels: Tunnels::new(drain),
             told: Arc::new(Mutex::new(Arc::clone(&config))),
@@ -91,10 +97,14 @@ impl Service {
         let config = Arc::new(config);
         let authenticator = self.lasting.authenticator(&config, Some(&self.authenticator))?;
         let snapshot = self.lasting.snapshot(&config, &authenticator, Some(&self.snapshot.load()))?;
+        let settings = self.tls.as_ref().map(|tls| tls.prepare(&config)).transpose()?;
         // Last of what can fail, since it takes effect at once.
         if let Some(certificates) = &self.certificates {
             let hosts = hosts(&config);
             certificates.replace(sources(&config, &hosts, self.lasting.authority.as_ref()), now)?;
+        }
+        if let (Some(tls), Some(settings)) = (&self.tls, settings) {
+            tls.replace(settings);
         }
         let snapshot = Arc::new(snapshot);
         self.snapshot.store(Arc::clone(&snapshot));
@@ -148,8 +158,8 @@ impl Service {
     }
 
     /// None when something in front of us ends TLS.
-    pub(crate) fn certificates(&self) -> Option<&Certificates> {
-        self.certificates.as_ref()
+    pub(crate) fn tls(&self) -> Option<Arc<TlsByHost>> {
+        self.tls.clone()
     }
 
     pub(crate) fn status(&self) -> Status {
@@ -214,7 +224,7 @@ impl Lasting {
             identify: gate.clone(),
             own: gate,
             signer: Some(Arc::new(Signer::new(Arc::clone(&self.keys), config.sign_in.origin.to_string()))),
-            clients: None,
+            clients: Clients::of(config)?,
         };
         Ok(Snapshot::build(settings, previous)?)
     }
