@@ -20,6 +20,7 @@
 )]
 
 mod accounts;
+mod client_certificates;
 mod command_line;
 mod forwarding;
 mod harness;
