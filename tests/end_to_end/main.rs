@@ -21,6 +21,7 @@
 
 mod accounts;
 mod acme;
+mod client_certificates;
 mod command_line;
 mod forwarding;
 mod harness;

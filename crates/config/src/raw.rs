@@ -76,7 +76,9 @@ impl<T> Given<T> {
 }
 
 /// Names and their values, in the order written; each name has its own place.
-pub(crate) type Pairs = Vec<(At<String>, At<String>)>;
+pub(crate) type Pairs = Named<String>;
+/// Names with values of any kind.
+pub(crate) type Named<V> = Vec<(At<String>, At<V>)>;
 
 /// A value that is a secret, or the file that holds it.
 #[derive(Debug, Clone, Default)]
@@ -189,7 +191,7 @@ impl Reading<'_> {
         key: &str,
         node: &Node,
         read: impl Fn(&mut Self, &str, &Node) -> Option<At<V>>,
-    ) -> Option<At<Vec<(At<String>, At<V>)>>> {
+    ) -> Option<At<Named<V>>> {
         let entries = match &node.content {
             Content::Map(entries) => entries,
             Content::Null => return None,

@@ -109,6 +109,9 @@ pub(crate) struct ExplainArguments {
     /// Where the request comes from.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub(crate) ip: IpAddr,
+    /// The client certificate they show: a PEM file with it and those that lead to its authority.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) client_cert: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,

@@ -299,13 +299,14 @@ async fn send(
             }
         }
     };
-    answered.map_err(|mut failed| match failed.take_message() {
-        Some(request) => Failed::NeverSent(Box::new(request), failed.into_error()),
-        None => {
-            let error = failed.into_error();
-            let refused = endpoint.refused_us(&error);
-            Failed::For(refused.unwrap_or_else(|| ForwardError::of_exchange(endpoint.label.clone(), error)))
+    answered.map_err(|mut failed| {
+        let back = failed.take_message();
+        let error = failed.into_error();
+        if let Some(request) = back {
+            return Failed::NeverSent(Box::new(request), error);
         }
+        let refused = endpoint.refused_us(&error);
+        Failed::For(refused.unwrap_or_else(|| ForwardError::of_exchange(endpoint.label.clone(), error)))
     })
 }
 

@@ -44,6 +44,15 @@ impl Authority {
         self.sign(&leaf(names))
     }
 
+    /// One for clients, with a name of an e-mail address.
+    pub(crate) fn issue_client(&self, email: &str) -> Pair {
+        let mut params = leaf(&[]);
+        params.distinguished_name.push(DnType::CommonName, email);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        params.subject_alt_names = vec![rcgen::SanType::Rfc822Name(email.try_into().unwrap())];
+        self.sign(&params)
+    }
+
     /// One that ran out years ago.
     pub(crate) fn issue_expired(&self, names: &[&str]) -> Pair {
         let mut params = leaf(names);

@@ -54,6 +54,16 @@ impl Raw {
         Ok(Self::over(within("shaking hands", shake_hands(config, stream, sni)).await?))
     }
 
+    /// TLS with these settings.
+    pub(crate) async fn tls_like(
+        address: SocketAddr,
+        host: &str,
+        config: rustls::ClientConfig,
+    ) -> std::io::Result<Self> {
+        let stream = within("connecting", TcpStream::connect(address)).await?;
+        Ok(Self::over(within("shaking hands", shake_hands(config, stream, Some(host))).await?))
+    }
+
     fn over(stream: impl Io + 'static) -> Self {
         Self { reader: Reader::new(Box::new(stream)) }
     }

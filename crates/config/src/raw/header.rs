@@ -1,12 +1,12 @@
 //! Values of request headers: variables, templates, and `$$` for a `$`, as Pomerium has it.
 
 use super::expand::{self, Cut};
-use super::{At, Hidden, Reading, nearest};
+use super::{At, Hidden, Named, Reading, nearest};
 use crate::domain::route::HeaderPart;
 use crate::yaml::{Content, Node};
 
 /// Request headers, each with the parts of its value.
-pub(crate) type HeaderPairs = Vec<(At<String>, At<Vec<HeaderPart>>)>;
+pub(crate) type HeaderPairs = Named<Vec<HeaderPart>>;
 
 /// The templates there are.
 const TEMPLATES: [&str; 3] = ["client_cert_fingerprint", "client_cert_san_dns", "client_cert_san_email"];

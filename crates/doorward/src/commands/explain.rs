@@ -1,16 +1,20 @@
 //! `doorward explain`: may somebody open a URL, and why. No server is asked.
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use doorward_authorize::{Explanation, Facts, RuleExplanation, Verdict, Visitor};
+use doorward_certificates::ClientTrusts;
 use doorward_config::{Config, Overrides, Provider, Route};
 use doorward_hygiene::{NormalPath, Origin};
 use doorward_identity::{Claims, Email, Groups, Identity, Presented, Subject, VerifiedEmail};
 use doorward_proxy::{NotFound, RouteTable};
 use http::{HeaderMap, Method, Uri};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use serde_json::{Map, Value, json};
 
 use super::{Failure, configuration_file, load_file, routes};
@@ -37,6 +41,8 @@ pub(crate) fn run(arguments: &ExplainArguments) -> Result<ExitCode, Failure> {
             return Ok(no_route(arguments, "this path could be read as another route's, so it is refused (400)"));
         }
     };
+    let now = SystemTime::now();
+    let certificate = presented(arguments.client_cert.as_deref(), origin, &loaded.config, now)?;
     let identity = question.identity.map(|identity| with_configured_groups(identity, &loaded.config));
     let facts = Facts {
         method: &question.method,
@@ -45,9 +51,9 @@ pub(crate) fn run(arguments: &ExplainArguments) -> Result<ExitCode, Failure> {
         query: question.query.as_deref(),
         headers: &HeaderMap::new(),
         source_ip: question.address,
+        client_certificate: &certificate,
         websocket: false,
-        client_certificate: &Presented::Nothing,
-        now: SystemTime::now(),
+        now,
     };
     let visitor = identity.as_ref().map_or(Visitor::Anonymous, Visitor::Known);
     let explanation = route.policy.explain(&facts, visitor);
@@ -121,6 +127,22 @@ fn identity(email: &str, arguments: &ExplainArguments) -> Result<Identity, Failu
         claims: Claims::new(claims),
         authenticated_at: SystemTime::now(),
     })
+}
+
+/// What the host's authorities make of the certificate in a file.
+fn presented(file: Option<&Path>, origin: &Origin, config: &Config, now: SystemTime) -> Result<Presented, Failure> {
+    let Some(file) = file else { return Ok(Presented::Nothing) };
+    let said = |what: String| Failure::Said(format!("--client-cert {}: {what}", file.display()));
+    let chain: Vec<_> = CertificateDer::pem_file_iter(file)
+        .and_then(Iterator::collect)
+        .map_err(|error| said(format!("no PEM certificate can be read: {error}")))?;
+    if chain.is_empty() {
+        return Err(said("there is no PEM certificate in it".into()));
+    }
+    let trusts = ClientTrusts::new(config.tls.client_certificates.as_ref(), &config.tls.client_certificates_by_host)
+        .map_err(|error| Failure::of(&error))?;
+    // Where no authority is configured, no certificate is asked for.
+    Ok(trusts.of(&origin.host).map_or(Presented::Nothing, |trust| trust.judge(&chain, now)))
 }
 
 /// A built-in account is in the groups that the configuration gives it, besides those asked about.

@@ -52,7 +52,14 @@ async fn upstream_with(
     params: CertificateParams,
     signed_by: Option<&Authority>,
 ) -> (SocketAddr, CertificateDer<'static>) {
-    upstream_like(params, signed_by, Vec::new(), |builder| builder.with_no_client_auth(), rustls::ALL_VERSIONS).await
+    upstream_like(
+        params,
+        signed_by,
+        Vec::new(),
+        ConfigBuilder::<rustls::ServerConfig, _>::with_no_client_auth,
+        rustls::ALL_VERSIONS,
+    )
+    .await
 }
 
 type Asking = ConfigBuilder<rustls::ServerConfig, rustls::server::WantsServerCert>;
@@ -334,7 +341,7 @@ async fn the_authority_at_the_end_of_what_is_sent_is_named() {
             params(),
             Some(&signer),
             vec![certificate],
-            |builder| builder.with_no_client_auth(),
+            ConfigBuilder::<rustls::ServerConfig, _>::with_no_client_auth,
             rustls::ALL_VERSIONS,
         )
         .await;
