@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::USER_AGENT;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -162,7 +163,8 @@ impl Shared {
     }
 
     async fn rate_limited(&self, seconds: u32) -> Response<Full<Bytes>> {
-        let nonce = self.pass_on(&Method::HEAD, NEW_NONCE, &HeaderMap::new(), Bytes::new()).await;
+        let us = HeaderMap::from_iter([(USER_AGENT, HeaderValue::from_static("doorward-tests"))]);
+        let nonce = self.pass_on(&Method::HEAD, NEW_NONCE, &us, Bytes::new()).await;
         let problem = json!({
             "type": "urn:ietf:params:acme:error:rateLimited",
             "detail": "too many certificates already issued",
