@@ -38,8 +38,8 @@ pub(crate) enum Whim {
     Unavailable,
     /// Every answer takes this long.
     Slow(Duration),
-    /// Says nothing about when to renew until something else is wanted of it.
-    HoldsRenewalInfo,
+    /// Keeps everybody waiting who asks for a path that begins so, until something else is wanted of it.
+    Holds(&'static str),
     /// Takes orders, and drops the connection when one is to be finished.
     DropsFinalization,
 }
@@ -96,6 +96,7 @@ impl HostileAuthority {
 }
 
 /// The paths of the real one.
+pub(crate) const DIRECTORY: &str = "/dir";
 pub(crate) const NEW_ORDER: &str = "/order-plz";
 pub(crate) const CERTIFICATE: &str = "/certZ/";
 pub(crate) const FINALIZE: &str = "/finalize-order/";
@@ -134,9 +135,9 @@ impl Shared {
             Whim::RateLimits(seconds) if path == NEW_ORDER => return Ok(self.rate_limited(seconds).await),
             Whim::Unavailable => return Ok(unavailable()),
             Whim::Slow(time) => tokio::time::sleep(time).await,
-            Whim::HoldsRenewalInfo if path.starts_with(RENEWAL_INFO) => {
+            Whim::Holds(held) if path.starts_with(held) => {
                 let mut changes = self.whim.subscribe();
-                let _ended = changes.wait_for(|whim| *whim != Whim::HoldsRenewalInfo).await;
+                let _ended = changes.wait_for(|now| *now != whim).await;
             }
             Whim::DropsFinalization if path.starts_with(FINALIZE) => {
                 return Err(std::io::ErrorKind::ConnectionAborted.into());
