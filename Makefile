@@ -18,7 +18,8 @@ check: ## formatting, lints, docs, the arrows between crates, licences and bans
 	@scripts/check.sh
 
 test-rust: ## the Rust tests, and the counterparts they use
-	@scripts/install.sh compiler node counterparts code-server acme dns-server scanner
+	@scripts/install.sh compiler node counterparts code-server
+	@for what in acme dns-server scanner; do scripts/install.sh $$what || true; done # what is missing is skipped aloud
 	.tools/bin/node --test --test-timeout=60000 tests/counterparts/*.test.mjs
 	cargo test --workspace --locked
 

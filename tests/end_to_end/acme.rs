@@ -41,7 +41,7 @@ impl Shown {
     fn names(&self) -> Vec<String> {
         let (_, certificate) = X509Certificate::from_der(&self.0).unwrap();
         let names = certificate.subject_alternative_name().unwrap().unwrap();
-        names.value.general_names.iter().map(|name| name.to_string()).collect()
+        names.value.general_names.iter().map(ToString::to_string).collect()
     }
 
     /// How long it lives, in seconds.

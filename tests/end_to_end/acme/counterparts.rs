@@ -15,8 +15,8 @@ async fn the_authority_tells_its_root_and_what_it_can() {
     assert!(acme.root().await.starts_with("-----BEGIN CERTIFICATE-----"));
     assert!(keys.contains(&format!("autocert_ca: {}/dir\n", acme.origin())), "{keys}");
     assert_eq!((acme.orders().await, acme.issued().await, acme.accounts().await), (0, 0, 0));
-    assert!(acme.requests().await > 0);
     let _said_if_not = (acme.knows_renewal_info().await, acme.knows_profiles().await);
+    assert!(acme.requests().await > 0, "{}", acme.log().await);
     let origin = acme.origin();
     drop(acme);
     let port = origin.rsplit(':').next().unwrap().parse().unwrap();
@@ -32,7 +32,8 @@ async fn what_stands_before_the_authority_passes_on_and_changes() {
     let origin = hostile.origin();
     let mut browser = Browser::speaking("http/1.1");
     browser.trust(&Authority::shared().pem());
-    let directory = browser.fetch(&format!("{origin}/dir")).await.json();
+    // A client that does not say who it is is refused (RFC 8555 §6.1).
+    let directory = browser.send(Ask::new("GET", &format!("{origin}/dir")).header("user-agent", "tests")).await.json();
     let new_order = directory["newOrder"].as_str().unwrap().to_owned();
     assert_eq!(new_order, format!("{origin}{NEW_ORDER}"), "its URLs lead past the one before it");
     hostile.does(Whim::RateLimits(77));

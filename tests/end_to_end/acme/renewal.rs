@@ -19,7 +19,7 @@ async fn a_window_that_the_authority_moves_is_followed_and_open_connections_stay
         return;
     }
     // Its answer holds for six hours, so the first one has to be the right one.
-    let hostile = HostileAuthority::before(&acme, Whim::HoldsRenewalInfo).await;
+    let hostile = HostileAuthority::before(&acme, Whim::Holds(RENEWAL_INFO)).await;
     let keys = hostile.keys(&setup);
     let door = setup.with(&keys).route("app", &upstream.url(), EVERYBODY).start().await;
     let first = obtained(&door, HOST, &acme).await;

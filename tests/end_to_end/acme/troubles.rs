@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Shown, a_moment, obtained, shown, trusted};
 use crate::harness::acme::{KEY_ID, MAC_KEY, Terms};
-use crate::harness::hostile_authority::{CERTIFICATE, FINALIZE, HostileAuthority, NEW_ORDER, Whim};
+use crate::harness::hostile_authority::{CERTIFICATE, DIRECTORY, FINALIZE, HostileAuthority, NEW_ORDER, Whim};
 use crate::harness::scene::EVERYBODY;
 use crate::harness::setup::Setup;
 use crate::harness::upstream::Upstream;
@@ -157,7 +157,7 @@ async fn an_authority_that_shows_a_page_for_people_is_tried_again() {
     let hostile = HostileAuthority::before(&acme, Whim::Unavailable).await;
     let keys = hostile.keys(&setup);
     let door = setup.with(&keys).route("app", &upstream.url(), EVERYBODY).start().await;
-    hostile.wait_for_requests("/dir", 1).await;
+    hostile.wait_for_requests(DIRECTORY, 1).await;
     a_moment().await;
     assert!(hostile.requests("/") < 20, "{} requests in a moment", hostile.requests("/"));
     hostile.does(Whim::Honest);

@@ -253,7 +253,9 @@ impl Acme {
     }
 
     async fn directory(&self) -> Value {
-        self.manage(Ask::new("GET", &format!("{}/dir", self.origin()))).await.json()
+        let answer = self.manage(Ask::new("GET", &format!("{}/dir", self.origin()))).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()
     }
 
     fn management(&self, path: &str) -> String {
@@ -261,7 +263,8 @@ impl Acme {
     }
 
     async fn manage(&self, ask: Ask) -> super::browser::Answer {
-        Browser::speaking("http/1.1").send(ask).await
+        // A client that does not say who it is is refused (RFC 8555 §6.1).
+        Browser::speaking("http/1.1").send(ask.header("user-agent", "doorward-tests")).await
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::USER_AGENT;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -37,8 +38,8 @@ pub(crate) enum Whim {
     Unavailable,
     /// Every answer takes this long.
     Slow(Duration),
-    /// Says nothing about when to renew until something else is wanted of it.
-    HoldsRenewalInfo,
+    /// Keeps everybody waiting who asks for a path that begins so, until something else is wanted of it.
+    Holds(&'static str),
     /// Takes orders, and drops the connection when one is to be finished.
     DropsFinalization,
 }
@@ -95,6 +96,7 @@ impl HostileAuthority {
 }
 
 /// The paths of the real one.
+pub(crate) const DIRECTORY: &str = "/dir";
 pub(crate) const NEW_ORDER: &str = "/order-plz";
 pub(crate) const CERTIFICATE: &str = "/certZ/";
 pub(crate) const FINALIZE: &str = "/finalize-order/";
@@ -133,9 +135,9 @@ impl Shared {
             Whim::RateLimits(seconds) if path == NEW_ORDER => return Ok(self.rate_limited(seconds).await),
             Whim::Unavailable => return Ok(unavailable()),
             Whim::Slow(time) => tokio::time::sleep(time).await,
-            Whim::HoldsRenewalInfo if path.starts_with(RENEWAL_INFO) => {
+            Whim::Holds(held) if path.starts_with(held) => {
                 let mut changes = self.whim.subscribe();
-                let _ended = changes.wait_for(|whim| *whim != Whim::HoldsRenewalInfo).await;
+                let _ended = changes.wait_for(|now| *now != whim).await;
             }
             Whim::DropsFinalization if path.starts_with(FINALIZE) => {
                 return Err(std::io::ErrorKind::ConnectionAborted.into());
@@ -162,7 +164,8 @@ impl Shared {
     }
 
     async fn rate_limited(&self, seconds: u32) -> Response<Full<Bytes>> {
-        let nonce = self.pass_on(&Method::HEAD, NEW_NONCE, &HeaderMap::new(), Bytes::new()).await;
+        let us = HeaderMap::from_iter([(USER_AGENT, HeaderValue::from_static("doorward-tests"))]);
+        let nonce = self.pass_on(&Method::HEAD, NEW_NONCE, &us, Bytes::new()).await;
         let problem = json!({
             "type": "urn:ietf:params:acme:error:rateLimited",
             "detail": "too many certificates already issued",
