@@ -112,7 +112,9 @@ fn certificate(host: &Hostname, key_authorization: &str) -> Result<Arc<Certified
     let certificate = params.self_signed(&key)?;
     let private = PrivateKeyDer::Pkcs8(key.serialize_der().into());
     let chain = vec![certificate.der().clone()];
-    Ok(Arc::new(CertifiedKey::from_der(chain, private, &provider::default_provider())?))
+    // Not `from_der`: it reads the certificate, and does not know the critical extension.
+    let private = provider::default_provider().key_provider.load_private_key(private)?;
+    Ok(Arc::new(CertifiedKey::new(chain, private)))
 }
 
 #[cfg(test)]
