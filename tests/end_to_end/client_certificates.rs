@@ -2,7 +2,7 @@
 //! connection or a session to another host.
 
 use crate::harness::authority::{Authority, Pair};
-use crate::harness::doorward::{Doorward, command_on};
+use crate::harness::doorward::{Doorward, command_in};
 use crate::harness::raw::{Raw, RawAnswer};
 use crate::harness::scene::EVERYBODY;
 use crate::harness::setup::Setup;
@@ -119,8 +119,8 @@ async fn a_missing_or_empty_authority_refuses_to_start() {
     for file in [empty, missing] {
         let setup = Setup::new().with(&format!("downstream_mtls:\n  ca_file: {}\n", file.display()));
         let setup = setup.route("app", &upstream.url(), EVERYBODY);
-        setup.write();
-        let said = command_on(&setup, &["check"]).await;
+        let written = setup.write();
+        let said = command_in(setup.folder(), &["check", written.to_str().unwrap()]).await;
         assert_ne!(said.code, Some(0), "{said:?}");
         assert!(said.err.contains("ca_file") || said.out.contains("ca_file"), "{said:?}");
     }
