@@ -23,7 +23,7 @@ use crate::raw::At;
 use crate::raw::client_certificates::{RawClientCertificates, RawNameMatch};
 
 /// How many certificates may stand between when nothing is said, as Pomerium has it.
-const DEPTH: u8 = 1;
+const DEPTH: u8 = 0;
 
 /// The authorities that a route names for its host.
 pub(super) struct OfHost {
@@ -222,13 +222,13 @@ impl Compiler<'_> {
     fn depth(&mut self, raw: Option<&RawClientCertificates>) -> Option<u8> {
         let Some(At { value, place }) = raw.and_then(|raw| raw.max_verify_depth.as_ref()) else { return Some(DEPTH) };
         match u8::try_from(*value) {
-            Ok(0) => None,
-            Ok(depth) => Some(depth),
+            // As Pomerium counts: the authority's own certificate is the first.
+            Ok(depth) => depth.checked_sub(1),
             Err(_) => {
                 self.problems.error(
                     place,
                     "`max_verify_depth` is more than 255",
-                    "Write how many certificates may stand between the visitor's and the authority's; `0` for any number.",
+                    "Write how many certificates may follow the visitor's own, the authority's included; `0` for any number.",
                 );
                 Some(DEPTH)
             }

@@ -29,7 +29,7 @@ fn an_authority_is_enough() {
     let world = World::with_certificates();
     let trust = config(&world, &with("")).tls.client_certificates.unwrap();
     assert_eq!((trust.authorities.len(), trust.revoked.len(), trust.names.len()), (1, 0, 0));
-    assert_eq!((trust.enforcement, trust.max_verify_depth), (Enforcement::PolicyWithDefaultDeny, Some(1)));
+    assert_eq!((trust.enforcement, trust.max_verify_depth), (Enforcement::PolicyWithDefaultDeny, Some(0)));
     assert!(config(&world, ROUTE).tls.client_certificates.is_none());
 
     let inline = STANDARD.encode(&world.files[std::path::Path::new("certs/root.pem")]);
@@ -62,7 +62,7 @@ fn every_key_is_understood() {
     );
     let text = with("  enforcement: policy\n  max_verify_depth: 255");
     let trust = config(&world, &text).tls.client_certificates.unwrap();
-    assert_eq!((trust.enforcement, trust.max_verify_depth), (Enforcement::Policy, Some(255)));
+    assert_eq!((trust.enforcement, trust.max_verify_depth), (Enforcement::Policy, Some(254)));
 }
 
 #[test]
@@ -108,17 +108,17 @@ fn a_host_may_have_authorities_of_its_own() {
     assert!(tls.client_certificates.is_none());
     let [(host, trust)] = tls.client_certificates_by_host.as_slice() else { panic!("not one host") };
     assert_eq!(*host, HostPattern::parse("own.example.com").unwrap());
-    assert_eq!((trust.enforcement, trust.max_verify_depth), (Enforcement::PolicyWithDefaultDeny, Some(1)));
+    assert_eq!((trust.enforcement, trust.max_verify_depth), (Enforcement::PolicyWithDefaultDeny, Some(0)));
 
     let tls = config(&world, &format!("{ROOT}  max_verify_depth: 3\n  enforcement: policy\n{text}")).tls;
     let everywhere = tls.client_certificates.unwrap();
     let (_, own) = &tls.client_certificates_by_host[0];
     assert_ne!(own.authorities, everywhere.authorities);
-    assert_eq!((own.max_verify_depth, own.enforcement), (Some(3), Enforcement::Policy));
+    assert_eq!((own.max_verify_depth, own.enforcement), (Some(2), Enforcement::Policy));
     // The settings may stand for such hosts alone.
     let tls = config(&world, &format!("downstream_mtls: {{max_verify_depth: 3}}\n{text}")).tls;
     assert!(tls.client_certificates.is_none());
-    assert_eq!(tls.client_certificates_by_host[0].1.max_verify_depth, Some(3));
+    assert_eq!(tls.client_certificates_by_host[0].1.max_verify_depth, Some(2));
 }
 
 #[test]
