@@ -67,6 +67,7 @@ impl Obtained {
         Self(Arc::default())
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "it is kept")]
     /// Puts this certificate in service for its name, in place of the one before; open connections keep theirs.
     pub fn publish(&self, name: &HostPattern, key: Arc<CertifiedKey>, _facts: LeafFacts) {
         self.0.rcu(|map| {
