@@ -70,7 +70,7 @@ async fn what_is_set_aside_is_out_of_the_way(open: Open) {
 async fn a_reader_never_sees_half_a_record(open: Open) {
     let (writer, reader) = (open(), open());
     let key = key(RecordKind::Attempt, "a.example.com");
-    writer.write(&key, &[0; 100_000]).await.unwrap();
+    writer.write(&key, &vec![0; 100_000]).await.unwrap();
     let writing = tokio::spawn({
         let key = key.clone();
         async move {

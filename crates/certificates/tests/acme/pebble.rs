@@ -105,7 +105,7 @@ impl Pebble {
             .args(if newer { &["-doh", ""][..] } else { &[] })
             .args(["-defaultIPv6", "", "-defaultIPv4", "127.0.0.1"])
             .args([
-                "-dns01",
+                if newer { "-dnsserver" } else { "-dns01" },
                 &format!("127.0.0.1:{names_port}"),
                 "-management",
                 &format!("127.0.0.1:{names_management}"),
@@ -201,7 +201,7 @@ impl Pebble {
 
 fn reachable(port: u16) {
     let address = SocketAddr::from(([127, 0, 0, 1], port));
-    for _ in 0..600 {
+    for _ in 0..400 {
         if TcpStream::connect(address).is_ok() {
             return;
         }
