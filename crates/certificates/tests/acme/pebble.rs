@@ -180,7 +180,7 @@ impl Pebble {
         let client = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().build().unwrap();
         let body = serde_json::json!({ "Certificate": certificate, "ARIResponse": window.to_string() });
         let url = format!("https://localhost:{}/set-renewal-info/", self.management);
-        client.post(url).json(&body).send().await.unwrap().status().is_success()
+        client.post(url).header("user-agent", "tests").json(&body).send().await.unwrap().status().is_success()
     }
 
     /// What it says it did.
