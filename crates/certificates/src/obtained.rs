@@ -34,6 +34,7 @@ impl Obtained {
         Self(Arc::new(Parts { parts, hasher: RandomState::new() }))
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "it is kept")]
     /// Puts this certificate in service for its name, in place of the one before; open connections keep theirs.
     pub fn publish(&self, name: &HostPattern, key: Arc<CertifiedKey>, facts: LeafFacts) {
         let served = Arc::new(Served { key, facts, source: Source::Acme, label: None });

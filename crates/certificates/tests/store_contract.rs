@@ -1,6 +1,6 @@
 //! What every store of certificates promises, run on each of them.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -70,7 +70,7 @@ async fn what_is_set_aside_is_out_of_the_way(open: Open) {
 async fn a_reader_never_sees_half_a_record(open: Open) {
     let (writer, reader) = (open(), open());
     let key = key(RecordKind::Attempt, "a.example.com");
-    writer.write(&key, &[0; 100_000]).await.unwrap();
+    writer.write(&key, &vec![0; 100_000]).await.unwrap();
     let writing = tokio::spawn({
         let key = key.clone();
         async move {

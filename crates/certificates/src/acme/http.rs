@@ -116,12 +116,11 @@ impl Notes {
 
 /// Seconds, or a date (RFC 9110 §10.2.3).
 fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
-    let wait = match value.trim().parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value.trim()).ok()?;
-            SystemTime::from(date).duration_since(now).unwrap_or_default()
-        }
+    let wait = if let Ok(seconds) = value.trim().parse() {
+        Duration::from_secs(seconds)
+    } else {
+        let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value.trim()).ok()?;
+        SystemTime::from(date).duration_since(now).unwrap_or_default()
     };
     Some(wait.min(LONGEST_WAIT))
 }

@@ -108,10 +108,8 @@ impl Job<'_> {
             with_nonce!(order.finalize_csr(&csr)).map_err(|error| self.failed(&error))?;
         }
         self.wait(&mut order, |status| matches!(status, OrderStatus::Valid | OrderStatus::Invalid)).await?;
-        let chain = match with_nonce!(order.certificate()).map_err(|error| self.failed(&error))? {
-            Some(chain) => chain,
-            None => return Err(Failure::new(Cause::Order, "the authority sent no certificate")),
-        };
+        let chain = with_nonce!(order.certificate()).map_err(|error| self.failed(&error))?;
+        let chain = chain.ok_or_else(|| Failure::new(Cause::Order, "the authority sent no certificate"))?;
         match check::received(&chain, &key, self.name, (self.inner.clock)()) {
             Ok(checked) => Ok(Fresh { checked, key, chain, way: Some(way) }),
             Err(rejected) => {
@@ -160,11 +158,9 @@ impl Job<'_> {
         let identifiers = [Identifier::Dns(self.name.to_string())];
         let profile = self.setup.acme.profile.as_deref();
         let offered = profile.filter(|profile| account.profiles().any(|offered| offered.name == *profile));
-        if offered != profile {
-            self.inner.book.notice(self.name, Some(no_profile(profile, account.profiles().map(|one| one.name))));
-        } else {
-            self.inner.book.notice(self.name, None);
-        }
+        let missing = profile.filter(|_| offered.is_none());
+        let notice = missing.map(|profile| no_profile(profile, account.profiles().map(|one| one.name)));
+        self.inner.book.notice(self.name, notice);
         let plain = || {
             let order = NewOrder::new(&identifiers);
             match offered {
@@ -371,12 +367,12 @@ fn no_way(name: &HostPattern) -> &'static str {
     }
 }
 
-fn no_profile<'a>(profile: Option<&str>, offered: impl Iterator<Item = &'a str>) -> String {
+fn no_profile<'a>(profile: &str, offered: impl Iterator<Item = &'a str>) -> String {
     let mut offered: Vec<_> = offered.take(20).map(super::problem::quote).collect();
     offered.sort();
     let offers = if offered.is_empty() { "none".to_owned() } else { offered.join(", ") };
     format!(
         "the authority does not offer the profile `{}` (it offers: {offers}), so the certificate was ordered without: correct `autocert_profile`",
-        profile.unwrap_or_default()
+        super::problem::quote(profile)
     )
 }

@@ -173,7 +173,7 @@ pub(crate) fn quote(text: &str) -> String {
         let long = |part: &str| {
             part.len() >= 30 && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
         };
-        word.split(|character: char| matches!(character, '/' | '.' | '"' | '\'' | ',' | ':' | '=')).any(long)
+        word.split(['/', '.', '"', '\'', ',', ':', '=']).any(long)
     };
     let words: Vec<_> = text.split_whitespace().map(|word| if secret(word) { "…" } else { word }).collect();
     let line: String = words.join(" ").chars().filter(|character| !character.is_control()).collect();

@@ -205,7 +205,7 @@ pub(crate) fn stamp(time: SystemTime) -> Timestamp {
 mod kind {
     use super::{ChallengeKind, Deserialize, Deserializer, Serialize, Serializer};
 
-    #[allow(clippy::ref_option, reason = "serde hands over what it has")]
+    #[allow(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde hands over what it has")]
     pub(super) fn serialize<S: Serializer>(kind: &Option<ChallengeKind>, to: S) -> Result<S::Ok, S::Error> {
         kind.map(ChallengeKind::as_str).serialize(to)
     }

@@ -281,34 +281,39 @@ async fn forget(inner: &Inner, setup: &Setup) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Makes due what somebody asked to be renewed; what the authority said about waiting still holds.
+/// Makes due what somebody asked to be renewed.
 async fn requests(inner: &Inner, setup: &Setup) -> Result<(), StoreError> {
     for key in setup.store.list(RecordKind::Request).await? {
         if let Read::Some(request) = read::<RequestRecord>(&*setup.store, &key).await? {
             let name = HostPattern::parse(&request.name).ok();
             let known = name.filter(|name| inner.book.entries().contains_key(name));
-            match known {
-                Some(name) => {
-                    load::one(inner, &*setup.store, &name).await?;
-                    let attempts = {
-                        let mut entries = inner.book.entries();
-                        let Some(entry) = entries.get_mut(&name) else { continue };
-                        entry.asked = true;
-                        entry.attempts.name = name.to_string();
-                        entry.attempts.next = entry.attempts.not_before;
-                        let now = stamp((inner.clock)());
-                        entry.attempts.renewal = entry.certificate.as_ref().map(|_| renew::at_once(now));
-                        entry.attempts.clone()
-                    };
-                    if let Ok(key) = key_of(RecordKind::Attempt, &name) {
-                        write(&*setup.store, &key, &attempts).await?;
-                    }
-                    tracing::info!(%name, "its certificate is renewed because somebody asked for it");
-                }
-                None => tracing::warn!(record = %key, "somebody asked to renew a certificate that is not ordered here"),
+            if let Some(name) = known {
+                requested(inner, setup, &name).await?;
+            } else {
+                tracing::warn!(record = %key, "somebody asked to renew a certificate that is not ordered here");
             }
         }
         setup.store.remove(&key).await?;
     }
+    Ok(())
+}
+
+/// Makes one due; what the authority said about waiting still holds.
+async fn requested(inner: &Inner, setup: &Setup, name: &HostPattern) -> Result<(), StoreError> {
+    load::one(inner, &*setup.store, name).await?;
+    let attempts = {
+        let mut entries = inner.book.entries();
+        let Some(entry) = entries.get_mut(name) else { return Ok(()) };
+        entry.asked = true;
+        entry.attempts.name = name.to_string();
+        entry.attempts.next = entry.attempts.not_before;
+        let now = stamp((inner.clock)());
+        entry.attempts.renewal = entry.certificate.as_ref().map(|_| renew::at_once(now));
+        entry.attempts.clone()
+    };
+    if let Ok(key) = key_of(RecordKind::Attempt, name) {
+        write(&*setup.store, &key, &attempts).await?;
+    }
+    tracing::info!(%name, "its certificate is renewed because somebody asked for it");
     Ok(())
 }

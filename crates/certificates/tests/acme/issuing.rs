@@ -9,7 +9,7 @@ use doorward_config::{ExternalAccount, Secret};
 use doorward_hygiene::{HostPattern, Hostname};
 
 use crate::pebble::{Options, Pebble};
-use crate::server::{PACE, Running, Server, acme};
+use crate::server::{PACE, Running, Server, acme, hurry};
 
 fn ports(server: &Server) -> Options {
     Options { http_port: server.http_port, tls_port: server.tls_port, ..Options::default() }
@@ -131,4 +131,60 @@ async fn a_name_on_demand_is_ordered_when_asked_for_and_a_stranger_is_not() {
     settings.on_demand = vec![HostPattern::parse("*.dev.example.com").unwrap()];
     let again = Running::new(settings, PACE);
     assert_eq!(again.report("a.dev.example.com").state, OrderState::Valid, "and there after a restart");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_is_renewed_when_the_authority_suggests_it() {
+    let server = Server::start().await;
+    let Some(pebble) = Pebble::start(ports(&server)) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let settings = acme(&pebble, folder.path(), &["a.example.com"], &[Http01]);
+    let running = Running::new(settings, PACE);
+    server.answers_for(&running.manager);
+    let running = running.start();
+    running.until_valid("a.example.com").await;
+    let read = |path: &str| -> serde_json::Value {
+        serde_json::from_slice(&std::fs::read(folder.path().join(path)).unwrap()).unwrap()
+    };
+    let record = read("certificates/a.example.com.json");
+    let chain = record["chain"].as_str().unwrap();
+    let leaf = chain.split_inclusive("-----END CERTIFICATE-----").next().unwrap();
+    let window = serde_json::json!({
+        "suggestedWindow": { "start": "2020-01-01T00:00:00Z", "end": "2020-01-02T00:00:00Z" },
+        "explanationURL": "https://ca.example/incident",
+    });
+    if !pebble.suggest(leaf, window).await {
+        eprintln!("SKIPPED: this pebble has no renewal information");
+        return;
+    }
+    // The authority is asked again when it said so; a later look is brought forward here.
+    while !read("attempts/a.example.com.json")["renewal"].is_object() {
+        tokio::time::sleep(PACE.poll).await;
+    }
+    hurry(folder.path(), "a.example.com").await;
+    drop(running);
+    let settings = acme(&pebble, folder.path(), &["a.example.com"], &[Http01]);
+    let again = Running::new(settings, PACE);
+    server.answers_for(&again.manager);
+    let again = again.start();
+    while again.manager.renewals() < 1 {
+        tokio::time::sleep(PACE.poll).await;
+    }
+    assert_eq!((pebble.issued(), again.manager.failures()), (2, 0));
+    assert_ne!(read("certificates/a.example.com.json")["chain"], record["chain"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_the_authority_does_not_offer_is_left_out_aloud() {
+    let server = Server::start().await;
+    let Some(pebble) = Pebble::start(ports(&server)) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = acme(&pebble, folder.path(), &["a.example.com"], &[Http01]);
+    settings.profile = Some("never-heard-of".into());
+    let running = Running::new(settings, PACE);
+    server.answers_for(&running.manager);
+    let running = running.start();
+    let report = running.until_valid("a.example.com").await;
+    let said = report.last_error.unwrap();
+    assert!(said.contains("`never-heard-of`") && said.contains("autocert_profile"), "{said}");
 }

@@ -3,7 +3,15 @@
 //! It is taken from `$DOORWARD_PEBBLE`, the workspace's `.tools/pebble`, or the path; without it these tests say so
 //! and skip.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::similar_names,
+    clippy::assigning_clones,
+    reason = "a test fails by panicking, says aloud what it skips, and may be plain"
+)]
 
 mod faults;
 mod issuing;

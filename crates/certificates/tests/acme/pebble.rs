@@ -30,6 +30,7 @@ pub(crate) struct Pebble {
     options: Options,
     program: PathBuf,
     port: u16,
+    management: u16,
     names: Ended,
     names_port: u16,
     server: Option<Ended>,
@@ -53,7 +54,7 @@ fn programs() -> Option<(PathBuf, PathBuf)> {
     if let Some(path) = std::env::var_os("DOORWARD_PEBBLE").map(PathBuf::from) {
         folders.insert(0, path.parent().unwrap_or(&path).to_owned());
     }
-    folders.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_else(OsString::new)));
+    folders.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
     let found = folders.into_iter().map(|folder| (folder.join("pebble"), folder.join("pebble-challtestsrv")));
     let found = found.into_iter().find(|(pebble, names)| pebble.is_file() && names.is_file());
     if found.is_none() {
@@ -94,17 +95,27 @@ impl Pebble {
         let (program, names) = programs()?;
         let folder = tempfile::tempdir().unwrap();
         let root = certify(folder.path());
-        let (port, names_port, management) = (free_port(), free_dns_port(), free_port());
+        let (port, names_port) = (free_port(), free_dns_port());
+        let (management, names_management) = (free_port(), free_port());
+        // Newer ones serve DNS over HTTPS too, on a fixed port, unless they are told not to.
+        let help = Command::new(&names).arg("-h").output().unwrap();
+        let newer = String::from_utf8_lossy(&[help.stdout, help.stderr].concat()).contains("-doh");
         let names = Command::new(names)
-            .args(["-http01", "", "-https01", "", "-tlsalpn01", "", "-doh", ""].iter().take(6))
+            .args(["-http01", "", "-https01", "", "-tlsalpn01", ""])
+            .args(if newer { &["-doh", ""][..] } else { &[] })
             .args(["-defaultIPv6", "", "-defaultIPv4", "127.0.0.1"])
-            .args(["-dns01", &format!("127.0.0.1:{names_port}"), "-management", &format!("127.0.0.1:{management}")])
+            .args([
+                if newer { "-dnsserver" } else { "-dns01" },
+                &format!("127.0.0.1:{names_port}"),
+                "-management",
+                &format!("127.0.0.1:{names_management}"),
+            ])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
         reachable(names_port);
-        Some(Self { folder, options, program, port, names: Ended(names), names_port, server: None, root })
+        Some(Self { folder, options, program, port, management, names: Ended(names), names_port, server: None, root })
     }
 
     pub(crate) fn directory(&self) -> String {
@@ -122,7 +133,7 @@ impl Pebble {
         let (folder, options) = (self.folder.path(), &self.options);
         let mut settings = serde_json::json!({ "pebble": {
             "listenAddress": format!("127.0.0.1:{}", self.port),
-            "managementListenAddress": format!("127.0.0.1:{}", free_port()),
+            "managementListenAddress": format!("127.0.0.1:{}", self.management),
             "certificate": folder.join("server.pem"),
             "privateKey": folder.join("server.key"),
             "httpPort": options.http_port,
@@ -157,6 +168,21 @@ impl Pebble {
         self.server = None;
     }
 
+    /// Sets the window in which a certificate should be renewed (RFC 9773); `false` when this server has none.
+    pub(crate) async fn suggest(&self, certificate: &str, window: serde_json::Value) -> bool {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(self.root()).unwrap();
+        let tls = rustls::ClientConfig::builder_with_provider(rustls::crypto::aws_lc_rs::default_provider().into())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let client = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().build().unwrap();
+        let body = serde_json::json!({ "Certificate": certificate, "ARIResponse": window.to_string() });
+        let url = format!("https://localhost:{}/set-renewal-info/", self.management);
+        client.post(url).header("user-agent", "tests").json(&body).send().await.unwrap().status().is_success()
+    }
+
     /// What it says it did.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("pebble.log")).unwrap_or_default()
@@ -175,7 +201,7 @@ impl Pebble {
 
 fn reachable(port: u16) {
     let address = SocketAddr::from(([127, 0, 0, 1], port));
-    for _ in 0..600 {
+    for _ in 0..400 {
         if TcpStream::connect(address).is_ok() {
             return;
         }

@@ -31,9 +31,11 @@ fn acme(names: &[&str], on_demand: &[&str]) -> Acme {
     }
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "as an entry has it")]
 fn owned(from: u32, until: u32) -> Option<Owned> {
     let leaf = CertificateDer::from(vec![0]);
-    Some(Owned { directory: CA.into(), leaf, not_before: day(from), not_after: day(until) })
+    let owned = Owned { directory: CA.into(), leaf, not_before: day(from), not_after: day(until) };
+    Some(owned)
 }
 
 #[test]
