@@ -6,13 +6,18 @@ use crate::harness::scene::EVERYBODY;
 use crate::harness::setup::Setup;
 use crate::harness::upstream::Upstream;
 
+/// And a sign-in host for which no authority is asked.
+fn on_demand(setup: &Setup) -> String {
+    format!("autocert_on_demand: true\nauthenticate_service_url: https://{}\n", setup.address())
+}
+
 #[tokio::test]
 async fn the_first_handshake_orders_and_other_names_never_do() {
     let upstream = Upstream::start().await;
     let setup = Setup::new().making_certificates();
     let Some(terms) = Terms::for_door(&setup) else { return };
     let acme = terms.start().await;
-    let keys = acme.keys(&setup) + "autocert_on_demand: true\n";
+    let keys = acme.keys(&setup) + &on_demand(&setup);
     let door = setup.with(&keys).route("*.dev", &upstream.url(), EVERYBODY).start().await;
     a_moment().await;
     assert_eq!(acme.orders().await, 0, "before anybody asked");
@@ -40,7 +45,7 @@ async fn strangers_cannot_use_up_the_quota() {
     let setup = Setup::new().making_certificates();
     let Some(terms) = Terms::for_door(&setup) else { return };
     let acme = terms.start().await;
-    let keys = acme.keys(&setup) + "autocert_on_demand: true\n";
+    let keys = acme.keys(&setup) + &on_demand(&setup);
     let door = setup.with(&keys).route("*.dev", &upstream.url(), EVERYBODY).start().await;
     for number in 0..60 {
         let name = format!("made-up-{number}.dev.example.test");
@@ -67,7 +72,7 @@ async fn what_was_ordered_on_demand_is_there_after_a_restart() {
     let setup = Setup::new().making_certificates();
     let Some(terms) = Terms::for_door(&setup) else { return };
     let acme = terms.start().await;
-    let keys = acme.keys(&setup) + "autocert_on_demand: true\n";
+    let keys = acme.keys(&setup) + &on_demand(&setup);
     let door = setup.with(&keys).route("*.dev", &upstream.url(), EVERYBODY).start().await;
     shown(&door, "one.dev.example.test").await;
     let before = obtained(&door, "one.dev.example.test", &acme).await;

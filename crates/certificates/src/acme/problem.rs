@@ -74,6 +74,24 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// What was met when an account was asked for, perhaps one bound to another.
+    pub(crate) fn of_account(error: &Error, bound: bool, notes: &Notes) -> Self {
+        let failure = Self::of(error, notes);
+        match error {
+            Error::Api(problem) if bound && matches!(kind(problem), "unauthorized" | "malformed") => {
+                let said = problem.detail.as_deref().map(quote).unwrap_or_default();
+                let text = format!(
+                    "the authority does not take the proof of your account with it: correct `autocert_eab_key_id` and \
+                     `autocert_eab_mac_key` (the authority says: {said})"
+                );
+                Self { text, ..failure }
+            }
+            _ => failure,
+        }
+    }
+}
+
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::new(Cause::Other, format!("what is ordered cannot be kept: {}", super::http::chain(&error)))

@@ -88,7 +88,7 @@ impl Session {
             match builder.create(&wanted, directory.clone(), binding.as_ref()).await {
                 Ok((account, credentials)) => break (account, credentials, notes),
                 Err(error) if left > 0 && is_bad_nonce(&error) => left -= 1,
-                Err(error) => return Err(Failure::of(&error, &notes)),
+                Err(error) => return Err(Failure::of_account(&error, binding.is_some(), &notes)),
             }
         };
         let contact = setup.acme.contact.clone();
