@@ -22,7 +22,7 @@ use crate::problem::Place;
 use crate::raw::At;
 use crate::raw::client_certificates::{RawClientCertificates, RawNameMatch};
 
-/// How many certificates may stand between when nothing is said, as Pomerium has it.
+/// How many certificates may stand between when nothing is said: none, as with Pomerium.
 const DEPTH: u8 = 0;
 
 /// The authorities that a route names for its host.
@@ -221,18 +221,16 @@ impl Compiler<'_> {
 
     fn depth(&mut self, raw: Option<&RawClientCertificates>) -> Option<u8> {
         let Some(At { value, place }) = raw.and_then(|raw| raw.max_verify_depth.as_ref()) else { return Some(DEPTH) };
-        match u8::try_from(*value) {
+        if let Ok(depth) = u8::try_from(*value) {
             // As Pomerium counts: the authority's own certificate is the first.
-            Ok(depth) => depth.checked_sub(1),
-            Err(_) => {
-                self.problems.error(
-                    place,
-                    "`max_verify_depth` is more than 255",
-                    "Write how many certificates may follow the visitor's own, the authority's included; `0` for any number.",
-                );
-                Some(DEPTH)
-            }
+            return depth.checked_sub(1);
         }
+        self.problems.error(
+            place,
+            "`max_verify_depth` is more than 255",
+            "Write how many certificates may follow the visitor's own, the authority's included; `0` for any number.",
+        );
+        Some(DEPTH)
     }
 }
 
