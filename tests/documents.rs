@@ -86,11 +86,12 @@ impl Files for Imagined<'_> {
         let name = path.file_name().unwrap().to_string_lossy();
         let (certificate, key) = pair();
         match name.as_ref() {
+            name if name.contains("mac_key") => Ok(b"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n".to_vec()),
             name if name.contains("key") => Ok(key.clone().into_bytes()),
             _ if path.extension().is_some_and(|extension| extension == "pem" || extension == "crt") => {
                 Ok(certificate.clone().into_bytes())
             }
-            name if name.contains("secret") => Ok(b"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n".to_vec()),
+            name if name.contains("secret") || name.contains("password") => Ok(b"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n".to_vec()),
             _ => Err(Error::new(ErrorKind::NotFound, "documents name no such file")),
         }
     }

@@ -61,9 +61,10 @@ impl Service {
         let lasting = Lasting::open(&config)?;
         // An insecure server needs no certificate, but may be told to need one by a later configuration: that takes a
         // restart.
-        let certificates = match config.listeners.insecure {
-            true => None,
-            false => Some(Arc::new(ServedCertificates::open(&config, local_authority::open(&config, now)?, now)?)),
+        let certificates = if config.listeners.insecure {
+            None
+        } else {
+            Some(Arc::new(ServedCertificates::open(&config, local_authority::open(&config, now)?, now)?))
         };
         let authenticator = lasting.authenticator(&config, None)?;
         let snapshot = lasting.snapshot(&config, &authenticator, certificates.as_deref(), None)?;
