@@ -88,6 +88,7 @@ impl Files for Imagined<'_> {
         match name.as_ref() {
             name if name.contains("mac_key") => Ok(b"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n".to_vec()),
             name if name.contains("key") => Ok(key.clone().into_bytes()),
+            _ if path.extension().is_some_and(|extension| extension == "crl") => Ok(revocation_list().into_bytes()),
             _ if path.extension().is_some_and(|extension| extension == "pem" || extension == "crt") => {
                 Ok(certificate.clone().into_bytes())
             }
@@ -104,6 +105,23 @@ fn pair() -> &'static (String, String) {
         let made = rcgen::generate_simple_self_signed(names).unwrap();
         (made.cert.pem(), made.signing_key.serialize_pem())
     })
+}
+
+/// A list of nothing, by an authority of its own.
+fn revocation_list() -> String {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut authority = rcgen::CertificateParams::default();
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    authority.key_usages = vec![rcgen::KeyUsagePurpose::CrlSign];
+    let list = rcgen::CertificateRevocationListParams {
+        this_update: rcgen::date_time_ymd(2026, 1, 1),
+        next_update: rcgen::date_time_ymd(4000, 1, 1),
+        crl_number: rcgen::SerialNumber::from(1_u64),
+        issuing_distribution_point: None,
+        revoked_certs: Vec::new(),
+        key_identifier_method: rcgen::KeyIdMethod::Sha256,
+    };
+    list.signed_by(&rcgen::Issuer::new(authority, key)).unwrap().pem().unwrap()
 }
 
 fn load_text(name: &str, text: &str) -> Result<Loaded, Problems> {
