@@ -13,25 +13,27 @@ async fn the_first_handshake_orders_and_other_names_never_do() {
     let Some(terms) = Terms::for_door(&setup) else { return };
     let acme = terms.start().await;
     let keys = acme.keys(&setup) + "autocert_on_demand: true\n";
-    let door = setup.with(&keys).route("*.dev", &upstream.url(), EVERYBODY).start().await;
+    let door = setup.with(&keys).sign_in_host("auth").route("*.dev", &upstream.url(), EVERYBODY).start().await;
+    // The sign-in host is named, so it is ordered at once.
+    assert_eq!(obtained(&door, "auth.example.test", &acme).await.names(), ["DNSName(auth.example.test)"]);
     a_moment().await;
-    assert_eq!(acme.orders().await, 0, "before anybody asked");
+    assert_eq!(acme.orders().await, 1, "before anybody asked");
 
     // Names that no route has: the door is shut, and nothing is ordered.
     for stranger in ["evil.example", "one.two.dev.example.test", "dev.example.test", "dev.example.test.evil.example"] {
         assert_eq!(shown(&door, stranger).await, None, "{stranger}");
     }
     a_moment().await;
-    assert_eq!(acme.orders().await, 0, "for a stranger:\n{}", acme.log().await);
+    assert_eq!(acme.orders().await, 1, "for a stranger:\n{}", acme.log().await);
 
     // The handshake that asks first is not kept waiting.
     assert!(shown(&door, "one.dev.example.test").await.is_some());
     let one = obtained(&door, "one.dev.example.test", &acme).await;
     assert_eq!(one.names(), ["DNSName(one.dev.example.test)"]);
-    assert_eq!(acme.orders().await, 1);
+    assert_eq!(acme.orders().await, 2);
     let two = obtained(&door, "TWO.dev.example.test", &acme).await;
     assert_eq!(two.names(), ["DNSName(two.dev.example.test)"]);
-    assert_eq!(acme.orders().await, 2);
+    assert_eq!(acme.orders().await, 3);
 }
 
 #[tokio::test]
@@ -41,13 +43,13 @@ async fn strangers_cannot_use_up_the_quota() {
     let Some(terms) = Terms::for_door(&setup) else { return };
     let acme = terms.start().await;
     let keys = acme.keys(&setup) + "autocert_on_demand: true\n";
-    let door = setup.with(&keys).route("*.dev", &upstream.url(), EVERYBODY).start().await;
+    let door = setup.with(&keys).sign_in_host("auth").route("*.dev", &upstream.url(), EVERYBODY).start().await;
     for number in 0..60 {
         let name = format!("made-up-{number}.dev.example.test");
         assert!(shown(&door, &name).await.is_some(), "{name}: still served by the self-signed certificate");
     }
     let some = &acme;
-    after_a_while("the first of them", || async move { some.issued().await > 0 }).await;
+    after_a_while("the first of them", || async move { some.issued().await > 1 }).await;
     a_moment().await;
     a_moment().await;
     let orders = acme.orders().await;
@@ -68,7 +70,7 @@ async fn what_was_ordered_on_demand_is_there_after_a_restart() {
     let Some(terms) = Terms::for_door(&setup) else { return };
     let acme = terms.start().await;
     let keys = acme.keys(&setup) + "autocert_on_demand: true\n";
-    let door = setup.with(&keys).route("*.dev", &upstream.url(), EVERYBODY).start().await;
+    let door = setup.with(&keys).sign_in_host("auth").route("*.dev", &upstream.url(), EVERYBODY).start().await;
     shown(&door, "one.dev.example.test").await;
     let before = obtained(&door, "one.dev.example.test", &acme).await;
     let door = door.restarted().await;
