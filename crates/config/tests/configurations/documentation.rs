@@ -166,7 +166,7 @@ fn every_example_is_taken_without_a_word() {
         .file("/etc/doorward/tls/client.pem", fixture("client.pem"))
         .file("/etc/doorward/tls/client.key", fixture("p256.key"))
         .file("/run/secrets/eab_mac_key", "MTIzNDU2Nzg5MDEyMzQ1Ng\n")
-        .file("/run/secrets/tsig", "c2VjcmV0\n")
+        .file("/run/secrets/tsig_secret", "c2VjcmV0\n")
         .file("/run/secrets/acme_dns_password", "secret\n")
         .file("/run/secrets/idp_client_secret", "secret\n")
         .variable("OIDC_CLIENT_ID", "doorward")
