@@ -79,10 +79,13 @@ fn rows(config: &Config, now: SystemTime) -> Result<Vec<Row>, Failure> {
 fn issued_before(config: &Config, now: SystemTime) -> Vec<CertificateReport> {
     let reports = LocalAuthority::open(&config.data_dir, now)
         .and_then(|authority| authority.map(|authority| authority.issued_before(now)).transpose());
-    reports.map(Option::unwrap_or_default).unwrap_or_else(|error| {
-        complain(format_args!("the local authority is not looked at: {}", Failure::of(&error)));
-        Vec::new()
-    })
+    match reports {
+        Ok(reports) => reports.unwrap_or_default(),
+        Err(error) => {
+            complain(format_args!("the local authority is not looked at: {}", Failure::of(&error)));
+            Vec::new()
+        }
+    }
 }
 
 /// The local authority's certificate for exactly this name. An IPv6 address is bracketed as a host alone.
@@ -132,20 +135,14 @@ impl Row {
             return format!("when {file} is replaced");
         }
         let Some(order) = &self.order else { return "by itself".to_owned() };
-        let minute = |time: &String| start(time, MINUTE).replace('T', " ");
-        let after = order.next_attempt.as_ref().map(|time| format!(", not before {}", minute(time)));
+        let minute = |time: &String| format!("{} UTC", start(time, MINUTE).replace('T', " "));
+        let after =
+            || order.next_attempt.as_ref().map(|time| format!(", not before {}", minute(time))).unwrap_or_default();
         match order.state {
             OrderState::Ordering => "being ordered".to_owned(),
-            OrderState::Valid => {
-                order.next_renewal.as_ref().map_or("by itself".to_owned(), |time| format!("{} UTC", minute(time)))
-            }
+            OrderState::Valid => order.next_renewal.as_ref().map_or_else(|| "by itself".to_owned(), minute),
             OrderState::Waiting => "to be ordered".to_owned(),
-            OrderState::RenewalFailing => {
-                format!("tried again{}", after.map(|after| after + " UTC").unwrap_or_default())
-            }
-            OrderState::Failing => {
-                format!("ordered again{}", after.map(|after| after + " UTC").unwrap_or_default())
-            }
+            OrderState::RenewalFailing | OrderState::Failing => format!("tried again{}", after()),
         }
     }
 
@@ -206,7 +203,7 @@ mod tests {
     #[test]
     fn what_went_wrong_is_said_and_when_it_is_tried_again() {
         let failing = cells(None, Some(order(OrderState::Failing)));
-        let again = "ordered again, not before 2026-12-22 04:05 UTC";
+        let again = "tried again, not before 2026-12-22 04:05 UTC";
         assert_eq!(failing, ["a.example", "local", "not made yet", again, "no A record"]);
         assert_eq!(cells(Some(report(Source::File, -1)), None)[2], "expired, 2027-01-21");
     }
