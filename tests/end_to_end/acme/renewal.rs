@@ -54,7 +54,7 @@ async fn the_list_shows_what_was_ordered_and_one_is_renewed_when_somebody_asks_f
     let first = obtained(&door, HOST, &acme).await;
     let said = door.command(&["certificate", "list"]).await;
     let row = said.out.lines().find(|line| line.starts_with(HOST)).unwrap_or_default();
-    assert!(row.contains(" acme ") && row.contains("in 89 days, 20") && row.contains(" UTC"), "{said:?}");
+    assert!(row.contains(" acme ") && row.contains(" days, 20") && row.contains(" UTC"), "{said:?}");
     let said = door.command(&["certificate", "renew", "other.example.test"]).await;
     assert!(said.code == Some(1) && said.err.contains(HOST), "{said:?}");
 

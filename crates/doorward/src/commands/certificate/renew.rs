@@ -11,7 +11,7 @@ use doorward_hygiene::HostPattern;
 use super::configured;
 use crate::cli::RenewArguments;
 use crate::commands::{Failure, configuration_file, load_file};
-use crate::local_authority::pairs;
+use crate::local_authority::{hosts, pairs};
 use crate::terminal::say;
 
 pub(super) fn run(arguments: RenewArguments) -> Result<ExitCode, Failure> {
@@ -22,7 +22,7 @@ pub(super) fn run(arguments: RenewArguments) -> Result<ExitCode, Failure> {
     let (_, Some(manager)) = configured(&config, SystemTime::now())? else { return Err(nothing_is_ordered()) };
     let known: Vec<_> = manager.report().into_iter().map(|order| order.name).collect();
     if !known.contains(&name.to_string()) {
-        return Err(not_ordered(acme, &name, &known));
+        return Err(not_ordered(&config, acme, &name, &known));
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -53,12 +53,15 @@ fn nothing_is_ordered() -> Failure {
     )
 }
 
-fn not_ordered(acme: &Acme, name: &HostPattern, known: &[String]) -> Failure {
+fn not_ordered(config: &Config, acme: &Acme, name: &HostPattern, known: &[String]) -> Failure {
     if acme.orders(name) {
         return Failure::Said(format!("no certificate of {name} was ordered yet: its first visitor has it ordered"));
     }
     let list = if known.is_empty() { "none yet".to_owned() } else { known.join(", ") };
-    Failure::Said(format!(
-        "no certificate is ordered for {name}\n    Ordered: {list}\n    To have this one ordered too, give it a route."
-    ))
+    let mend = if hosts(config).contains(name) {
+        "No authority gives one for this name, or it cannot be proved; the local authority's is renewed by itself."
+    } else {
+        "To have this one ordered too, give it a route."
+    };
+    Failure::Said(format!("no certificate is ordered for {name}\n    Ordered: {list}\n    {mend}"))
 }
