@@ -22,6 +22,7 @@ use rustls_pki_types::CertificateDer;
 use crate::leaf;
 use crate::minting::{self, Minting};
 use crate::pem_file::{PemFile, certificate_pem};
+use crate::report::{CertificateReport, Source};
 use crate::{CertificatesError, LeafFacts};
 pub(crate) use one::Authority;
 
@@ -114,6 +115,20 @@ impl LocalAuthority {
             }
         }
         Ok(issued)
+    }
+
+    /// The certificates kept since they were last [issued](Self::issue). None is made, and no file is written.
+    ///
+    /// # Errors
+    /// [`CertificatesError::Damaged`], [`CertificatesError::File`].
+    pub fn issued_before(&self, now: SystemTime) -> Result<Vec<CertificateReport>, CertificatesError> {
+        let folder = PrivateFolder::lock(&self.folder)?;
+        let mut reports = Vec::new();
+        for authority in self.kept.load().iter() {
+            let kept = leaf::kept(&folder, authority)?;
+            reports.extend(kept.map(|facts| CertificateReport::about(&facts, Source::Local, None, now)));
+        }
+        Ok(reports)
     }
 
     /// For those of the hosts that [`Self::issue`] leaves out, since no client takes a wildcard for them: certificates

@@ -49,6 +49,18 @@ pub(crate) fn reuse_or_issue(
     certified(issued, &file)
 }
 
+/// The certificate of this authority that is kept in the folder, if there is one.
+pub(crate) fn kept(folder: &PrivateFolder, authority: &Authority) -> Result<Option<LeafFacts>, CertificatesError> {
+    let name = file_name(authority.place);
+    let file = PemFile::new(folder, &name, COST);
+    let Some(kept) = file.read()? else { return Ok(None) };
+    let [leaf, issuer] = kept.chain.as_slice() else { return Ok(None) };
+    if *issuer != authority.certificate {
+        return Ok(None);
+    }
+    LeafFacts::of(leaf).map(Some).map_err(|error| file.damaged("its certificate is broken", Some(error.into())))
+}
+
 /// A new certificate for one host, which is not kept.
 pub(crate) fn make(
     authority: &Authority,

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::LeafFacts;
 use crate::names::Served;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -49,17 +50,20 @@ pub struct CertificateReport {
 
 impl CertificateReport {
     pub(crate) fn of(served: &Served, now: SystemTime) -> Self {
-        let facts = &served.facts;
+        Self::about(&served.facts, served.source, served.label.clone(), now)
+    }
+
+    pub(crate) fn about(facts: &LeafFacts, source: Source, label: Option<String>, now: SystemTime) -> Self {
         Self {
             names: facts.names.clone(),
-            source: served.source,
+            source,
             issuer: facts.issuer.clone(),
             not_before: rfc3339(facts.not_before),
             not_after: rfc3339(facts.not_after),
             ends: seconds(facts.not_after),
             days_left: days_until(facts.not_after, now),
             expires_soon: expires_soon(facts.not_before, facts.not_after, now),
-            label: served.label.clone(),
+            label,
         }
     }
 }

@@ -147,6 +147,27 @@ pub(crate) enum CertificateCommand {
     ///
     /// Exit code 0: accepted, where its authority is trusted; 1: not.
     Inspect(InspectArguments),
+    /// List the certificates: where each is from, when it ends, when it is renewed, and what went wrong.
+    List(ListArguments),
+    /// Have a certificate that was ordered from an authority renewed now, by the doorward that runs.
+    Renew(RenewArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArguments {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgument,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RenewArguments {
+    /// The name, as `doorward certificate list` shows it.
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgument,
 }
 
 #[derive(Debug, Args)]

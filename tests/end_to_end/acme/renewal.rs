@@ -44,6 +44,33 @@ async fn a_window_that_the_authority_moves_is_followed_and_open_connections_stay
 }
 
 #[tokio::test]
+async fn the_list_shows_what_was_ordered_and_one_is_renewed_when_somebody_asks_for_it() {
+    let upstream = Upstream::start().await;
+    let setup = Setup::new().making_certificates();
+    let Some(terms) = Terms::for_door(&setup) else { return };
+    let acme = terms.start().await;
+    let keys = acme.keys(&setup);
+    let door = setup.with(&keys).route("app", &upstream.url(), EVERYBODY).start().await;
+    let first = obtained(&door, HOST, &acme).await;
+    let said = door.command(&["certificate", "list"]).await;
+    let row = said.out.lines().find(|line| line.starts_with(HOST)).unwrap_or_default();
+    assert!(row.contains(" acme ") && row.contains(" days, 20") && row.contains(" UTC"), "{said:?}");
+    let said = door.command(&["certificate", "renew", "other.example.test"]).await;
+    assert!(said.code == Some(1) && said.err.contains(HOST), "{said:?}");
+
+    let said = door.command(&["certificate", "renew", HOST]).await;
+    assert!(said.code == Some(0) && said.out.starts_with("requested: "), "{said:?}");
+    let root = acme.root().await;
+    let (running, root, before) = (&door, &root, &first);
+    after_a_while("renewing", || async move { trusted(running, HOST, root).await.is_some_and(|now| now != *before) })
+        .await;
+    assert_eq!(acme.orders().await, 2, "{}", acme.log().await);
+    let said = door.command(&["certificate", "list", "--json"]).await;
+    let told: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!((&told[0]["source"], &told[0]["order"]["state"]), (&"acme".into(), &"valid".into()), "{told}");
+}
+
+#[tokio::test]
 async fn a_short_life_is_renewed_before_its_end() {
     let upstream = Upstream::start().await;
     let setup = Setup::new().making_certificates();

@@ -157,3 +157,69 @@ async fn a_host_the_authority_must_not_name_gets_a_further_one_and_both_are_prin
     assert_eq!(browser.visit(&format!("https://127.0.0.1:{}/x", door.setup.port)).await.status, 200);
     assert_eq!(browser.visit(&door.url("app", "/")).await.status, 200);
 }
+
+#[tokio::test]
+async fn the_list_tells_of_files_and_of_the_local_authority_and_makes_nothing() {
+    let setup = Setup::new().making_certificates();
+    let authority = Authority::shared();
+    let (filed, key) = authority.issue(&["filed.example.test"]).write(setup.folder(), "filed");
+    let (spare, spare_key) = authority.issue(&["spare.example"]).write(setup.folder(), "spare");
+    let pair = |file: &std::path::Path, key: &std::path::Path| {
+        format!("  - cert: {}\n    key: {}\n", file.display(), key.display())
+    };
+    let keys = format!("certificates:\n{}{}", pair(&filed, &key), pair(&spare, &spare_key));
+    let upstream = Upstream::start().await;
+    let setup = setup.with(&keys).route("app", &upstream.url(), EVERYBODY).route("filed", &upstream.url(), EVERYBODY);
+    setup.write();
+    let list = ["certificate", "list"];
+    // Before the first start.
+    let said = command_on(&setup, &list).await;
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let line = |said: &str, name: &str| {
+        let line = said.lines().find(|line| line.starts_with(&format!("{name} ")));
+        line.unwrap_or_else(|| panic!("{name}: {said}")).to_owned()
+    };
+    assert!(said.out.starts_with("NAME "), "{}", said.out);
+    assert!(line(&said.out, HOST).contains("not made yet"), "{}", said.out);
+    assert!(!setup.data_dir().exists(), "a list makes nothing");
+    for (name, file) in [("filed.example.test", &filed), ("spare.example", &spare)] {
+        let line = line(&said.out, name);
+        assert!(line.contains(" file ") && line.contains(file.to_str().unwrap()), "{line}");
+    }
+
+    let door = Doorward::start(setup).await;
+    let kept = || std::fs::read(door.setup.data_dir().join("certificates/server.private.pem")).unwrap();
+    let before = kept();
+    let said = door.command(&list).await;
+    let row = line(&said.out, HOST);
+    assert!(row.contains(" local ") && row.contains("in 6 days, 20") && row.contains("by itself"), "{row}");
+    // Another host, of another domain, that the authority must not name: the list makes no further one.
+    let elsewhere =
+        format!("  - from: https://127.0.0.1:{}\n    to: {}\n    {EVERYBODY}\n", door.setup.port, upstream.url());
+    let other = door.setup.file("other.yaml", &(door.setup.yaml() + &elsewhere));
+    let arguments = ["certificate", "list", "--json", "--config", other.to_str().unwrap()];
+    let said = command_in(door.setup.folder(), &arguments).await;
+    let told: Value = serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{error}: {said:?}"));
+    let of = |name: &str| told.as_array().unwrap().iter().find(|row| row["name"] == name).unwrap().clone();
+    assert_eq!((&of(HOST)["source"], &of("filed.example.test")["source"]), (&"local".into(), &"file".into()));
+    assert_eq!(of("127.0.0.1")["certificate"], Value::Null, "{told}");
+    assert_eq!(of("filed.example.test")["certificate"]["label"], filed.to_str().unwrap());
+    assert_eq!(kept(), before);
+    assert!(!door.setup.data_dir().join("certificates/authority-2.private.pem").exists());
+}
+
+#[tokio::test]
+async fn what_is_not_ordered_is_not_renewed_and_why_is_said() {
+    let setup = Setup::new().route("app", "http://127.0.0.1:1", EVERYBODY);
+    setup.write();
+    for (name, words) in [(HOST, "hosts.pem"), ("other.example.test", "autocert"), ("a b", "no name of a host")] {
+        let said = command_on(&setup, &["certificate", "renew", name]).await;
+        assert!(said.code == Some(1) && said.err.contains(words), "{name}: {said:?}");
+    }
+    let ordering =
+        Setup::new().making_certificates().with("autocert: true").route("app", "http://127.0.0.1:1", EVERYBODY);
+    ordering.write();
+    let said = command_on(&ordering, &["certificate", "renew", "other.example.test"]).await;
+    assert!(said.code == Some(1) && said.err.contains(&format!("Ordered: {HOST}\n")), "{said:?}");
+    assert!(!ordering.data_dir().exists(), "nothing is requested");
+}

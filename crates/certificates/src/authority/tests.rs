@@ -321,3 +321,18 @@ fn without_hosts_none_is_made_and_one_that_is_there_is_opened() {
     assert_eq!(LocalAuthority::open_or_create(folder.path(), &[], day(1)).unwrap().pem(), made.pem());
     assert!(LocalAuthority::open(folder.path(), day(3650)).unwrap().is_none(), "expired");
 }
+
+#[test]
+fn what_was_issued_is_told_without_issuing() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = open(folder.path(), day(0)).unwrap();
+    assert_eq!(authority.issued_before(day(0)).unwrap(), []);
+    assert!(!folder.path().join("certificates/server.private.pem").exists());
+    leaf(&authority, &["a.example"], day(0));
+    // Also when it would be replaced by now, and when it is past.
+    for (now, left) in [(0, 7), (6, 1), (9, -3)] {
+        let told = authority.issued_before(day(now)).unwrap();
+        assert_eq!(told.len(), 1);
+        assert_eq!((told[0].names.as_slice(), told[0].days_left), (&["a.example".to_owned()][..], left));
+    }
+}

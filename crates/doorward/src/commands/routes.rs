@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use doorward_config::{Overrides, PathRule, Route, Target};
 
 use super::{Failure, configuration_file, load_file};
-use crate::terminal::say;
+use crate::terminal::table;
 
 pub(crate) fn run(file: Option<PathBuf>) -> Result<ExitCode, Failure> {
     let loaded = load_file(&configuration_file(file)?, &Overrides::default())?;
@@ -16,20 +16,7 @@ pub(crate) fn run(file: Option<PathBuf>) -> Result<ExitCode, Failure> {
         .iter()
         .map(|route| [route.id.to_string(), from(route), to(&route.target), who(route)])
         .collect();
-    let titles = ["ROUTE", "FROM", "TO", "WHO"].map(str::to_owned);
-    let width = |column: usize| {
-        rows.iter()
-            .chain([&titles])
-            .filter_map(|row| row.get(column))
-            .map(|cell| cell.chars().count())
-            .max()
-            .unwrap_or(0)
-    };
-    let widths = [width(0), width(1), width(2)];
-    for [route, from, to, who] in std::iter::once(&titles).chain(&rows) {
-        let [first, second, third] = widths;
-        say(format_args!("{route:first$}  {from:second$}  {to:third$}  {who}"));
-    }
+    table(["ROUTE", "FROM", "TO", "WHO"], &rows);
     Ok(ExitCode::SUCCESS)
 }
 
