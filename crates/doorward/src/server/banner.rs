@@ -18,7 +18,10 @@ pub(crate) fn print(config: &Config, addresses: &Addresses) {
         complain(format_args!("  … and {more} more; `doorward routes` lists them"));
     }
     complain("");
-    if config.tls.self_signed && !config.listeners.insecure {
+    if config.tls.acme.is_some() {
+        complain("Certificates are ordered in the background; `doorward certificate list` tells how that goes.");
+        complain("");
+    } else if config.tls.self_signed && !config.listeners.insecure {
         complain("The certificate is from Doorward's own authority, so browsers warn until they trust it.");
         complain("To trust it once for all routes, import what `doorward certificate authority` prints;");
         complain("`doorward certificate authority --install-help` tells how.");
