@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export SKIPPED ?= $(CURDIR)/.run/skipped
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check test-rust test-browser test-compose image clean-tools
+.PHONY: help run test check test-rust test-browser test-compose bench image clean-tools
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -31,6 +31,9 @@ test-browser: ## Chromium, real code-server, Doorward; photographs in target/scr
 test-compose: ## docker-compose.yaml in a real engine; skipped where there can be none
 	@mkdir -p $(dir $(SKIPPED))
 	@tests/compose/run.sh
+
+bench: ## what certificates cost; handshakes a second
+	cargo bench --locked -p doorward-tests --bench handshakes
 
 image: ## the container image `doorward`
 	docker build --tag doorward .
