@@ -140,7 +140,7 @@ impl Fleet {
             self.next = (self.next + 1) % self.names.len();
             server += handshake(client, &self.config, name);
         }
-        self.both.push(((cpu() - started) / HANDSHAKES).as_nanos());
+        self.both.push((cpu().saturating_sub(started) / HANDSHAKES).as_nanos());
         self.server.push((server / HANDSHAKES).as_nanos());
     }
 
@@ -160,7 +160,7 @@ fn handshake(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>, name: &str)
     let mut client = ClientConnection::new(Arc::clone(client), name).unwrap();
     let started = cpu();
     let mut server = ServerConnection::new(Arc::clone(server)).unwrap();
-    let mut took = cpu() - started;
+    let mut took = cpu().saturating_sub(started);
     let (mut sent, mut answered) = (Vec::new(), Vec::new());
     while client.is_handshaking() || server.is_handshaking() {
         while client.wants_write() {
@@ -175,7 +175,7 @@ fn handshake(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>, name: &str)
         while server.wants_write() {
             server.write_tls(&mut answered).unwrap();
         }
-        took += cpu() - started;
+        took += cpu().saturating_sub(started);
         let mut unread = answered.as_slice();
         while !unread.is_empty() {
             client.read_tls(&mut unread).unwrap();

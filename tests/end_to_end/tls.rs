@@ -3,6 +3,8 @@
 use rustls::version::{TLS12, TLS13};
 use tokio::net::TcpStream;
 
+use serde_json::Value;
+
 use crate::harness::authority::Authority;
 use crate::harness::browser::Browser;
 use crate::harness::doorward::{Doorward, command_in};
@@ -243,6 +245,43 @@ async fn a_certificate_that_is_renewed_on_disk_is_served_without_a_restart() {
     let before = &before;
     crate::harness::eventually("the new certificate", || async move { shown(door, HOST).await != *before }).await;
     assert_eq!(Browser::new().visit(&door.url("app", "/")).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_about_to_end_is_told_of_everywhere() {
+    let upstream = Upstream::start().await;
+    let setup = Setup::new();
+    let (cert, key) = Authority::shared().issue_ending(&[HOST]).write(setup.folder(), "ending");
+    let metrics = free_port();
+    let lines = format!(
+        "certificate_file: {}\ncertificate_key_file: {}\nmetrics_address: 127.0.0.1:{metrics}",
+        cert.display(),
+        key.display()
+    );
+    let door = setup.making_certificates().with(&lines).route("app", &upstream.url(), EVERYBODY).start().await;
+    door.log.wait_for_line("the warning", |line| line.contains("about to end") && line.contains("ending.pem")).await;
+
+    let status: Value = serde_json::from_str(&door.health("/status").await.text()).unwrap();
+    let told = &status["tls"]["certificates"][0];
+    assert_eq!((&told["source"], &told["names"][0], &told["days_left"]), (&"file".into(), &HOST.into(), &4.into()));
+    assert_eq!(told["expires_soon"], true, "{status}");
+
+    let page = plain(([127, 0, 0, 1], metrics).into(), "GET /metrics HTTP/1.1\r\nHost: metrics\r\n\r\n").await.text();
+    let line = format!("doorward_certificate_expiry_timestamp_seconds{{name=\"{HOST}\",source=\"file\"}} ");
+    let ends: u64 = page.lines().find_map(|found| found.strip_prefix(&line)).expect(&page).parse().unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    assert!((1..=5 * 24 * 60 * 60).contains(&(ends - now)), "{page}");
+    assert!(page.contains("doorward_certificate_failures_total 0\n") && page.ends_with("# EOF\n"), "{page}");
+}
+
+#[tokio::test]
+async fn a_broken_certificate_is_refused_with_a_reason_and_the_old_goes_on() {
+    let upstream = Upstream::start().await;
+    let door = Setup::new().route("app", &upstream.url(), EVERYBODY).start().await;
+    let before = shown(&door, HOST).await;
+    std::fs::write(door.setup.folder().join("hosts.pem"), "-----BEGIN CERTIFICATE-----\nno\n").unwrap();
+    door.log.wait_for_line("the refusal", |line| line.contains("hosts.pem") && line.contains("not reloaded")).await;
+    assert_eq!(shown(&door, HOST).await, before);
 }
 
 #[tokio::test]
