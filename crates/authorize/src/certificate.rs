@@ -4,26 +4,32 @@
 
 use std::fmt;
 
-use doorward_identity::{ClientCertificate, Presented};
+use doorward_identity::Presented;
 
 use crate::Reason;
 use crate::criterion::Outcome;
+use crate::matcher::{StringMatcher, TextSet};
 
-/// Which certificates are meant. Where both are given, both have to hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Which certificates are meant. Where several things are asked, all have to hold; where nothing is, nothing holds.
+///
+/// Like Pomerium's, the fingerprint and the key are asked of a certificate whether or not it is believed:
+/// [`crate::Criterion::InvalidClientCertificate`] asks that. Names are asked only of one that is: anybody can write any
+/// name into a certificate of their own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CertificateMatcher {
     /// SHA-256 of the certificate, 64 hexadecimal digits in lower case; one of these.
-    fingerprints: Option<Vec<String>>,
+    pub fingerprints: Option<TextSet>,
     /// SHA-256 of its public key, base64; one of these.
-    spki_hashes: Option<Vec<String>>,
+    pub spki_hashes: Option<TextSet>,
+    /// One of the DNS names of its subjectAltName.
+    pub san_dns: Option<StringMatcher>,
+    /// One of the e-mail addresses of its subjectAltName.
+    pub san_email: Option<StringMatcher>,
+    /// One of the URIs of its subjectAltName.
+    pub san_uri: Option<StringMatcher>,
 }
 
 impl CertificateMatcher {
-    /// Certificates with one of these fingerprints and one of these hashes of the public key; what is none is not asked.
-    pub fn new(fingerprints: Option<Vec<String>>, spki_hashes: Option<Vec<String>>) -> Self {
-        Self { fingerprints, spki_hashes }
-    }
-
     /// A fingerprint as it is compared: 64 hexadecimal digits of either case, with a colon between each two or none.
     pub fn fingerprint(text: &str) -> Option<String> {
         let plain = if text.contains(':') {
@@ -45,26 +51,32 @@ impl CertificateMatcher {
 
     pub(crate) fn evaluate(&self, presented: &Presented) -> Outcome {
         // For none, too, as Pomerium has it: `-required` is the other criterion's, and cuts the way to the sign-in.
-        let held = presented.certificate().is_some_and(|certificate| self.holds(certificate));
-        Outcome::new(held, Reason::ClientCertificateOk, Reason::ClientCertificateUnauthorized)
+        Outcome::new(self.holds(presented), Reason::ClientCertificateOk, Reason::ClientCertificateUnauthorized)
     }
 
-    fn holds(&self, certificate: &ClientCertificate) -> bool {
-        let among = |list: &Option<Vec<String>>, value: &String| list.as_ref().is_none_or(|list| list.contains(value));
-        (self.fingerprints.is_some() || self.spki_hashes.is_some())
+    fn holds(&self, presented: &Presented) -> bool {
+        let Some(certificate) = presented.certificate() else { return false };
+        let believed = matches!(presented, Presented::Accepted(_));
+        let among = |set: &Option<TextSet>, value: &str| set.as_ref().is_none_or(|set| set.contains(value));
+        let named = |matcher: &Option<StringMatcher>, names: &[String]| {
+            matcher.as_ref().is_none_or(|matcher| believed && names.iter().any(|name| matcher.holds(name)))
+        };
+        *self != Self::default()
             && among(&self.fingerprints, &certificate.fingerprint)
             && among(&self.spki_hashes, &certificate.spki_hash)
+            && named(&self.san_dns, &certificate.san_dns)
+            && named(&self.san_email, &certificate.san_email)
+            && named(&self.san_uri, &certificate.san_uri)
     }
 }
 
 impl fmt::Display for CertificateMatcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts = [("fingerprint", &self.fingerprints), ("spki_hash", &self.spki_hashes)];
-        let told = parts.into_iter().filter_map(|(name, list)| {
-            let list = list.as_ref()?;
-            Some(format!("{name} is {}", list.join(" or ")))
-        });
-        f.write_str(&told.collect::<Vec<_>>().join(" and "))
+        let sets = [("fingerprint", &self.fingerprints), ("spki_hash", &self.spki_hashes)];
+        let sets = sets.into_iter().filter_map(|(name, set)| Some(format!("{name} in {}", set.as_ref()?)));
+        let names = [("san_dns", &self.san_dns), ("san_email", &self.san_email), ("san_uri", &self.san_uri)];
+        let names = names.into_iter().filter_map(|(name, matcher)| Some(format!("{name} {}", matcher.as_ref()?)));
+        f.write_str(&sets.chain(names).collect::<Vec<_>>().join(" and "))
     }
 }
 
@@ -81,7 +93,12 @@ pub(crate) fn found(presented: &Presented) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use doorward_identity::ClientCertificate;
+
     use super::*;
+    use crate::{Case, StringTest};
 
     #[test]
     fn fingerprints_are_read_in_every_usual_spelling() {
@@ -105,17 +122,41 @@ mod tests {
         }
     }
 
+    fn shown() -> Arc<ClientCertificate> {
+        Arc::new(ClientCertificate {
+            fingerprint: "ab".into(),
+            spki_hash: "key".into(),
+            subject: String::new(),
+            san_dns: vec!["laptop.example.com".into()],
+            san_email: vec!["you@example.com".into()],
+            san_uri: vec!["spiffe://example.com/you".into()],
+            not_after: std::time::SystemTime::UNIX_EPOCH,
+        })
+    }
+
     #[test]
     fn a_matcher_that_asks_nothing_never_holds() {
-        let certificate = ClientCertificate {
-            fingerprint: String::new(),
-            spki_hash: String::new(),
-            subject: String::new(),
-            san_dns: Vec::new(),
-            san_email: Vec::new(),
-            not_after: std::time::SystemTime::UNIX_EPOCH,
-        };
-        assert!(!CertificateMatcher::new(None, None).holds(&certificate));
-        assert!(!CertificateMatcher::new(Some(Vec::new()), None).holds(&certificate));
+        assert!(!CertificateMatcher::default().holds(&Presented::Accepted(shown())));
+        let nothing = CertificateMatcher { fingerprints: Some(TextSet::default()), ..CertificateMatcher::default() };
+        assert!(!nothing.holds(&Presented::Accepted(shown())));
+    }
+
+    #[test]
+    fn names_are_asked_only_of_a_certificate_that_is_believed() {
+        let ends = |text: &str| Some(StringMatcher::new(vec![StringTest::EndsWith(text.into())], Case::Sensitive));
+        let refused = Presented::Refused { certificate: shown(), reason: "it was forged".into() };
+        for matcher in [
+            CertificateMatcher { san_dns: ends(".example.com"), ..CertificateMatcher::default() },
+            CertificateMatcher { san_email: ends("@example.com"), ..CertificateMatcher::default() },
+            CertificateMatcher { san_uri: ends("/you"), ..CertificateMatcher::default() },
+        ] {
+            assert!(matcher.holds(&Presented::Accepted(shown())), "{matcher}");
+            assert!(!matcher.holds(&refused) && !matcher.holds(&Presented::Nothing), "{matcher}");
+        }
+        let known =
+            CertificateMatcher { fingerprints: Some(TextSet::new(["ab".to_owned()])), ..CertificateMatcher::default() };
+        assert!(known.holds(&refused));
+        let both = CertificateMatcher { san_dns: ends(".example.org"), ..known };
+        assert!(!both.holds(&Presented::Accepted(shown())));
     }
 }

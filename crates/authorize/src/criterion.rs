@@ -1,13 +1,19 @@
 //! Criteria: the questions a rule asks, each answered yes or no with a reason.
 
+mod ask;
+mod found;
+mod readings;
+
+use std::borrow::Cow;
 use std::fmt;
 
-use doorward_identity::{Identity, Presented, VerifiedEmail};
-use http::{Method, header};
+use http::HeaderName;
 
-use crate::certificate::{self, CertificateMatcher};
+use crate::certificate::CertificateMatcher;
 use crate::matcher::{ListMatcher, StringMatcher};
-use crate::{Facts, Reason, Reasons, Visitor};
+use crate::networks::Networks;
+use crate::times::{Age, DateRange, Days, TimeOfDay};
+use crate::{Reason, Reasons};
 
 /// One question of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +24,7 @@ pub enum Criterion {
     Reject,
     /// Somebody is signed in.
     AuthenticatedUser,
-    /// The subject, as the provider names it, compared exactly.
+    /// The subject, as the provider names it.
     User(StringMatcher),
     /// The verified e-mail address.
     Email(StringMatcher),
@@ -33,148 +39,174 @@ pub enum Criterion {
         /// What is asked of its values.
         matcher: ListMatcher,
     },
-    /// A CORS pre-flight request (Fetch standard, "CORS-preflight request").
-    CorsPreflight,
-    /// The client certificate is one of these. Like Pomerium's it does not ask whether the certificate is believed:
-    /// [`Criterion::InvalidClientCertificate`] does.
+    /// How long ago the person really signed in.
+    AuthenticationAge(Age),
+    /// How the person signed in: the values of `amr` and `acr` (RFC 8176; OpenID Connect Core §2).
+    AuthenticationMethod(ListMatcher),
+    /// Who vouches for the person: the provider's issuer, `doorward` for built-in accounts.
+    IdentityProvider(StringMatcher),
+    /// The client certificate is one of these.
     ClientCertificate(CertificateMatcher),
     /// No client certificate was shown, or one that is not believed.
     InvalidClientCertificate,
+    /// A CORS pre-flight request (Fetch standard, "CORS-preflight request").
+    CorsPreflight,
+    /// The method.
+    HttpMethod(StringMatcher),
+    /// The decoded path, without the query.
+    HttpPath(StringMatcher),
+    /// A header of the request.
+    HttpHeader {
+        /// Its name.
+        name: HeaderName,
+        /// What is asked of its value.
+        matcher: StringMatcher,
+    },
+    /// A parameter of the query.
+    HttpQuery {
+        /// Its name, decoded.
+        name: String,
+        /// What is asked of its value, decoded.
+        matcher: StringMatcher,
+    },
+    /// What the client says it is.
+    UserAgent(StringMatcher),
+    /// Where the request comes from.
+    SourceIp(Networks),
+    /// The request asks to become a WebSocket, or with `false`, it does not.
+    Websocket(bool),
+    /// When the request came.
+    Date(DateRange),
+    /// On what day it came.
+    DayOfWeek(Days),
+    /// At what time of the day it came.
+    TimeOfDay(TimeOfDay),
 }
 
 /// Whether a criterion held, and why.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Outcome {
     pub(crate) held: bool,
+    /// The request can be read in several ways, and they do not agree. Then an allow rule has to do without it, and a
+    /// deny rule takes it to hold, whatever `not` makes of it.
+    pub(crate) unclear: bool,
     pub(crate) reasons: Reasons,
 }
 
 impl Outcome {
     pub(crate) fn new(held: bool, yes: Reason, no: Reason) -> Self {
-        Self { held, reasons: Reasons::only(if held { yes } else { no }) }
+        Self { held, unclear: false, reasons: Reasons::only(if held { yes } else { no }) }
     }
 
     pub(crate) fn yes(reason: Reason) -> Self {
-        Self { held: true, reasons: Reasons::only(reason) }
+        Self { held: true, unclear: false, reasons: Reasons::only(reason) }
     }
 
     pub(crate) fn no(reason: Reason) -> Self {
-        Self { held: false, reasons: Reasons::only(reason) }
+        Self { held: false, unclear: false, reasons: Reasons::only(reason) }
+    }
+
+    pub(crate) fn unclear() -> Self {
+        Self { held: false, unclear: true, reasons: Reasons::only(Reason::AmbiguousRequest) }
     }
 }
 
 impl Criterion {
     /// The name it has in a policy.
-    pub fn name(&self) -> String {
-        match self {
-            Self::Accept => "accept".into(),
-            Self::Reject => "reject".into(),
-            Self::AuthenticatedUser => "authenticated_user".into(),
-            Self::User(_) => "user".into(),
-            Self::Email(_) => "email".into(),
-            Self::Domain(_) => "domain".into(),
-            Self::Groups(_) => "groups".into(),
-            Self::Claim { path, .. } => format!("claim/{path}"),
-            Self::CorsPreflight => "cors_preflight".into(),
-            Self::ClientCertificate(_) => "client_certificate".into(),
-            Self::InvalidClientCertificate => "invalid_client_certificate".into(),
-        }
+    pub fn name(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::Accept => "accept",
+            Self::Reject => "reject",
+            Self::AuthenticatedUser => "authenticated_user",
+            Self::User(_) => "user",
+            Self::Email(_) => "email",
+            Self::Domain(_) => "domain",
+            Self::Groups(_) => "groups",
+            Self::Claim { path, .. } => return Cow::Owned(format!("claim/{path}")),
+            Self::AuthenticationAge(_) => "authentication_age",
+            Self::AuthenticationMethod(_) => "authentication_method",
+            Self::IdentityProvider(_) => "identity_provider",
+            Self::ClientCertificate(_) => "client_certificate",
+            Self::InvalidClientCertificate => "invalid_client_certificate",
+            Self::CorsPreflight => "cors_preflight",
+            Self::HttpMethod(_) => "http_method",
+            Self::HttpPath(_) => "http_path",
+            Self::HttpHeader { name, .. } => return Cow::Owned(format!("http_header/{name}")),
+            Self::HttpQuery { name, .. } => return Cow::Owned(format!("http_query/{name}")),
+            Self::UserAgent(_) => "user_agent",
+            Self::SourceIp(_) => "source_ip",
+            Self::Websocket(_) => "websocket",
+            Self::Date(_) => "date",
+            Self::DayOfWeek(_) => "day_of_week",
+            Self::TimeOfDay(_) => "time_of_day",
+        })
     }
 
-    pub(crate) fn evaluate(&self, facts: &Facts<'_>, visitor: Visitor<'_>) -> Outcome {
+    /// Whether it asks who the visitor is, so that an anonymous one may be asked to sign in.
+    pub fn is_about_a_person(&self) -> bool {
         match self {
-            Self::Accept => Outcome::new(true, Reason::Accept, Reason::Accept),
-            Self::Reject => Outcome::no(Reason::Reject),
-            Self::CorsPreflight => Outcome::new(is_cors_preflight(facts), Reason::CorsRequest, Reason::NonCorsRequest),
-            Self::ClientCertificate(matcher) => matcher.evaluate(facts.client_certificate),
-            Self::InvalidClientCertificate => match facts.client_certificate {
-                Presented::Nothing => Outcome::yes(Reason::ClientCertificateRequired),
-                Presented::Refused { .. } => Outcome::yes(Reason::InvalidClientCertificate),
-                Presented::Accepted(_) => Outcome::no(Reason::ClientCertificateOk),
-            },
             Self::AuthenticatedUser
             | Self::User(_)
             | Self::Email(_)
             | Self::Domain(_)
             | Self::Groups(_)
-            | Self::Claim { .. } => match visitor {
-                Visitor::Anonymous => Outcome::no(Reason::UserUnauthenticated),
-                Visitor::Known(identity) => self.ask(identity),
-            },
-        }
-    }
-
-    /// The criteria that are about a person, put to one.
-    fn ask(&self, identity: &Identity) -> Outcome {
-        match self {
-            Self::AuthenticatedUser => Outcome::new(true, Reason::UserOk, Reason::UserUnauthorized),
-            Self::User(matcher) => {
-                Outcome::new(matcher.holds(&identity.subject.id), Reason::UserOk, Reason::UserUnauthorized)
-            }
-            Self::Email(matcher) => match &identity.email {
-                VerifiedEmail::Verified(email) => {
-                    Outcome::new(matcher.holds(email.as_str()), Reason::EmailOk, Reason::EmailUnauthorized)
-                }
-                VerifiedEmail::Unverified(_) => Outcome::no(Reason::EmailUnverified),
-                VerifiedEmail::Absent => Outcome::no(Reason::EmailUnauthorized),
-            },
-            Self::Domain(matcher) => match &identity.email {
-                VerifiedEmail::Verified(email) => {
-                    Outcome::new(matcher.holds(email.domain()), Reason::DomainOk, Reason::DomainUnauthorized)
-                }
-                VerifiedEmail::Unverified(_) => Outcome::no(Reason::EmailUnverified),
-                VerifiedEmail::Absent => Outcome::no(Reason::DomainUnauthorized),
-            },
-            Self::Groups(matcher) => {
-                Outcome::new(matcher.holds(identity.groups.as_slice()), Reason::GroupsOk, Reason::GroupsUnauthorized)
-            }
-            Self::Claim { path, matcher } => Outcome::new(
-                matcher.holds(&identity.claims.strings_at(path)),
-                Reason::ClaimOk,
-                Reason::ClaimUnauthorized,
-            ),
+            | Self::Claim { .. }
+            | Self::AuthenticationAge(_)
+            | Self::AuthenticationMethod(_)
+            | Self::IdentityProvider(_) => true,
             Self::Accept
             | Self::Reject
-            | Self::CorsPreflight
             | Self::ClientCertificate(_)
-            | Self::InvalidClientCertificate => Outcome::no(Reason::Reject),
+            | Self::InvalidClientCertificate
+            | Self::CorsPreflight
+            | Self::HttpMethod(_)
+            | Self::HttpPath(_)
+            | Self::HttpHeader { .. }
+            | Self::HttpQuery { .. }
+            | Self::UserAgent(_)
+            | Self::SourceIp(_)
+            | Self::Websocket(_)
+            | Self::Date(_)
+            | Self::DayOfWeek(_)
+            | Self::TimeOfDay(_) => false,
         }
     }
 
-    /// What this criterion found, in words: for explanations only.
-    pub(crate) fn found(&self, facts: &Facts<'_>, visitor: Visitor<'_>) -> String {
-        let identity = match (self, visitor) {
-            (Self::Accept | Self::Reject, _) => return String::new(),
-            (Self::CorsPreflight, _) if is_cors_preflight(facts) => return "a CORS pre-flight".into(),
-            (Self::CorsPreflight, _) => return format!("{}, no CORS pre-flight", facts.method),
-            (Self::ClientCertificate(_) | Self::InvalidClientCertificate, _) => {
-                return certificate::found(facts.client_certificate);
-            }
-            (_, Visitor::Anonymous) => return "nobody signed in".into(),
-            (_, Visitor::Known(identity)) => identity,
-        };
-        match self {
-            Self::User(_) => identity.subject.id.clone(),
-            Self::Email(_) | Self::Domain(_) => match &identity.email {
-                VerifiedEmail::Verified(email) if matches!(self, Self::Domain(_)) => email.domain().into(),
-                VerifiedEmail::Verified(email) => email.to_string(),
-                VerifiedEmail::Unverified(email) => format!("{email}, which the provider does not vouch for"),
-                VerifiedEmail::Absent => "no e-mail address".into(),
-            },
-            Self::Groups(_) => listed(identity.groups.as_slice(), "no groups"),
-            Self::Claim { path, .. } => listed(&identity.claims.strings_at(path), "no such claim"),
-            _ => identity.label().into(),
-        }
+    /// Whether its answer may depend on the request's headers.
+    pub fn reads_headers(&self) -> bool {
+        matches!(self, Self::CorsPreflight | Self::HttpHeader { .. } | Self::UserAgent(_))
+    }
+
+    /// Whether its answer may change while nothing else does.
+    pub fn changes_with_time(&self) -> bool {
+        matches!(self, Self::Date(_) | Self::DayOfWeek(_) | Self::TimeOfDay(_) | Self::AuthenticationAge(_))
     }
 }
 
 impl fmt::Display for Criterion {
+    /// As it is asked, as in `email is you@example.com`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name())?;
         match self {
-            Self::User(matcher) | Self::Email(matcher) | Self::Domain(matcher) => write!(f, " {matcher}"),
-            Self::Groups(matcher) | Self::Claim { matcher, .. } => write!(f, " {matcher}"),
+            Self::User(matcher)
+            | Self::Email(matcher)
+            | Self::Domain(matcher)
+            | Self::IdentityProvider(matcher)
+            | Self::HttpMethod(matcher)
+            | Self::HttpPath(matcher)
+            | Self::HttpHeader { matcher, .. }
+            | Self::HttpQuery { matcher, .. }
+            | Self::UserAgent(matcher) => write!(f, " {matcher}"),
+            Self::Groups(matcher) | Self::Claim { matcher, .. } | Self::AuthenticationMethod(matcher) => {
+                write!(f, " {matcher}")
+            }
             Self::ClientCertificate(matcher) => write!(f, " {matcher}"),
+            Self::SourceIp(networks) => write!(f, " {networks}"),
+            Self::Websocket(wanted) => write!(f, " {wanted}"),
+            Self::Date(range) => write!(f, " {range}"),
+            Self::DayOfWeek(days) => write!(f, " {days}"),
+            Self::TimeOfDay(time) => write!(f, " {time}"),
+            Self::AuthenticationAge(age) => write!(f, " {age}"),
             Self::Accept
             | Self::Reject
             | Self::AuthenticatedUser
@@ -182,23 +214,4 @@ impl fmt::Display for Criterion {
             | Self::InvalidClientCertificate => Ok(()),
         }
     }
-}
-
-fn listed(values: &[String], none: &str) -> String {
-    /// Enough to recognise oneself; some people are in thousands of groups.
-    const MOST_SHOWN: usize = 20;
-    match values.len() {
-        0 => none.into(),
-        few if few <= MOST_SHOWN => values.join(", "),
-        many => {
-            let shown: Vec<_> = values.iter().take(MOST_SHOWN).map(String::as_str).collect();
-            format!("{} and {} more", shown.join(", "), many - MOST_SHOWN)
-        }
-    }
-}
-
-fn is_cors_preflight(facts: &Facts<'_>) -> bool {
-    facts.method == Method::OPTIONS
-        && facts.headers.contains_key(header::ORIGIN)
-        && facts.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }

@@ -44,6 +44,8 @@ pub struct Grounds {
     pub reasons: Reasons,
     /// The first rule that held; none when it was decided because no rule held.
     pub rule: Option<RuleNumber>,
+    /// The line of the configuration that rule stands on; 0 for none.
+    pub line: u32,
 }
 
 /// The proof that policy allowed one request, spent by forwarding it.
@@ -88,4 +90,23 @@ pub enum Decision {
     SignIn(Grounds),
     /// No.
     Deny(Grounds),
+}
+
+impl Decision {
+    /// What is decided, by name.
+    pub fn verdict(&self) -> crate::Verdict {
+        match self {
+            Self::Allow(_) => crate::Verdict::Allow,
+            Self::SignIn(_) => crate::Verdict::SignIn,
+            Self::Deny(_) => crate::Verdict::Deny,
+        }
+    }
+
+    /// Why.
+    pub fn grounds(&self) -> Grounds {
+        match self {
+            Self::Allow(permit) => permit.grounds(),
+            Self::SignIn(grounds) | Self::Deny(grounds) => *grounds,
+        }
+    }
 }

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use crate::criterion::Outcome;
-use crate::{Decision, Facts, Policy, Reasons, Rule, Visitor};
+use crate::policy::Ruling;
+use crate::{Facts, Policy, Reasons, Rule, Visitor};
 
 /// What was decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// Let through.
@@ -15,6 +15,17 @@ pub enum Verdict {
     SignIn,
     /// Refused.
     Deny,
+}
+
+impl Verdict {
+    /// The kebab-case word, as logs and metrics have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::SignIn => "sign-in",
+            Self::Deny => "deny",
+        }
+    }
 }
 
 /// How a decision came about.
@@ -28,7 +39,7 @@ pub struct Explanation {
     pub reasons: Vec<&'static str>,
     /// The number of the deciding rule, from 1; none when no rule held.
     pub deciding_rule: Option<usize>,
-    /// Every rule, in the order written.
+    /// Every rule, in the order in which they are numbered.
     pub rules: Vec<RuleExplanation>,
 }
 
@@ -39,6 +50,8 @@ pub struct RuleExplanation {
     pub number: usize,
     /// The line of the configuration it stands on; 0 for none.
     pub line: u32,
+    /// Where it comes from: `policy`, `policies/NAME`, `global_policy` or `downstream_mtls`.
+    pub origin: String,
     /// `allow` or `deny`.
     pub action: String,
     /// `and`, `or`, `not` or `nor`.
@@ -58,47 +71,48 @@ pub struct CriterionExplanation {
     pub found: String,
     /// Whether the criterion itself held, before `not` or `nor` turned it round.
     pub held: bool,
+    /// Whether the request can be read in several ways that do not agree: then it does not help an allow rule to hold,
+    /// and makes a deny rule hold.
+    pub unclear: bool,
     /// The kebab-case reasons.
     pub reasons: Vec<&'static str>,
 }
 
-pub(crate) fn explain(
-    policy: &Policy,
-    facts: &Facts<'_>,
-    visitor: Visitor<'_>,
-    evaluate: impl Fn(&Rule) -> Outcome,
-) -> Explanation {
-    let (verdict, grounds) = match policy.decide(facts, visitor) {
-        Decision::Allow(permit) => (Verdict::Allow, permit.grounds()),
-        Decision::SignIn(grounds) => (Verdict::SignIn, grounds),
-        Decision::Deny(grounds) => (Verdict::Deny, grounds),
+pub(crate) fn explain(policy: &Policy, facts: &Facts<'_>, visitor: Visitor<'_>) -> Explanation {
+    let (verdict, grounds) = match policy.judge(facts, visitor) {
+        Ruling::Allow(grounds) => (Verdict::Allow, grounds),
+        Ruling::SignIn(grounds) => (Verdict::SignIn, grounds),
+        Ruling::Deny(grounds) => (Verdict::Deny, grounds),
     };
-    let rules = policy.rules().iter().enumerate().map(|(index, rule)| RuleExplanation {
-        number: index + 1,
-        line: rule.line,
-        action: rule.action.to_string(),
-        operator: rule.operator.to_string(),
-        held: evaluate(rule).held,
-        criteria: rule
-            .criteria
-            .iter()
-            .map(|criterion| {
-                let outcome = criterion.evaluate(facts, visitor);
-                CriterionExplanation {
-                    asked: criterion.to_string(),
-                    found: criterion.found(facts, visitor),
-                    held: outcome.held,
-                    reasons: words(outcome.reasons),
-                }
-            })
-            .collect(),
-    });
+    let rules = policy.rules().iter().enumerate();
     Explanation {
         route: policy.route().to_string(),
         verdict,
         reasons: words(grounds.reasons),
         deciding_rule: grounds.rule.map(|rule| rule.0),
-        rules: rules.collect(),
+        rules: rules.map(|(index, rule)| of_rule(index + 1, rule, facts, visitor)).collect(),
+    }
+}
+
+fn of_rule(number: usize, rule: &Rule, facts: &Facts<'_>, visitor: Visitor<'_>) -> RuleExplanation {
+    let criteria = rule.criteria.iter().map(|criterion| {
+        let outcome = criterion.evaluate(facts, visitor);
+        CriterionExplanation {
+            asked: criterion.to_string(),
+            found: criterion.found(facts, visitor),
+            held: outcome.held,
+            unclear: outcome.unclear,
+            reasons: words(outcome.reasons),
+        }
+    });
+    RuleExplanation {
+        number,
+        line: rule.line,
+        origin: rule.origin.to_string(),
+        action: rule.action.to_string(),
+        operator: rule.operator.to_string(),
+        held: rule.evaluate(facts, visitor).held,
+        criteria: criteria.collect(),
     }
 }
 

@@ -12,14 +12,22 @@ mod decision;
 mod explain;
 mod facts;
 mod matcher;
+mod networks;
 mod policy;
 mod reason;
+mod rule;
+mod times;
 
 pub use certificate::CertificateMatcher;
 pub use criterion::Criterion;
 pub use decision::{Decision, Grounds, Permit, RouteId, RuleNumber};
 pub use explain::{CriterionExplanation, Explanation, RuleExplanation, Verdict};
 pub use facts::{Facts, Visitor};
-pub use matcher::{Case, ListMatcher, ListTest, StringMatcher, StringTest};
-pub use policy::{Action, Operator, Policy, Rule};
+pub use matcher::{
+    Case, InvalidPattern, LONGEST_PATTERN, ListMatcher, ListTest, Pattern, People, StringMatcher, StringTest, TextSet,
+};
+pub use networks::Networks;
+pub use policy::{Judgement, Policy, Shadow};
 pub use reason::{Reason, Reasons};
+pub use rule::{Action, Operator, Origin, Rule};
+pub use times::{Age, DateRange, Days, TimeOfDay};

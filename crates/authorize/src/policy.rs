@@ -1,89 +1,16 @@
 //! A route's policy and the one function that decides.
 
-use std::fmt;
+mod shadow;
 
 use crate::criterion::Outcome;
 use crate::explain::{self, Explanation};
-use crate::{Criterion, Decision, Facts, Grounds, Permit, Reason, Reasons, RouteId, RuleNumber, Visitor};
+use crate::rule::{all, any};
+use crate::{
+    Action, Criterion, Decision, Facts, Grounds, Operator, Origin, Permit, Reason, Reasons, RouteId, Rule, RuleNumber,
+    Visitor,
+};
 
-/// What a rule that holds does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// Lets the request through, unless another rule denies it.
-    Allow,
-    /// Refuses the request, whatever allows it.
-    Deny,
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Allow => "allow",
-            Self::Deny => "deny",
-        })
-    }
-}
-
-/// How a rule joins its criteria. The names and meanings are PPL's, `not` and `nor` included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Operator {
-    /// All hold.
-    And,
-    /// At least one holds.
-    Or,
-    /// None holds.
-    Not,
-    /// At least one does not hold.
-    Nor,
-}
-
-impl Operator {
-    /// Whether each criterion is turned round before they are joined.
-    fn inverts(self) -> bool {
-        matches!(self, Self::Not | Self::Nor)
-    }
-}
-
-impl fmt::Display for Operator {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::And => "and",
-            Self::Or => "or",
-            Self::Not => "not",
-            Self::Nor => "nor",
-        })
-    }
-}
-
-/// Criteria under one operator of one action. Several operators written under one action are several
-/// rules: PPL joins them by "or".
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rule {
-    /// What it does when it holds.
-    pub action: Action,
-    /// How it joins its criteria.
-    pub operator: Operator,
-    /// What it asks.
-    pub criteria: Vec<Criterion>,
-    /// The line of the configuration it stands on; 0 when it stands on none.
-    pub line: u32,
-}
-
-impl Rule {
-    /// Whether the rule holds, with the reasons of the criteria that made it so.
-    fn evaluate(&self, facts: &Facts<'_>, visitor: Visitor<'_>) -> Outcome {
-        let outcomes = self.criteria.iter().map(|criterion| {
-            let outcome = criterion.evaluate(facts, visitor);
-            // Turned round, a criterion keeps its reasons: a stranger who is "not alice" is still a
-            // stranger, and is asked to sign in.
-            Outcome { held: outcome.held != self.operator.inverts(), ..outcome }
-        });
-        match self.operator {
-            Operator::And | Operator::Not => all(outcomes),
-            Operator::Or | Operator::Nor => any(outcomes),
-        }
-    }
-}
+pub use shadow::{Judgement, Shadow};
 
 /// The rules of one route.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,7 +20,8 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// The policy of a route. A rule without criteria says nothing and is left out, as PPL has it.
+    /// The policy of a route: rules of every origin, in the order in which they are numbered. A rule without criteria
+    /// says nothing and is left out, as PPL has it.
     pub fn new(route: RouteId, rules: Vec<Rule>) -> Self {
         Self { route, rules: rules.into_iter().filter(|rule| !rule.criteria.is_empty()).collect() }
     }
@@ -103,22 +31,35 @@ impl Policy {
         &self.route
     }
 
-    /// The rules, in the order written.
+    /// The rules, in the order they are numbered.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
     }
 
+    /// The rule of this number.
+    pub fn rule(&self, number: RuleNumber) -> Option<&Rule> {
+        self.rules.get(number.0.checked_sub(1)?)
+    }
+
     /// Whether nothing in it could ever allow anybody.
     pub fn denies_everyone(&self) -> bool {
-        !self.rules.iter().any(|rule| rule.action == Action::Allow)
+        !self.rules.iter().any(|rule| rule.is_for(Joined::Allow))
     }
 
     /// Whether an anonymous visitor may ever be let in by a rule that needs to know nobody: what is
     /// answered then is not private.
     pub fn is_public(&self) -> bool {
-        self.rules.iter().any(|rule| {
-            rule.action == Action::Allow && rule.operator == Operator::Or && rule.criteria.contains(&Criterion::Accept)
-        })
+        let accepts = |joined: Joined| {
+            self.rules.iter().any(|rule| {
+                rule.is_for(joined) && rule.operator == Operator::Or && rule.criteria.contains(&Criterion::Accept)
+            })
+        };
+        accepts(Joined::Allow) && (!self.is_required() || accepts(Joined::Require))
+    }
+
+    /// Every criterion of every rule.
+    pub fn criteria(&self) -> impl Iterator<Item = &Criterion> {
+        self.rules.iter().flat_map(|rule| &rule.criteria)
     }
 
     /// Decides. In this order, which is Pomerium's:
@@ -126,35 +67,57 @@ impl Policy {
     /// 1. A deny rule holds because of the client certificate: deny. Signing in would not help.
     /// 2. A rule needed to know who asks, that decided it, and nobody has signed in: sign in.
     /// 3. A deny rule holds: deny.
-    /// 4. An allow rule holds: allow.
+    /// 4. An allow rule holds, and one of the global policy where it has any: allow.
     /// 5. Deny.
     pub fn decide(&self, facts: &Facts<'_>, visitor: Visitor<'_>) -> Decision {
-        let (allow, allowing) = self.joined(Action::Allow, facts, visitor);
-        let (deny, denying) = self.joined(Action::Deny, facts, visitor);
-        let unknown = Reason::UserUnauthenticated;
-        if deny.held && deny.reasons.has_any(Reasons::OF_CLIENT_CERTIFICATES) {
-            Decision::Deny(Grounds { reasons: deny.reasons, rule: denying })
-        } else if allow.reasons.has(unknown) || deny.reasons.has(unknown) {
-            Decision::SignIn(Grounds { reasons: Reasons::only(unknown), rule: denying.or(allowing) })
-        } else if deny.held {
-            Decision::Deny(Grounds { reasons: deny.reasons, rule: denying })
-        } else if allow.held {
-            Decision::Allow(Permit::new(self.route.clone(), Grounds { reasons: allow.reasons, rule: allowing }))
-        } else {
-            Decision::Deny(Grounds { reasons: allow.reasons, rule: None })
+        match self.judge(facts, visitor) {
+            Ruling::Allow(grounds) => Decision::Allow(Permit::new(self.route.clone(), grounds)),
+            Ruling::SignIn(grounds) => Decision::SignIn(grounds),
+            Ruling::Deny(grounds) => Decision::Deny(grounds),
         }
     }
 
     /// Decides the same way and tells, rule by rule and criterion by criterion, how it came to that.
     pub fn explain(&self, facts: &Facts<'_>, visitor: Visitor<'_>) -> Explanation {
-        explain::explain(self, facts, visitor, |rule| rule.evaluate(facts, visitor))
+        explain::explain(self, facts, visitor)
     }
 
-    /// All rules of one action joined by "or", and the first of them that held.
-    fn joined(&self, action: Action, facts: &Facts<'_>, visitor: Visitor<'_>) -> (Outcome, Option<RuleNumber>) {
+    /// What is decided, without the permit that comes of it.
+    pub(crate) fn judge(&self, facts: &Facts<'_>, visitor: Visitor<'_>) -> Ruling {
+        let (mut allow, allowing) = self.joined(Joined::Allow, facts, visitor);
+        if self.is_required() {
+            let (required, _) = self.joined(Joined::Require, facts, visitor);
+            allow = all([allow, required].into_iter());
+        }
+        let (deny, denying) = self.joined(Joined::Deny, facts, visitor);
+        let unknown = Reason::UserUnauthenticated;
+        let grounds = |reasons: Reasons, rule: Option<RuleNumber>| {
+            let line = rule.and_then(|rule| self.rule(rule)).map_or(0, |rule| rule.line);
+            Grounds { reasons, rule, line }
+        };
+        if deny.held && deny.reasons.has_any(Reasons::OF_CLIENT_CERTIFICATES) {
+            Ruling::Deny(grounds(deny.reasons, denying))
+        } else if allow.reasons.has(unknown) || deny.reasons.has(unknown) {
+            Ruling::SignIn(grounds(Reasons::only(unknown), denying.or(allowing)))
+        } else if deny.held {
+            Ruling::Deny(grounds(deny.reasons, denying))
+        } else if allow.held {
+            Ruling::Allow(grounds(allow.reasons, allowing))
+        } else {
+            Ruling::Deny(grounds(allow.reasons, None))
+        }
+    }
+
+    /// Whether the global policy says who may.
+    fn is_required(&self) -> bool {
+        self.rules.iter().any(|rule| rule.is_for(Joined::Require))
+    }
+
+    /// All rules that are joined by "or", and the first of them that held.
+    fn joined(&self, joined: Joined, facts: &Facts<'_>, visitor: Visitor<'_>) -> (Outcome, Option<RuleNumber>) {
         let mut first = None;
         let outcome =
-            any(self.rules.iter().enumerate().filter(|(_, rule)| rule.action == action).map(|(index, rule)| {
+            any(self.rules.iter().enumerate().filter(|(_, rule)| rule.is_for(joined)).map(|(index, rule)| {
                 let outcome = rule.evaluate(facts, visitor);
                 if outcome.held && first.is_none() {
                     first = Some(RuleNumber(index + 1));
@@ -165,32 +128,34 @@ impl Policy {
     }
 }
 
-/// Holds when one does; the reasons of those that did, else of those that did not.
-fn any(outcomes: impl Iterator<Item = Outcome>) -> Outcome {
-    let (mut held, mut yes, mut no) = (false, Reasons::NONE, Reasons::NONE);
-    for outcome in outcomes {
-        if outcome.held {
-            held = true;
-            yes = yes.and(outcome.reasons);
-        } else {
-            no = no.and(outcome.reasons);
-        }
-    }
-    Outcome { held, reasons: if held { yes } else { no } }
+/// Which rules count as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Joined {
+    /// Those that allow.
+    Allow,
+    /// Those that allow in the global policy: one of them has to hold as well, if there are any.
+    Require,
+    /// Those that deny.
+    Deny,
 }
 
-/// Holds when all do; the reasons of all, else of those that did not.
-fn all(outcomes: impl Iterator<Item = Outcome>) -> Outcome {
-    let (mut held, mut yes, mut no) = (true, Reasons::NONE, Reasons::NONE);
-    for outcome in outcomes {
-        if outcome.held {
-            yes = yes.and(outcome.reasons);
-        } else {
-            held = false;
-            no = no.and(outcome.reasons);
-        }
+impl Rule {
+    fn is_for(&self, joined: Joined) -> bool {
+        joined
+            == match (self.action, &self.origin) {
+                (Action::Deny, _) => Joined::Deny,
+                (Action::Allow, Origin::Global) => Joined::Require,
+                (Action::Allow, _) => Joined::Allow,
+            }
     }
-    Outcome { held, reasons: if held { yes } else { no } }
+}
+
+/// A decision before anybody gets a permit for it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Ruling {
+    Allow(Grounds),
+    SignIn(Grounds),
+    Deny(Grounds),
 }
 
 #[cfg(test)]

@@ -46,10 +46,65 @@ pub enum Reason {
     ClientCertificateRequired,
     /// The client certificate is not believed.
     InvalidClientCertificate,
+    /// The method matches.
+    HttpMethodOk,
+    /// The method does not match.
+    HttpMethodUnauthorized,
+    /// The path matches.
+    HttpPathOk,
+    /// The path does not match.
+    HttpPathUnauthorized,
+    /// The header matches.
+    HttpHeaderOk,
+    /// The header does not match, or is not there.
+    HttpHeaderUnauthorized,
+    /// The parameter of the query matches.
+    HttpQueryOk,
+    /// The parameter of the query does not match, or is not there.
+    HttpQueryUnauthorized,
+    /// What the client says it is matches.
+    UserAgentOk,
+    /// What the client says it is does not match.
+    UserAgentUnauthorized,
+    /// The request comes from one of the networks.
+    SourceIpOk,
+    /// The request comes from elsewhere.
+    SourceIpUnauthorized,
+    /// The request asks to become a WebSocket.
+    WebsocketRequest,
+    /// The request does not ask to become a WebSocket.
+    NonWebsocketRequest,
+    /// The date is within the span.
+    DateOk,
+    /// The date is not within the span.
+    DateUnauthorized,
+    /// It is one of the days.
+    DayOfWeekOk,
+    /// It is another day.
+    DayOfWeekUnauthorized,
+    /// The time of the day is within the span.
+    TimeOfDayOk,
+    /// The time of the day is not within the span.
+    TimeOfDayUnauthorized,
+    /// The person signed in within the time asked for.
+    AuthenticationAgeOk,
+    /// The person did not sign in within the time asked for.
+    AuthenticationAgeUnauthorized,
+    /// The way the person signed in matches.
+    AuthenticationMethodOk,
+    /// The person signed in another way.
+    AuthenticationMethodUnauthorized,
+    /// The provider matches.
+    IdentityProviderOk,
+    /// Another provider vouches for the person.
+    IdentityProviderUnauthorized,
+    /// What the rule asks about can be read in several ways, and they do not agree.
+    AmbiguousRequest,
 }
 
 impl Reason {
-    const ALL: [Self; 20] = [
+    /// Every reason, each at the place its number says.
+    pub const ALL: [Self; 47] = [
         Self::Accept,
         Self::Reject,
         Self::UserOk,
@@ -70,6 +125,33 @@ impl Reason {
         Self::ClientCertificateUnauthorized,
         Self::ClientCertificateRequired,
         Self::InvalidClientCertificate,
+        Self::HttpMethodOk,
+        Self::HttpMethodUnauthorized,
+        Self::HttpPathOk,
+        Self::HttpPathUnauthorized,
+        Self::HttpHeaderOk,
+        Self::HttpHeaderUnauthorized,
+        Self::HttpQueryOk,
+        Self::HttpQueryUnauthorized,
+        Self::UserAgentOk,
+        Self::UserAgentUnauthorized,
+        Self::SourceIpOk,
+        Self::SourceIpUnauthorized,
+        Self::WebsocketRequest,
+        Self::NonWebsocketRequest,
+        Self::DateOk,
+        Self::DateUnauthorized,
+        Self::DayOfWeekOk,
+        Self::DayOfWeekUnauthorized,
+        Self::TimeOfDayOk,
+        Self::TimeOfDayUnauthorized,
+        Self::AuthenticationAgeOk,
+        Self::AuthenticationAgeUnauthorized,
+        Self::AuthenticationMethodOk,
+        Self::AuthenticationMethodUnauthorized,
+        Self::IdentityProviderOk,
+        Self::IdentityProviderUnauthorized,
+        Self::AmbiguousRequest,
     ];
 
     /// The kebab-case word.
@@ -95,10 +177,37 @@ impl Reason {
             Self::ClientCertificateUnauthorized => "client-certificate-unauthorized",
             Self::ClientCertificateRequired => "client-certificate-required",
             Self::InvalidClientCertificate => "invalid-client-certificate",
+            Self::HttpMethodOk => "http-method-ok",
+            Self::HttpMethodUnauthorized => "http-method-unauthorized",
+            Self::HttpPathOk => "http-path-ok",
+            Self::HttpPathUnauthorized => "http-path-unauthorized",
+            Self::HttpHeaderOk => "http-header-ok",
+            Self::HttpHeaderUnauthorized => "http-header-unauthorized",
+            Self::HttpQueryOk => "http-query-ok",
+            Self::HttpQueryUnauthorized => "http-query-unauthorized",
+            Self::UserAgentOk => "user-agent-ok",
+            Self::UserAgentUnauthorized => "user-agent-unauthorized",
+            Self::SourceIpOk => "source-ip-ok",
+            Self::SourceIpUnauthorized => "source-ip-unauthorized",
+            Self::WebsocketRequest => "websocket-request",
+            Self::NonWebsocketRequest => "non-websocket-request",
+            Self::DateOk => "date-ok",
+            Self::DateUnauthorized => "date-unauthorized",
+            Self::DayOfWeekOk => "day-of-week-ok",
+            Self::DayOfWeekUnauthorized => "day-of-week-unauthorized",
+            Self::TimeOfDayOk => "time-of-day-ok",
+            Self::TimeOfDayUnauthorized => "time-of-day-unauthorized",
+            Self::AuthenticationAgeOk => "authentication-age-ok",
+            Self::AuthenticationAgeUnauthorized => "authentication-age-unauthorized",
+            Self::AuthenticationMethodOk => "authentication-method-ok",
+            Self::AuthenticationMethodUnauthorized => "authentication-method-unauthorized",
+            Self::IdentityProviderOk => "identity-provider-ok",
+            Self::IdentityProviderUnauthorized => "identity-provider-unauthorized",
+            Self::AmbiguousRequest => "ambiguous-request",
         }
     }
 
-    const fn bit(self) -> u32 {
+    const fn bit(self) -> u64 {
         1 << (self as u8)
     }
 }
@@ -109,9 +218,9 @@ impl fmt::Display for Reason {
     }
 }
 
-/// A set of reasons: four bytes, so that deciding allocates nothing.
+/// A set of reasons: eight bytes, so that deciding allocates nothing.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub struct Reasons(u32);
+pub struct Reasons(u64);
 
 impl Reasons {
     /// No reason yet.

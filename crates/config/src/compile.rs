@@ -83,6 +83,7 @@ impl Compiler<'_> {
             sign_in,
             sessions,
             timeouts,
+            support_contact: None,
             routes: routes.list,
             data_dir,
             log_level,

@@ -33,6 +33,8 @@ pub struct Config {
     pub sessions: SessionSettings,
     /// Timeouts of the listener, and the default of routes.
     pub timeouts: Timeouts,
+    /// Whom a denied visitor may ask, as text: a name, an address, a URL.
+    pub support_contact: Option<String>,
     /// The routes, in the order of the file. At least one; no two have the same host and path rule.
     pub routes: Vec<Route>,
     /// Where sessions, accounts, keys and made certificates are kept. Not necessarily there yet.

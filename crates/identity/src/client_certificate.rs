@@ -45,6 +45,8 @@ pub struct ClientCertificate {
     pub san_dns: Vec<String>,
     /// The e-mail addresses of its subjectAltName.
     pub san_email: Vec<String>,
+    /// The URIs of its subjectAltName.
+    pub san_uri: Vec<String>,
     /// When it ends.
     pub not_after: SystemTime,
 }

@@ -55,9 +55,10 @@ impl ServedRoute {
                 Answers::Response { status: response.status, body: response.body.clone().into() }
             }
         };
+        let policy_reads_headers = settings.policy.criteria().any(Criterion::reads_headers);
         Some(Self {
             answers,
-            policy_reads_headers: reads_headers(&settings.policy),
+            policy_reads_headers,
             public: is_public(&settings.policy),
             stream_idle: settings.idle_timeout.unwrap_or(stream_idle).duration(),
             tunnel_idle: settings.idle_timeout.map_or(Some(TUNNEL_IDLE), Limit::duration),
@@ -96,21 +97,4 @@ pub(crate) fn visitor(session: Option<&LiveSession>) -> Visitor<'_> {
 /// A policy that lets everybody in but for some lets nobody in unseen.
 fn is_public(policy: &Policy) -> bool {
     policy.is_public() && policy.rules().iter().all(|rule| rule.action == Action::Allow)
-}
-
-/// Exhaustive, so that whoever adds a criterion says here whether it looks at headers.
-fn reads_headers(policy: &Policy) -> bool {
-    policy.rules().iter().flat_map(|rule| &rule.criteria).any(|criterion| match criterion {
-        Criterion::CorsPreflight => true,
-        Criterion::Accept
-        | Criterion::Reject
-        | Criterion::AuthenticatedUser
-        | Criterion::User(_)
-        | Criterion::Email(_)
-        | Criterion::Domain(_)
-        | Criterion::Groups(_)
-        | Criterion::Claim { .. }
-        | Criterion::ClientCertificate(_)
-        | Criterion::InvalidClientCertificate => false,
-    })
 }

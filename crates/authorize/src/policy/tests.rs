@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Case, CertificateMatcher, ListMatcher, ListTest, StringMatcher, StringTest, Verdict};
+use crate::{Case, CertificateMatcher, ListMatcher, ListTest, StringMatcher, StringTest, TextSet, Verdict};
 
 fn person(email: VerifiedEmail, groups: &[&str]) -> Identity {
     let claims = serde_json::from_str(r#"{"department":"security","nested":{"level":[1,2]}}"#).unwrap();
@@ -62,7 +62,7 @@ fn verdict(rules: &[Rule], visitor: Visitor<'_>) -> Verdict {
 }
 
 fn rule(action: Action, operator: Operator, criteria: Vec<Criterion>) -> Rule {
-    Rule { action, operator, criteria, line: 1 }
+    Rule { action, operator, criteria, origin: Origin::Route, line: 1 }
 }
 
 fn email(address: &str) -> Criterion {
@@ -74,11 +74,14 @@ fn domain(name: &str) -> Criterion {
 }
 
 fn group(name: &str) -> Criterion {
-    Criterion::Groups(ListMatcher::new(vec![ListTest::Has(name.into())]))
+    Criterion::Groups(ListMatcher::new(vec![ListTest::Has(name.into())], Case::Sensitive))
 }
 
 fn claim(path: &str, value: &str) -> Criterion {
-    Criterion::Claim { path: path.into(), matcher: ListMatcher::new(vec![ListTest::Has(value.into())]) }
+    Criterion::Claim {
+        path: path.into(),
+        matcher: ListMatcher::new(vec![ListTest::Has(value.into())], Case::Sensitive),
+    }
 }
 
 use Action::{Allow, Deny};
@@ -232,6 +235,7 @@ fn certificate(fingerprint: &str) -> ClientCertificate {
         subject: "CN=laptop".into(),
         san_dns: Vec::new(),
         san_email: Vec::new(),
+        san_uri: Vec::new(),
         not_after: SystemTime::UNIX_EPOCH,
     }
 }
@@ -254,7 +258,10 @@ fn decided(rules: &[Rule], shown: &Presented, visitor: Visitor<'_>) -> (Verdict,
 }
 
 fn fingerprint(is: &str) -> Criterion {
-    Criterion::ClientCertificate(CertificateMatcher::new(Some(vec![is.into(), "cd".into()]), None))
+    Criterion::ClientCertificate(CertificateMatcher {
+        fingerprints: Some(TextSet::new([is.to_owned(), "cd".to_owned()])),
+        ..CertificateMatcher::default()
+    })
 }
 
 #[test]
@@ -275,8 +282,12 @@ fn a_missing_or_refused_certificate_is_denied_without_a_sign_in() {
 fn a_certificate_is_asked_for_by_fingerprint_and_by_key() {
     let [nothing, refused, accepted] = presented();
     let by = |fingerprints: Option<&str>, keys: Option<&str>| {
-        let list = |one: &str| vec![one.to_owned()];
-        let matcher = CertificateMatcher::new(fingerprints.map(list), keys.map(list));
+        let set = |one: &str| TextSet::new([one.to_owned()]);
+        let matcher = CertificateMatcher {
+            fingerprints: fingerprints.map(set),
+            spki_hashes: keys.map(set),
+            ..CertificateMatcher::default()
+        };
         [rule(Allow, Or, vec![Criterion::ClientCertificate(matcher)])]
     };
     for (rules, held) in [
@@ -306,7 +317,7 @@ fn an_explanation_tells_why_a_certificate_was_refused() {
     let told =
         with_certificate(&refused, &Method::GET, &HeaderMap::new(), |facts| policy.explain(facts, Visitor::Anonymous));
     let criterion = &told.rules[0].criteria[0];
-    assert_eq!(criterion.asked, "client_certificate fingerprint is ab or cd");
+    assert_eq!(criterion.asked, "client_certificate fingerprint in [ab, cd]");
     assert_eq!(criterion.found, "CN=laptop (ab), not accepted: it was revoked");
 }
 
@@ -325,7 +336,7 @@ fn any_criterion() -> impl Strategy<Value = Criterion> {
         Just(group("staff")),
         Just(claim("department", "security")),
         Just(Criterion::Email(StringMatcher::new(vec![StringTest::Not("bob@example.com".into())], Case::Insensitive))),
-        Just(Criterion::Groups(ListMatcher::new(vec![ListTest::Exclude("admins".into())]))),
+        Just(Criterion::Groups(ListMatcher::new(vec![ListTest::Exclude("admins".into())], Case::Sensitive))),
     ]
 }
 

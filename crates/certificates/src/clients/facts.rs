@@ -30,6 +30,7 @@ pub(super) fn read(certificate: &CertificateDer<'_>) -> ClientCertificate {
         subject: String::new(),
         san_dns: Vec::new(),
         san_email: Vec::new(),
+        san_uri: Vec::new(),
         not_after: UNIX_EPOCH,
     };
     let Ok((_, parsed)) = x509_parser::parse_x509_certificate(certificate) else { return facts };
@@ -40,7 +41,8 @@ pub(super) fn read(certificate: &CertificateDer<'_>) -> ClientCertificate {
         match kind {
             NameKind::Dns => facts.san_dns.push(name),
             NameKind::Email => facts.san_email.push(name),
-            NameKind::IpAddress | NameKind::Uri | NameKind::UserPrincipalName => {}
+            NameKind::Uri => facts.san_uri.push(name),
+            NameKind::IpAddress | NameKind::UserPrincipalName => {}
         }
     }
     facts

@@ -1,6 +1,6 @@
 //! The rule that turns away visitors without a certificate that is believed.
 
-use doorward_authorize::{Action, Criterion, Operator, Policy, Rule};
+use doorward_authorize::{Action, Criterion, Operator, Origin, Policy, Rule};
 use doorward_hygiene::HostPattern;
 
 use super::route::Routes;
@@ -19,6 +19,7 @@ pub(super) fn deny_without_client_certificate(routes: &mut Routes, tls: &Tls) {
             action: Action::Deny,
             operator: Operator::Or,
             criteria: vec![Criterion::InvalidClientCertificate],
+            origin: Origin::ClientCertificates,
             line: route.line,
         };
         let rules = std::iter::once(rule).chain(route.policy.rules().iter().cloned()).collect();

@@ -1,24 +1,25 @@
 //! A route's rules: those of the older keys first, then those of `policy`.
 
-use doorward_authorize::{Action, Case, Criterion, Operator, Rule, StringMatcher, StringTest};
+use doorward_authorize::{Action, Case, Criterion, Operator, Origin, Rule, StringMatcher, StringTest};
 use doorward_identity::Email;
 
 use super::Compiler;
+use super::ppl::PlacedRule;
 use crate::problem::Place;
 use crate::raw::At;
 use crate::raw::policy::RawPolicy;
 
 impl Compiler<'_> {
     /// The rules of a route that begins at `place`.
-    pub(super) fn policy(&mut self, raw: &RawPolicy, place: &Place) -> Vec<Rule> {
+    pub(super) fn policy(&mut self, raw: &RawPolicy, place: &Place) -> Vec<PlacedRule> {
         let before = self.problems.count(crate::Severity::Error);
         self.exclusive(raw);
         let legacy = self.legacy_rule(raw);
-        let mut rules: Vec<Rule> = legacy.into_iter().collect();
+        let mut rules: Vec<PlacedRule> = legacy.into_iter().collect();
         if let Some(node) = &raw.policy {
-            rules.extend(self.ppl(node));
+            rules.extend(self.ppl(node, &Origin::Route));
         }
-        let allows = rules.iter().any(|rule| rule.action == Action::Allow && !rule.criteria.is_empty());
+        let allows = rules.iter().any(|placed| placed.rule.action == Action::Allow && !placed.rule.criteria.is_empty());
         // A policy that could not be read has been complained of already.
         if !allows && !raw.unreadable && self.problems.count(crate::Severity::Error) == before {
             self.problems.warning(
@@ -67,9 +68,9 @@ impl Compiler<'_> {
     }
 
     /// One rule that allows whom any of the older keys names.
-    fn legacy_rule(&mut self, raw: &RawPolicy) -> Option<Rule> {
+    fn legacy_rule(&mut self, raw: &RawPolicy) -> Option<PlacedRule> {
         let mut criteria = Vec::new();
-        let mut lines = Vec::new();
+        let mut places = Vec::new();
         let flags = [
             (&raw.allow_public_unauthenticated_access, Criterion::Accept),
             (&raw.cors_allow_preflight, Criterion::CorsPreflight),
@@ -78,13 +79,13 @@ impl Compiler<'_> {
         for (flag, criterion) in flags {
             if let Some(flag) = flag.as_ref().filter(|flag| flag.value) {
                 criteria.push(criterion);
-                lines.push(flag.place.line());
+                places.push(flag.place.clone());
             }
         }
         for domain in raw.allowed_domains.iter().flat_map(|list| &list.value) {
             if self.is_domain(domain) {
                 criteria.push(Criterion::Domain(is(&domain.value, Case::Insensitive)));
-                lines.push(domain.place.line());
+                places.push(domain.place.clone());
             }
         }
         for user in raw.allowed_users.iter().flat_map(|list| &list.value) {
@@ -95,11 +96,15 @@ impl Compiler<'_> {
             } else {
                 Some(Criterion::User(is(&user.value, Case::Sensitive)))
             };
-            criteria.extend(criterion);
-            lines.push(user.place.line());
+            if let Some(criterion) = criterion {
+                criteria.push(criterion);
+                places.push(user.place.clone());
+            }
         }
-        let line = lines.into_iter().min()?;
-        Some(Rule { action: Action::Allow, operator: Operator::Or, criteria, line })
+        let first = places.iter().min()?.clone();
+        let rule =
+            Rule { action: Action::Allow, operator: Operator::Or, criteria, origin: Origin::Route, line: first.line() };
+        Some(PlacedRule { rule, action: first.clone(), operator: first, criteria: places })
     }
 
     fn is_domain(&mut self, text: &At<String>) -> bool {

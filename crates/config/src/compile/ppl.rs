@@ -10,18 +10,32 @@
 mod certificates;
 mod criteria;
 
-use doorward_authorize::{Action, Criterion, Operator, Rule};
+use doorward_authorize::{Action, Criterion, Operator, Origin, Rule};
 
 use super::Compiler;
+use crate::problem::Place;
 use crate::raw::nearest;
 use crate::yaml::{Content, Entry, Node, shown};
 
+/// A rule, and where its parts stand.
+#[derive(Debug, Clone)]
+pub(super) struct PlacedRule {
+    pub(super) rule: Rule,
+    /// The place of its `allow` or `deny`. Rules that share one stand under several operators of the same action.
+    pub(super) action: Place,
+    /// The place of its operator.
+    pub(super) operator: Place,
+    /// The places of its criteria, in the same order.
+    pub(super) criteria: Vec<Place>,
+}
+
 impl Compiler<'_> {
-    pub(super) fn ppl(&mut self, node: &Node) -> Vec<Rule> {
+    /// Rules as they are written, each said to be of this origin.
+    pub(super) fn ppl(&mut self, node: &Node, origin: &Origin) -> Vec<PlacedRule> {
         match &node.content {
             Content::Null => Vec::new(),
-            Content::List(items) => items.iter().flat_map(|item| self.ppl_rules(item)).collect(),
-            Content::Map(_) => self.ppl_rules(node),
+            Content::List(items) => items.iter().flat_map(|item| self.ppl_rules(item, origin)).collect(),
+            Content::Map(_) => self.ppl_rules(node, origin),
             Content::Scalar(_) => {
                 self.problems.error(
                     &node.place,
@@ -33,7 +47,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn ppl_rules(&mut self, node: &Node) -> Vec<Rule> {
+    fn ppl_rules(&mut self, node: &Node, origin: &Origin) -> Vec<PlacedRule> {
         let Content::Map(entries) = &node.content else {
             self.problems.error(
                 &node.place,
@@ -60,12 +74,12 @@ impl Compiler<'_> {
                     continue;
                 }
             };
-            self.ppl_body(action, entry, &mut rules);
+            self.ppl_body(action, entry, origin, &mut rules);
         }
         rules
     }
 
-    fn ppl_body(&mut self, action: Action, action_entry: &Entry, rules: &mut Vec<Rule>) {
+    fn ppl_body(&mut self, action: Action, action_entry: &Entry, origin: &Origin, rules: &mut Vec<PlacedRule>) {
         let Content::Map(entries) = &action_entry.value.content else {
             let what = format!(
                 "below `{action}` stands `and`, `or`, `not` or `nor`, but here is {}",
@@ -74,7 +88,6 @@ impl Compiler<'_> {
             self.problems.error(&action_entry.value.place, what, format!("Write `{action}: {{or: [CRITERION, …]}}`."));
             return;
         };
-        let mut operators = 0;
         for entry in entries {
             let operator = match entry.key.as_str() {
                 "and" => Operator::And,
@@ -88,19 +101,13 @@ impl Compiler<'_> {
                     continue;
                 }
             };
-            operators += 1;
-            let criteria = self.ppl_criteria(operator, &entry.value);
-            rules.push(Rule { action, operator, criteria, line: entry.place.line() });
-        }
-        if operators > 1 {
-            self.problems.warning(
-                &action_entry.place,
-                format!(
-                    "several operators below one `{action}` are joined by \"or\": each of them {action}s by itself"
-                ),
-                "If all of them shall hold, put their criteria under one `and`, \
-                 or turn what must not hold into a `deny` rule.",
-            );
+            let (criteria, places) = self.ppl_criteria(operator, &entry.value);
+            rules.push(PlacedRule {
+                rule: Rule { action, operator, criteria, origin: origin.clone(), line: entry.place.line() },
+                action: action_entry.place.clone(),
+                operator: entry.place.clone(),
+                criteria: places,
+            });
         }
     }
 
@@ -121,12 +128,12 @@ impl Compiler<'_> {
         );
     }
 
-    fn ppl_criteria(&mut self, operator: Operator, node: &Node) -> Vec<Criterion> {
+    fn ppl_criteria(&mut self, operator: Operator, node: &Node) -> (Vec<Criterion>, Vec<Place>) {
         let items = match &node.content {
             Content::List(items) => items,
             Content::Null => {
                 self.empty(operator, node);
-                return Vec::new();
+                return (Vec::new(), Vec::new());
             }
             Content::Scalar(_) | Content::Map(_) => {
                 self.problems.error(
@@ -134,13 +141,13 @@ impl Compiler<'_> {
                     format!("`{operator}` holds a list of criteria, but here is {}", node.kind()),
                     "Put `- ` before each criterion, or the whole in `[ ]`.",
                 );
-                return Vec::new();
+                return (Vec::new(), Vec::new());
             }
         };
         if items.is_empty() {
             self.empty(operator, node);
         }
-        items.iter().filter_map(|item| self.ppl_criterion(item)).collect()
+        items.iter().filter_map(|item| Some((self.ppl_criterion(item)?, item.place.clone()))).unzip()
     }
 
     fn empty(&mut self, operator: Operator, node: &Node) {

@@ -90,13 +90,16 @@ impl Compiler<'_> {
         let response_headers = self.route_headers(raw.set_response_headers.as_ref(), defaults.response_headers);
         let set_request_headers = self.request_headers(raw.set_request_headers.as_ref());
         let remove_request_headers = self.removed_headers(raw.remove_request_headers.as_ref());
-        let rules = self.policy(&raw.policy, &raw.place);
+        let placed = self.policy(&raw.policy, &raw.place);
+        let rules = placed.into_iter().map(|placed| placed.rule).collect();
         self.unused_without_upstream(raw);
 
         let (from, path, target) = (from?, path?, target?);
         let id = route_id(&from, &path);
         let route = Route {
             policy: Policy::new(id.clone(), rules),
+            policy_shadow: None,
+            show_error_details: false,
             name: raw.name.as_ref().map_or_else(|| default_name(&from, &path), |name| name.value.clone()),
             description: raw.description.as_ref().map(|text| text.value.clone()).unwrap_or_default(),
             websockets,

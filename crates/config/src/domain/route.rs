@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use doorward_authorize::{Policy, RouteId};
+use doorward_authorize::{Policy, RouteId, Shadow};
 use doorward_hygiene::{Hostname, OriginPattern, Scheme, starts_with_segments};
 use http::{HeaderName, HeaderValue, StatusCode};
 use regex::Regex;
@@ -26,6 +26,10 @@ pub struct Route {
     pub path: PathRule,
     /// Who may.
     pub policy: Policy,
+    /// A policy that is tried beside it, and never enforced.
+    pub policy_shadow: Option<Shadow>,
+    /// Whether a denied visitor is told what it would have needed.
+    pub show_error_details: bool,
     /// What answers.
     pub target: Target,
     /// Whether WebSockets are forwarded.

@@ -20,6 +20,8 @@ fn table_beside(routes: &[(&str, &str, PathRule)], own: Option<&str>) -> RouteTa
         let settings = Route {
             id: RouteId::new(id),
             policy: Policy::new(RouteId::new(id), Vec::new()),
+            policy_shadow: None,
+            show_error_details: false,
             from: OriginPattern::parse(from).unwrap(),
             path: path.clone(),
             ..support::route(Target::Response(answer))

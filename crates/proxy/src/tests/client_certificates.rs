@@ -31,6 +31,7 @@ impl JudgeClients for Judge {
             subject: "CN=laptop".into(),
             san_dns: vec!["a.example".into(), "b.example,c.example".into(), "d.example".into()],
             san_email: vec!["you@example.com".into()],
+            san_uri: Vec::new(),
             not_after: SystemTime::now() + Duration::from_secs(600),
         });
         if chain[0].first() == Some(&1) && !self.strict.load(Ordering::SeqCst) {
@@ -50,6 +51,7 @@ fn guarded(mut route: Route) -> Route {
         action: Action::Deny,
         operator: Operator::Or,
         criteria: vec![Criterion::InvalidClientCertificate],
+        origin: doorward_authorize::Origin::ClientCertificates,
         line: 0,
     };
     let rules = route.policy.rules().iter().cloned().chain([deny]).collect();

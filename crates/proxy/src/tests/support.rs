@@ -41,7 +41,13 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 // ---- routes
 
 pub(crate) fn allow(criterion: Criterion) -> Vec<Rule> {
-    vec![Rule { action: Action::Allow, operator: Operator::Or, criteria: vec![criterion], line: 1 }]
+    vec![Rule {
+        action: Action::Allow,
+        operator: Operator::Or,
+        criteria: vec![criterion],
+        origin: doorward_authorize::Origin::Route,
+        line: 1,
+    }]
 }
 
 pub(crate) fn everybody() -> Vec<Rule> {
@@ -69,6 +75,8 @@ pub(crate) fn route(target: Target) -> Route {
         from: OriginPattern::parse("https://app.test").unwrap(),
         path: PathRule::Prefix("/".into()),
         policy: Policy::new(RouteId::new("app"), everybody()),
+        policy_shadow: None,
+        show_error_details: false,
         target,
         websockets: false,
         host_header: HostHeader::OfUpstream,

@@ -1,6 +1,6 @@
 //! The criteria about client certificates.
 
-use doorward_authorize::{CertificateMatcher, Criterion};
+use doorward_authorize::{CertificateMatcher, Criterion, TextSet};
 
 use crate::compile::Compiler;
 use crate::raw::nearest;
@@ -39,7 +39,13 @@ impl Compiler<'_> {
             };
             whole &= read.is_some();
         }
-        whole.then(|| Criterion::ClientCertificate(CertificateMatcher::new(fingerprints, hashes)))
+        whole.then(|| {
+            Criterion::ClientCertificate(CertificateMatcher {
+                fingerprints: fingerprints.map(TextSet::new),
+                spki_hashes: hashes.map(TextSet::new),
+                ..CertificateMatcher::default()
+            })
+        })
     }
 
     fn fingerprints(&mut self, node: &Node) -> Option<Vec<String>> {

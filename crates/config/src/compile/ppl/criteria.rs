@@ -1,7 +1,6 @@
 //! Criteria and their matchers.
 
-use doorward_authorize::{Case, Criterion, ListMatcher, ListTest, StringMatcher, StringTest};
-use doorward_identity::Email;
+use doorward_authorize::{Case, Criterion, ListMatcher, ListTest, StringMatcher, StringTest, TextSet};
 
 use crate::compile::Compiler;
 use crate::raw::{At, nearest};
@@ -95,12 +94,10 @@ impl Compiler<'_> {
             "user" => self.string_matcher(name, data, Case::Sensitive).map(Criterion::User),
             "email" => {
                 let matcher = self.string_matcher(name, data, Case::Insensitive)?;
-                self.whole_addresses(&matcher, data);
                 Some(Criterion::Email(matcher))
             }
             "domain" => {
                 let matcher = self.string_matcher(name, data, Case::Insensitive)?;
-                self.domains_alone(&matcher, data);
                 Some(Criterion::Domain(matcher))
             }
             "groups" => self.list_matcher(name, data).map(Criterion::Groups),
@@ -187,7 +184,11 @@ impl Compiler<'_> {
         let name = entry.key.as_str();
         if matches!(name, "in" | "not_in") {
             let values = self.values(name, &entry.value)?;
-            return Some(if name == "in" { StringTest::In(values) } else { StringTest::NotIn(values) });
+            return Some(if name == "in" {
+                StringTest::In(TextSet::new(values))
+            } else {
+                StringTest::NotIn(TextSet::new(values))
+            });
         }
         let test: fn(String) -> StringTest = match name {
             "is" => StringTest::Is,
@@ -208,7 +209,7 @@ impl Compiler<'_> {
             Content::Map(entries) => entries,
             Content::Scalar(_) => {
                 let text = self.reading().text(criterion, node)?;
-                return Some(ListMatcher::new(vec![ListTest::Has(text.value)]));
+                return Some(ListMatcher::new(vec![ListTest::Has(text.value)], Case::Sensitive));
             }
             Content::List(_) => {
                 self.problems.error(
@@ -228,7 +229,7 @@ impl Compiler<'_> {
             self.nothing_to_compare(criterion, node, "has");
             return None;
         }
-        tests.into_iter().collect::<Option<Vec<_>>>().map(ListMatcher::new)
+        tests.into_iter().collect::<Option<Vec<_>>>().map(|tests| ListMatcher::new(tests, Case::Sensitive))
     }
 
     fn list_test(&mut self, criterion: &str, entry: &Entry) -> Option<ListTest> {
@@ -290,39 +291,4 @@ impl Compiler<'_> {
             format!("Write `{criterion}: {{{test}: VALUE}}`."),
         );
     }
-
-    fn whole_addresses(&mut self, matcher: &StringMatcher, node: &Node) {
-        for text in whole_texts(matcher) {
-            if Email::parse(text).is_err() {
-                self.problems.warning(
-                    &node.place,
-                    "`email` is compared with something that is no e-mail address, so it never is one",
-                    "Write a whole address; for everybody of a domain there is `domain: {is: example.com}`.",
-                );
-            }
-        }
-    }
-
-    fn domains_alone(&mut self, matcher: &StringMatcher, node: &Node) {
-        if whole_texts(matcher).any(|text| text.contains('@')) {
-            self.problems.warning(
-                &node.place,
-                "`domain` is compared with something that holds an `@`, which no domain does",
-                "Write what stands behind the `@` alone, as in `domain: {is: example.com}`.",
-            );
-        }
-    }
-}
-
-/// The texts that a value must be, or must not be, as a whole.
-fn whole_texts(matcher: &StringMatcher) -> impl Iterator<Item = &str> {
-    matcher
-        .tests()
-        .iter()
-        .flat_map(|test| match test {
-            StringTest::Is(text) | StringTest::Not(text) => std::slice::from_ref(text).iter(),
-            StringTest::In(texts) | StringTest::NotIn(texts) => texts.iter(),
-            StringTest::Contains(_) | StringTest::StartsWith(_) | StringTest::EndsWith(_) => [].iter(),
-        })
-        .map(String::as_str)
 }

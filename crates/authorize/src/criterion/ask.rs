@@ -1,0 +1,147 @@
+//! The answer to each question.
+
+use doorward_identity::{Identity, Presented, VerifiedEmail};
+use http::{Method, header};
+
+use super::readings::{self, Readings};
+use super::{Criterion, Outcome};
+use crate::matcher::StringMatcher;
+use crate::{Facts, Reason, Visitor};
+
+impl Criterion {
+    pub(crate) fn evaluate(&self, facts: &Facts<'_>, visitor: Visitor<'_>) -> Outcome {
+        match self {
+            Self::Accept => Outcome::yes(Reason::Accept),
+            Self::Reject => Outcome::no(Reason::Reject),
+            Self::CorsPreflight => Outcome::new(is_cors_preflight(facts), Reason::CorsRequest, Reason::NonCorsRequest),
+            Self::ClientCertificate(matcher) => matcher.evaluate(facts.client_certificate),
+            Self::InvalidClientCertificate => match facts.client_certificate {
+                Presented::Nothing => Outcome::yes(Reason::ClientCertificateRequired),
+                Presented::Refused { .. } => Outcome::yes(Reason::InvalidClientCertificate),
+                Presented::Accepted(_) => Outcome::no(Reason::ClientCertificateOk),
+            },
+            Self::HttpMethod(matcher) => {
+                Outcome::new(matcher.holds(facts.method.as_str()), Reason::HttpMethodOk, Reason::HttpMethodUnauthorized)
+            }
+            Self::HttpPath(matcher) => {
+                let read = readings::of_path(facts.path, |path| matcher.holds(path));
+                outcome(read, Reason::HttpPathOk, Reason::HttpPathUnauthorized)
+            }
+            Self::HttpHeader { name, matcher } => {
+                let read = readings::of_header(facts.headers, name, |value| matcher.holds(value));
+                outcome(read, Reason::HttpHeaderOk, Reason::HttpHeaderUnauthorized)
+            }
+            Self::HttpQuery { name, matcher } => {
+                let read = readings::of_query(facts.query, name, |value| matcher.holds(value));
+                outcome(read, Reason::HttpQueryOk, Reason::HttpQueryUnauthorized)
+            }
+            Self::UserAgent(matcher) => {
+                let read = readings::of_header(facts.headers, &header::USER_AGENT, |value| matcher.holds(value));
+                outcome(read, Reason::UserAgentOk, Reason::UserAgentUnauthorized)
+            }
+            Self::SourceIp(networks) => {
+                Outcome::new(networks.contains(facts.source_ip), Reason::SourceIpOk, Reason::SourceIpUnauthorized)
+            }
+            Self::Websocket(wanted) => Outcome {
+                held: facts.websocket == *wanted,
+                ..Outcome::new(facts.websocket, Reason::WebsocketRequest, Reason::NonWebsocketRequest)
+            },
+            Self::Date(range) => Outcome::new(range.holds(facts.now), Reason::DateOk, Reason::DateUnauthorized),
+            Self::DayOfWeek(days) => {
+                Outcome::new(days.holds(facts.now), Reason::DayOfWeekOk, Reason::DayOfWeekUnauthorized)
+            }
+            Self::TimeOfDay(time) => {
+                Outcome::new(time.holds(facts.now), Reason::TimeOfDayOk, Reason::TimeOfDayUnauthorized)
+            }
+            Self::AuthenticatedUser
+            | Self::User(_)
+            | Self::Email(_)
+            | Self::Domain(_)
+            | Self::Groups(_)
+            | Self::Claim { .. }
+            | Self::AuthenticationAge(_)
+            | Self::AuthenticationMethod(_)
+            | Self::IdentityProvider(_) => match visitor {
+                Visitor::Anonymous => Outcome::no(Reason::UserUnauthenticated),
+                Visitor::Known(identity) => self.ask(identity, facts),
+            },
+        }
+    }
+
+    /// The criteria that are about a person, put to one.
+    fn ask(&self, identity: &Identity, facts: &Facts<'_>) -> Outcome {
+        match self {
+            Self::AuthenticatedUser => Outcome::yes(Reason::UserOk),
+            Self::User(matcher) => {
+                Outcome::new(matcher.holds(&identity.subject.id), Reason::UserOk, Reason::UserUnauthorized)
+            }
+            Self::Email(matcher) => of_address(identity, matcher, doorward_identity::Email::as_str)
+                .map_or(Outcome::no(without_address(identity, Reason::EmailUnauthorized)), |held| {
+                    Outcome::new(held, Reason::EmailOk, Reason::EmailUnauthorized)
+                }),
+            Self::Domain(matcher) => of_address(identity, matcher, doorward_identity::Email::domain)
+                .map_or(Outcome::no(without_address(identity, Reason::DomainUnauthorized)), |held| {
+                    Outcome::new(held, Reason::DomainOk, Reason::DomainUnauthorized)
+                }),
+            Self::Groups(matcher) => {
+                Outcome::new(matcher.holds(identity.groups.as_slice()), Reason::GroupsOk, Reason::GroupsUnauthorized)
+            }
+            Self::Claim { path, matcher } => Outcome::new(
+                matcher.holds(identity.claims.strings_at(path).as_slice()),
+                Reason::ClaimOk,
+                Reason::ClaimUnauthorized,
+            ),
+            Self::AuthenticationAge(age) => Outcome::new(
+                age.holds(identity.authenticated_at, facts.now),
+                Reason::AuthenticationAgeOk,
+                Reason::AuthenticationAgeUnauthorized,
+            ),
+            Self::AuthenticationMethod(matcher) => Outcome::new(
+                matcher.holds(methods(identity).as_slice()),
+                Reason::AuthenticationMethodOk,
+                Reason::AuthenticationMethodUnauthorized,
+            ),
+            Self::IdentityProvider(matcher) => Outcome::new(
+                matcher.holds(&identity.subject.issuer),
+                Reason::IdentityProviderOk,
+                Reason::IdentityProviderUnauthorized,
+            ),
+            // Not about a person; `evaluate` has answered them.
+            _ => Outcome::no(Reason::Reject),
+        }
+    }
+}
+
+fn outcome(read: Readings, yes: Reason, no: Reason) -> Outcome {
+    match read {
+        Readings::Agree(held) => Outcome::new(held, yes, no),
+        Readings::Differ => Outcome::unclear(),
+    }
+}
+
+/// What a matcher says of a part of the verified address; none when there is none.
+fn of_address(
+    identity: &Identity,
+    matcher: &StringMatcher,
+    part: fn(&doorward_identity::Email) -> &str,
+) -> Option<bool> {
+    identity.email.verified().map(|email| matcher.holds(part(email)))
+}
+
+fn without_address(identity: &Identity, absent: Reason) -> Reason {
+    match identity.email {
+        VerifiedEmail::Unverified(_) => Reason::EmailUnverified,
+        VerifiedEmail::Verified(_) | VerifiedEmail::Absent => absent,
+    }
+}
+
+/// The ways in which a person signed in, as their provider names them.
+pub(super) fn methods(identity: &Identity) -> Vec<String> {
+    ["amr", "acr"].into_iter().flat_map(|claim| identity.claims.strings_at(claim)).collect()
+}
+
+pub(super) fn is_cors_preflight(facts: &Facts<'_>) -> bool {
+    facts.method == Method::OPTIONS
+        && facts.headers.contains_key(header::ORIGIN)
+        && facts.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}

@@ -1,0 +1,110 @@
+//! What a client may say in several ways, or several times: who knows which of them the application takes?
+//!
+//! Each reading is asked. Where they do not agree, nobody can say whether the criterion holds.
+
+use doorward_hygiene::NormalPath;
+use http::{HeaderMap, HeaderName};
+use percent_encoding::percent_decode;
+use smallvec::SmallVec;
+
+/// What all readings say together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Readings {
+    /// The same. Without any reading, that it does not hold.
+    Agree(bool),
+    /// Some hold, some do not, or one cannot be read at all.
+    Differ,
+}
+
+impl Readings {
+    fn of(mut answers: impl Iterator<Item = Option<bool>>) -> Self {
+        match answers.next() {
+            None => Self::Agree(false),
+            Some(Some(first)) if answers.all(|other| other == Some(first)) => Self::Agree(first),
+            Some(_) => Self::Differ,
+        }
+    }
+}
+
+/// The path, and the looser reading that some applications take.
+pub(super) fn of_path(path: &NormalPath, holds: impl Fn(&str) -> bool) -> Readings {
+    Readings::of(std::iter::once(path.decoded()).chain(path.loose()).map(|path| Some(holds(path))))
+}
+
+/// Every line of a header.
+pub(super) fn of_header(headers: &HeaderMap, name: &HeaderName, holds: impl Fn(&str) -> bool) -> Readings {
+    Readings::of(headers.get_all(name).iter().map(|value| std::str::from_utf8(value.as_bytes()).ok().map(&holds)))
+}
+
+/// Every value of a parameter of the query (URL standard, "application/x-www-form-urlencoded parsing").
+pub(super) fn of_query(query: Option<&str>, name: &str, holds: impl Fn(&str) -> bool) -> Readings {
+    let pairs = query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
+    let values = pairs.filter_map(|pair| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        decoded(key, |key| key == Some(name)).then_some(value)
+    });
+    Readings::of(values.map(|value| decoded(value, |value| value.map(&holds))))
+}
+
+/// Every value of a parameter, for showing.
+pub(super) fn values_of_query(query: Option<&str>, name: &str) -> Vec<String> {
+    let mut values = Vec::new();
+    for pair in query.unwrap_or_default().split('&') {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        if decoded(key, |key| key == Some(name)) {
+            decoded(value, |value| values.push(value.unwrap_or("(not UTF-8)").to_owned()));
+        }
+    }
+    values
+}
+
+/// Gives the decoded text; none when it is no UTF-8. No heap allocation for texts of usual length.
+fn decoded<R>(text: &str, take: impl FnOnce(Option<&str>) -> R) -> R {
+    if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+        return take(Some(text));
+    }
+    let spaced: SmallVec<[u8; 256]> = text.bytes().map(|byte| if byte == b'+' { b' ' } else { byte }).collect();
+    let bytes: SmallVec<[u8; 256]> = percent_decode(&spaced).collect();
+    take(std::str::from_utf8(&bytes).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    #[test]
+    fn a_parameter_given_twice_is_unclear_when_it_matters() {
+        let is_one = |value: &str| value == "1";
+        for (query, expected) in [
+            (None, Readings::Agree(false)),
+            (Some(""), Readings::Agree(false)),
+            (Some("a=1"), Readings::Agree(true)),
+            (Some("b=1"), Readings::Agree(false)),
+            (Some("a=1&a=1"), Readings::Agree(true)),
+            (Some("a=1&a=2"), Readings::Differ),
+            (Some("%61=%31"), Readings::Agree(true)),
+            (Some("a=2&%61=1"), Readings::Differ),
+            (Some("a=%ff"), Readings::Differ),
+            (Some("a"), Readings::Agree(false)),
+        ] {
+            assert_eq!(of_query(query, "a", is_one), expected, "{query:?}");
+        }
+        assert_eq!(of_query(Some("a=x+y%2B"), "a", |value| value == "x y+"), Readings::Agree(true));
+    }
+
+    #[test]
+    fn so_is_a_header_and_a_path() {
+        let mut headers = HeaderMap::new();
+        let name = HeaderName::from_static("x-env");
+        let is_prod = |value: &str| value == "prod";
+        assert_eq!(of_header(&headers, &name, is_prod), Readings::Agree(false));
+        headers.append(&name, HeaderValue::from_static("prod"));
+        assert_eq!(of_header(&headers, &name, is_prod), Readings::Agree(true));
+        headers.append(&name, HeaderValue::from_static("test"));
+        assert_eq!(of_header(&headers, &name, is_prod), Readings::Differ);
+        let path = NormalPath::parse("/public//admin").unwrap();
+        assert_eq!(of_path(&path, |path| path.starts_with("/public/admin")), Readings::Differ);
+        assert_eq!(of_path(&path, |path| path.starts_with("/public")), Readings::Agree(true));
+    }
+}

@@ -1,0 +1,176 @@
+//! Tests of one text.
+
+use std::fmt;
+
+use super::{Case, Pattern, People, TextSet, joined};
+
+/// One test of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StringTest {
+    /// Equal.
+    Is(String),
+    /// Not equal.
+    Not(String),
+    /// Holds this somewhere.
+    Contains(String),
+    /// Begins with this.
+    StartsWith(String),
+    /// Ends with this.
+    EndsWith(String),
+    /// Equal to one of these.
+    In(TextSet),
+    /// Equal to none of these.
+    NotIn(TextSet),
+    /// One of these people.
+    InPeople(People),
+    /// None of these people.
+    NotInPeople(People),
+    /// Matched, as a whole, by a regular expression.
+    Matches(Pattern),
+    /// Matched, as a whole, by a glob.
+    Glob(Pattern),
+}
+
+impl StringTest {
+    /// `value` is folded already where case does not matter.
+    fn holds(&self, value: &str) -> bool {
+        match self {
+            Self::Is(wanted) => value == wanted,
+            Self::Not(wanted) => value != wanted,
+            Self::Contains(wanted) => value.contains(wanted.as_str()),
+            Self::StartsWith(wanted) => value.starts_with(wanted.as_str()),
+            Self::EndsWith(wanted) => value.ends_with(wanted.as_str()),
+            Self::In(wanted) => wanted.contains(value),
+            Self::NotIn(wanted) => !wanted.contains(value),
+            Self::InPeople(people) => people.members.contains(value),
+            Self::NotInPeople(people) => !people.members.contains(value),
+            Self::Matches(pattern) | Self::Glob(pattern) => pattern.matches(value),
+        }
+    }
+
+    fn folded(self, case: Case) -> Self {
+        let fold = |text: String| case.fold(text);
+        let people = |people: People| People { members: people.members.map(fold), ..people };
+        match self {
+            Self::Is(text) => Self::Is(fold(text)),
+            Self::Not(text) => Self::Not(fold(text)),
+            Self::Contains(text) => Self::Contains(fold(text)),
+            Self::StartsWith(text) => Self::StartsWith(fold(text)),
+            Self::EndsWith(text) => Self::EndsWith(fold(text)),
+            Self::In(texts) => Self::In(texts.map(fold)),
+            Self::NotIn(texts) => Self::NotIn(texts.map(fold)),
+            Self::InPeople(group) => Self::InPeople(people(group)),
+            Self::NotInPeople(group) => Self::NotInPeople(people(group)),
+            // They were compiled for their case.
+            pattern @ (Self::Matches(_) | Self::Glob(_)) => pattern,
+        }
+    }
+}
+
+impl fmt::Display for StringTest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Is(text) => write!(f, "is {text}"),
+            Self::Not(text) => write!(f, "not {text}"),
+            Self::Contains(text) => write!(f, "contains {text}"),
+            Self::StartsWith(text) => write!(f, "starts_with {text}"),
+            Self::EndsWith(text) => write!(f, "ends_with {text}"),
+            Self::In(texts) => write!(f, "in {texts}"),
+            Self::NotIn(texts) => write!(f, "not_in {texts}"),
+            Self::InPeople(people) => write!(f, "in_people {people}"),
+            Self::NotInPeople(people) => write!(f, "not_in_people {people}"),
+            Self::Matches(pattern) => write!(f, "matches {pattern}"),
+            Self::Glob(pattern) => write!(f, "glob {pattern}"),
+        }
+    }
+}
+
+/// Tests of a text, all of which must hold. With no test nothing matches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StringMatcher {
+    tests: Vec<StringTest>,
+    case: Case,
+}
+
+impl StringMatcher {
+    /// A matcher of these tests, joined by "and". Patterns among them have to be compiled for the same case.
+    pub fn new(tests: Vec<StringTest>, case: Case) -> Self {
+        Self { tests: tests.into_iter().map(|test| test.folded(case)).collect(), case }
+    }
+
+    /// The tests, for those who look at policies rather than evaluate them.
+    pub fn tests(&self) -> &[StringTest] {
+        &self.tests
+    }
+
+    /// Whether case matters.
+    pub fn case(&self) -> Case {
+        self.case
+    }
+
+    /// Whether all tests hold.
+    pub fn holds(&self, value: &str) -> bool {
+        !self.tests.is_empty() && self.case.compare(value, |value| self.tests.iter().all(|test| test.holds(value)))
+    }
+}
+
+impl fmt::Display for StringMatcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        joined(f, &self.tests, " and ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(test: StringTest, case: Case, value: &str) -> bool {
+        StringMatcher::new(vec![test], case).holds(value)
+    }
+
+    #[test]
+    fn string_tests() {
+        let list = || TextSet::new(["a".to_owned(), "b".to_owned()]);
+        let people = || People { names: vec!["us".into()], members: list() };
+        let regex = |text| Pattern::regex(text, Case::Sensitive).unwrap();
+        let glob = |text| Pattern::glob(text, Case::Sensitive).unwrap();
+        for (test, value, holds) in [
+            (StringTest::Is("a".into()), "a", true),
+            (StringTest::Is("a".into()), "ab", false),
+            (StringTest::Not("a".into()), "b", true),
+            (StringTest::Contains("b".into()), "abc", true),
+            (StringTest::StartsWith("ab".into()), "abc", true),
+            (StringTest::StartsWith("b".into()), "abc", false),
+            (StringTest::EndsWith("c".into()), "abc", true),
+            (StringTest::In(list()), "b", true),
+            (StringTest::In(list()), "c", false),
+            (StringTest::NotIn(list()), "c", true),
+            (StringTest::NotIn(list()), "a", false),
+            (StringTest::InPeople(people()), "a", true),
+            (StringTest::NotInPeople(people()), "a", false),
+            (StringTest::Matches(regex("a|b")), "b", true),
+            (StringTest::Matches(regex("a|b")), "bb", false),
+            (StringTest::Glob(glob("/a/*/c")), "/a/b/c", true),
+            (StringTest::Glob(glob("/a/*")), "/a/b/c", false),
+        ] {
+            assert_eq!(text(test.clone(), Case::Sensitive, value), holds, "{test} / {value}");
+        }
+    }
+
+    #[test]
+    fn case_matters_only_where_it_should() {
+        assert!(text(StringTest::Is("You@Example.COM".into()), Case::Insensitive, "you@example.com"));
+        assert!(text(StringTest::Is("admin".into()), Case::Insensitive, "ADMIN"));
+        assert!(!text(StringTest::Is("Admin".into()), Case::Sensitive, "admin"));
+        let pattern = Pattern::regex("ADMIN.*", Case::Insensitive).unwrap();
+        assert!(text(StringTest::Matches(pattern), Case::Insensitive, "Administrator"));
+    }
+
+    #[test]
+    fn several_tests_are_joined_by_and_and_none_matches_nothing() {
+        let both =
+            StringMatcher::new(vec![StringTest::StartsWith("a".into()), StringTest::Not("ab".into())], Case::Sensitive);
+        assert!(both.holds("ac") && !both.holds("ab"));
+        assert!(!StringMatcher::new(Vec::new(), Case::Sensitive).holds(""));
+    }
+}
