@@ -1,0 +1,699 @@
+//! Pomerium's policy language, row by row: what it says (its grammar, how rules are evaluated, each criterion, each
+//! matcher) beside what Doorward makes of it. A row that begins with "differs" says where that is another thing on
+//! purpose, and why.
+
+mod asked;
+
+use asked::{Ask, anna, ben, nobody, unverified};
+
+use crate::world::{World, route_with};
+
+/// What is said, the policy, who asks for what, and what is decided: the verdict and every reason.
+type Row<'a> = (&'a str, &'a str, Ask, &'a str);
+
+/// Everything of a table that is not so, at once.
+fn check(rows: &[Row<'_>]) {
+    let wrong: Vec<_> = rows
+        .iter()
+        .filter_map(|(says, policy, ask, expected)| {
+            let decided = ask.decide(policy);
+            (decided != *expected).then(|| format!("{says}\n    {policy}\n    {decided}, not {expected}"))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// What Pomerium refuses, Doorward refuses, naming what is wrong.
+fn check_refused(rows: &[(&str, &str, &str)]) {
+    let wrong: Vec<_> = rows
+        .iter()
+        .filter_map(|(says, policy, named)| match World::default().load(&route(policy)) {
+            Ok(_) => Some(format!("{says}: taken: {policy}")),
+            Err(problems) if !problems.to_string().contains(named) => {
+                Some(format!("{says}: nothing said of {named}: {problems}"))
+            }
+            Err(_) => None,
+        })
+        .collect();
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// A route of this policy. Lines that begin with a key are the route's, so that older keys can be given beside it.
+fn route(policy: &str) -> String {
+    let bare = policy.starts_with(['-', '{', '[']);
+    let keys = if bare { format!("policy:\n  {}", policy.replace('\n', "\n  ")) } else { policy.to_owned() };
+    route_with(&format!("to: http://app:8080\n{keys}"))
+}
+
+#[test]
+fn grammar() {
+    check(&[
+        (
+            "§2.1 policy := [rules, ...]",
+            "- allow: {or: [{email: {is: ben@example.com}}]}\n- allow: {or: [{email: {is: anna@example.com}}]}",
+            anna(),
+            "allow email-ok",
+        ),
+        ("§2.1 policy := rules", "{allow: {or: [{accept: true}]}}", nobody(), "allow accept"),
+        (
+            "§2.1 rules := { (allow|deny): body, ... }: both in one block",
+            "- allow: {or: [{accept: true}]}\n  deny: {or: [{accept: true}]}",
+            anna(),
+            "deny accept",
+        ),
+        ("§2.1 body: `and`", "- allow: {and: [{accept: true}]}", nobody(), "allow accept"),
+        ("§2.1 body: `or`", "- allow: {or: [{accept: true}]}", nobody(), "allow accept"),
+        ("§2.1 body: `not`", "- allow: {not: [{reject: true}]}", nobody(), "allow reject"),
+        (
+            "§2.1 body: `nor` (Pomerium's JSON schema forgets it)",
+            "- allow: {nor: [{reject: true}]}",
+            nobody(),
+            "allow reject",
+        ),
+        (
+            "§2.1 the key `action` is tolerated in a body",
+            "- allow: {action: allow, or: [{accept: true}]}",
+            nobody(),
+            "allow accept",
+        ),
+        (
+            "§2.1 criterion := { name/sub_path: data }",
+            "- allow: {or: [{claim/department: security}]}",
+            anna(),
+            "allow claim-ok",
+        ),
+        (
+            "§2.1 YAML becomes JSON first: flow and block are one",
+            "[{\"allow\": {\"or\": [{\"accept\": null}]}}]",
+            nobody(),
+            "allow accept",
+        ),
+    ]);
+    check_refused(&[
+        ("§2.1 rules: any other key is an error", "- permit: {or: [{accept: true}]}", "`permit`"),
+        ("§2.1 rules: a criterion is no action", "- or: [{accept: true}]", "`or`"),
+        ("§2.1 body: any other key is an error", "- allow: {xor: [{accept: true}]}", "`xor`"),
+        ("§2.1 body is a map", "- allow: [{accept: true}]", "`allow`"),
+        ("§2.1 criteria are arrays", "- allow: {or: {accept: true}}", "`or`"),
+        ("§2.1 criteria are arrays, no scalars", "- allow: {or: accept}", "`or`"),
+        (
+            "§2.1 criterion: exactly one key",
+            "- allow:\n    or:\n      - accept: true\n        reject: true",
+            "one name",
+        ),
+        ("§2.1 criterion: not none", "- allow: {or: [{}]}", "criterion"),
+        ("§2.1 criterion is a map", "- allow: {or: [accept]}", "criterion"),
+        ("§2.1 an unknown criterion is an error", "- allow: {or: [{frobnicate: true}]}", "`frobnicate`"),
+        ("§2.1 policy is no scalar", "policy: allow", "`policy`"),
+        (
+            "§2.3 `pomerium_routes` was taken out of Pomerium too",
+            "- allow: {or: [{pomerium_routes: true}]}",
+            "`pomerium_routes`",
+        ),
+        ("§2.4 an unknown test is an error", "- allow: {or: [{email: {equals: anna@example.com}}]}", "`equals`"),
+        ("§2.4 an unknown test of a list is an error", "- allow: {or: [{groups: {equals: staff}}]}", "`equals`"),
+        (
+            "§2.4 an unknown test of a certificate is an error",
+            "- allow: {or: [{client_certificate: {serial: 1}}]}",
+            "`serial`",
+        ),
+        ("§2.4 a certificate's matcher is a map", "- allow: {or: [{client_certificate: abc}]}", "`client_certificate`"),
+    ]);
+}
+
+#[test]
+fn operators() {
+    let mut rows: Vec<Row<'_>> = Vec::new();
+    // Two criteria that need nobody, of every pair of answers.
+    for (policy, expected) in [
+        ("- allow: {and: [{accept: 1}, {accept: 1}]}", "allow accept"),
+        ("- allow: {and: [{accept: 1}, {reject: 1}]}", "deny reject"),
+        ("- allow: {and: [{reject: 1}, {reject: 1}]}", "deny reject"),
+        ("- allow: {or: [{accept: 1}, {accept: 1}]}", "allow accept"),
+        ("- allow: {or: [{accept: 1}, {reject: 1}]}", "allow accept"),
+        ("- allow: {or: [{reject: 1}, {reject: 1}]}", "deny reject"),
+        // `not` is none of them, a NOR.
+        ("- allow: {not: [{accept: 1}, {accept: 1}]}", "deny accept"),
+        ("- allow: {not: [{accept: 1}, {reject: 1}]}", "deny accept"),
+        ("- allow: {not: [{reject: 1}, {reject: 1}]}", "allow reject"),
+        // `nor` is not all of them, a NAND.
+        ("- allow: {nor: [{accept: 1}, {accept: 1}]}", "deny accept"),
+        ("- allow: {nor: [{accept: 1}, {reject: 1}]}", "allow reject"),
+        ("- allow: {nor: [{reject: 1}, {reject: 1}]}", "allow reject"),
+    ] {
+        rows.push(("§2.2 and: all, or: any, not: none, nor: not all", policy, nobody(), expected));
+    }
+    rows.extend([
+        (
+            "§2.2 several operators in one body are OR-ed: everybody who is not Ben gets in",
+            "- allow: {and: [{groups: admins}], not: [{email: ben@example.com}]}",
+            anna(),
+            "allow email-unauthorized",
+        ),
+        (
+            "§2.2 several operators in one body are OR-ed: and so does Ben, if he is an admin",
+            "- allow: {and: [{groups: staff}], not: [{email: ben@example.com}]}",
+            ben(),
+            "allow groups-ok",
+        ),
+        (
+            "§2.2 several rules with one action are OR-ed: the first will do",
+            "- allow: {or: [{email: anna@example.com}]}\n- allow: {or: [{domain: example.org}]}",
+            anna(),
+            "allow email-ok",
+        ),
+        (
+            "§2.2 several rules with one action are OR-ed: the second will do",
+            "- allow: {or: [{email: ben@example.com}]}\n- allow: {or: [{domain: example.com}]}",
+            anna(),
+            "allow domain-ok",
+        ),
+        (
+            "§2.2 several deny rules are OR-ed too",
+            "- allow: {or: [{accept: 1}]}\n- deny: {or: [{reject: 1}]}\n- deny: {or: [{email: anna@example.com}]}",
+            anna(),
+            "deny email-ok",
+        ),
+        ("§2.2 an empty `and` contributes nothing", "- allow: {and: []}", anna(), "deny "),
+        ("§2.2 an empty `or` contributes nothing", "- allow: {or: []}", anna(), "deny "),
+        ("§2.2 an empty `not` contributes nothing: it is not true of everybody", "- allow: {not: []}", anna(), "deny "),
+        ("§2.2 an empty `nor` contributes nothing", "- allow: {nor: []}", anna(), "deny "),
+        (
+            "§2.2 an empty `and` in a deny rule denies nobody",
+            "- allow: {or: [{accept: 1}]}\n- deny: {and: []}",
+            nobody(),
+            "allow accept",
+        ),
+        ("§2.2 no rule at all: denied by default", "policy: []", anna(), "deny "),
+        ("§2.2 no rule at all: denied by default, strangers too", "policy: []", nobody(), "deny "),
+        (
+            "§2.2 only deny rules, none of which holds: denied by default",
+            "- deny: {or: [{email: ben@example.com}]}",
+            anna(),
+            "deny ",
+        ),
+    ]);
+    check(&rows);
+}
+
+#[test]
+fn reasons() {
+    check(&[
+        (
+            "§2.2 true: the union of the reasons of those that are true",
+            "- allow: {or: [{email: anna@example.com}, {domain: example.org}, {groups: staff}]}",
+            anna(),
+            "allow email-ok,groups-ok",
+        ),
+        (
+            "§2.2 false: the union of the reasons of those that are false",
+            "- allow: {and: [{email: anna@example.com}, {domain: example.org}, {groups: admins}]}",
+            anna(),
+            "deny domain-unauthorized,groups-unauthorized",
+        ),
+        (
+            "§2.2 the same among rules, true",
+            "- allow: {or: [{email: anna@example.com}]}\n- allow: {or: [{domain: example.org}]}\n- allow: {or: [{groups: staff}]}",
+            anna(),
+            "allow email-ok,groups-ok",
+        ),
+        (
+            "§2.2 the same among rules, false",
+            "- allow: {or: [{email: ben@example.com}]}\n- allow: {and: [{accept: 1}, {groups: admins}]}",
+            anna(),
+            "deny email-unauthorized,groups-unauthorized",
+        ),
+        (
+            "§2.2 turned round, a criterion keeps its own reason",
+            "- allow: {not: [{email: ben@example.com}, {groups: admins}]}",
+            anna(),
+            "allow email-unauthorized,groups-unauthorized",
+        ),
+    ]);
+}
+
+#[test]
+fn older_keys() {
+    check(&[
+        (
+            "§2.2 legacy keys are one list with `policy`: those of the key",
+            "allowed_users: [anna@example.com]\npolicy:\n  - allow: {or: [{groups: admins}]}",
+            anna(),
+            "allow email-ok",
+        ),
+        (
+            "§2.2 legacy keys are one list with `policy`: those of the policy",
+            "allowed_users: [ben@example.com]\npolicy:\n  - allow: {or: [{groups: staff}]}",
+            anna(),
+            "allow groups-ok",
+        ),
+        (
+            "§2.2 legacy keys allow, and `policy` may still deny",
+            "allowed_domains: [example.com]\npolicy:\n  - deny: {or: [{email: anna@example.com}]}",
+            anna(),
+            "deny email-ok",
+        ),
+        (
+            "§2.2 the legacy rule is OR-ed within itself",
+            "allowed_users: [ben@example.com]\nallowed_domains: [example.com]",
+            anna(),
+            "allow domain-ok",
+        ),
+        ("§2.2 allowed_domains", "allowed_domains: [example.org]", anna(), "deny domain-unauthorized"),
+        ("§2.2 allow_any_authenticated_user", "allow_any_authenticated_user: true", anna(), "allow user-ok"),
+        (
+            "§2.2 allow_any_authenticated_user asks strangers to sign in",
+            "allow_any_authenticated_user: true",
+            nobody(),
+            "sign-in user-unauthenticated",
+        ),
+        (
+            "§2.2 allow_public_unauthenticated_access",
+            "allow_public_unauthenticated_access: true",
+            nobody(),
+            "allow accept",
+        ),
+        (
+            "§2.2 cors_allow_preflight",
+            "cors_allow_preflight: true\nallowed_users: [anna@example.com]",
+            nobody().pre_flight(),
+            "allow cors-request",
+        ),
+        (
+            "§2.2 cors_allow_preflight lets nothing else by",
+            "cors_allow_preflight: true\nallowed_users: [anna@example.com]",
+            nobody(),
+            "sign-in user-unauthenticated",
+        ),
+        ("§2.2 allowed_users: a user id", "allowed_users: [u-anna]", anna(), "allow user-ok"),
+        (
+            "differs §2.2 allowed_users: Pomerium looks for each entry among addresses and ids alike. An entry with an `@` is an \
+             address here and no id: who chooses their own id at a provider could choose somebody's address",
+            "allowed_users: [ben@example.com]",
+            anna().with_id("ben@example.com"),
+            "deny email-unauthorized",
+        ),
+    ]);
+}
+
+#[test]
+fn order_of_decision() {
+    let staff = "- allow: {or: [{groups: staff}]}\n";
+    let mutual = "- deny: {or: [{invalid_client_certificate: true}]}\n- allow: {or: [{groups: staff}]}";
+    check(&[
+        (
+            "§2.2 order 1: a deny rule about a missing client certificate: denied at once, nobody is sent to sign in",
+            mutual,
+            nobody(),
+            "deny client-certificate-required",
+        ),
+        (
+            "§2.2 order 1: the same of one that is not believed",
+            mutual,
+            nobody().showing_refused(),
+            "deny invalid-client-certificate",
+        ),
+        ("§2.2 order 1: signed in or not", mutual, anna(), "deny client-certificate-required"),
+        (
+            "§2.2 order 1: a believed one leads on to order 2",
+            mutual,
+            nobody().showing(),
+            "sign-in user-unauthenticated",
+        ),
+        ("§2.2 order 1: and from there to order 5", mutual, anna().showing(), "allow groups-ok"),
+        (
+            "§2.2 order 1: only deny rules; an allow rule without its certificate is order 2",
+            &format!(
+                "- allow: {{and: [{{client_certificate: {{spki_hash: {}}}}}, {{groups: staff}}]}}",
+                asked::SPKI_HASH
+            ),
+            nobody(),
+            "sign-in user-unauthenticated",
+        ),
+        (
+            "differs §2.2 order 1: Pomerium looks at the reasons of deny rules that did not hold, too, so that under `not` a missing \
+             certificate denies. A deny rule that does not hold denies nobody here",
+            "- deny: {not: [{invalid_client_certificate: true}]}\n- allow: {or: [{accept: 1}]}",
+            nobody(),
+            "allow accept",
+        ),
+        ("§2.2 order 2: an allow rule needs to know who asks", staff, nobody(), "sign-in user-unauthenticated"),
+        (
+            "§2.2 order 2: also when something else was missing as well",
+            "- allow: {and: [{reject: 1}, {groups: staff}]}",
+            nobody(),
+            "sign-in user-unauthenticated",
+        ),
+        (
+            "§2.2 order 2: also where the criterion is turned round, and would hold",
+            "- allow: {not: [{email: ben@example.com}]}",
+            nobody(),
+            "sign-in user-unauthenticated",
+        ),
+        (
+            "§2.2 order 2 comes before 5: a deny rule about people makes strangers of a public route sign in",
+            "- allow: {or: [{accept: 1}]}\n- deny: {or: [{email: ben@example.com}]}",
+            nobody(),
+            "sign-in user-unauthenticated",
+        ),
+        (
+            "§2.2 order 2: the same of `allow_public_unauthenticated_access`",
+            "allow_public_unauthenticated_access: true\npolicy:\n  - deny: {or: [{email: ben@example.com}]}",
+            nobody(),
+            "sign-in user-unauthenticated",
+        ),
+        (
+            "§2.2 order 2: and once signed in, everybody else passes",
+            "- allow: {or: [{accept: 1}]}\n- deny: {or: [{email: ben@example.com}]}",
+            anna(),
+            "allow accept",
+        ),
+        (
+            "§2.2 order 2 comes before 4: a deny rule that holds does not spare the signing in",
+            "- allow: {or: [{groups: staff}]}\n- deny: {or: [{accept: 1}]}",
+            nobody(),
+            "sign-in user-unauthenticated",
+        ),
+        (
+            "§2.2 order 2: an allow rule that holds keeps its true reasons alone, so nobody is asked",
+            "- allow: {or: [{cors_preflight: 1}, {email: anna@example.com}]}",
+            nobody().pre_flight(),
+            "allow cors-request",
+        ),
+        (
+            "§2.2 order 2: where it does not hold, they are",
+            "- allow: {or: [{cors_preflight: 1}, {email: anna@example.com}]}",
+            nobody(),
+            "sign-in user-unauthenticated",
+        ),
+        (
+            "§2.2 order 4: deny wins over allow",
+            "- allow: {or: [{groups: staff}]}\n- deny: {or: [{email: anna@example.com}]}",
+            anna(),
+            "deny email-ok",
+        ),
+        (
+            "§2.2 order 4: wherever it stands",
+            "- deny: {or: [{email: anna@example.com}]}\n- allow: {or: [{groups: staff}]}",
+            anna(),
+            "deny email-ok",
+        ),
+        ("§2.2 order 5: an allow rule holds", staff, anna(), "allow groups-ok"),
+        (
+            "§2.2 order 6: none holds, with the reasons of the allow rules",
+            staff,
+            unverified(),
+            "deny groups-unauthorized",
+        ),
+        (
+            "§2.2 order 6: a deny rule that did not hold gives no reason",
+            "- allow: {or: [{groups: admins}]}\n- deny: {or: [{domain: example.org}]}",
+            anna(),
+            "deny groups-unauthorized",
+        ),
+        (
+            "§2.2 order 6: nothing about people: nobody is sent to sign in",
+            "- allow: {or: [{reject: 1}]}",
+            nobody(),
+            "deny reject",
+        ),
+    ]);
+}
+
+#[test]
+fn criteria_about_people() {
+    check(&[
+        ("§2.3 accept: always", "- allow: {or: [{accept: true}]}", nobody(), "allow accept"),
+        ("§2.3 reject: never", "- allow: {or: [{reject: true}]}", anna(), "deny reject"),
+        ("§2.3 authenticated_user: true", "- allow: {or: [{authenticated_user: true}]}", anna(), "allow user-ok"),
+        (
+            "§2.3 authenticated_user: nobody",
+            "- allow: {or: [{authenticated_user: true}]}",
+            nobody(),
+            "sign-in user-unauthenticated",
+        ),
+        ("§2.3 user: the session's user id", "- allow: {or: [{user: u-anna}]}", anna(), "allow user-ok"),
+        ("§2.3 user: another", "- allow: {or: [{user: u-ben}]}", anna(), "deny user-unauthorized"),
+        ("§2.3 user: exactly", "- allow: {or: [{user: U-Anna}]}", anna(), "deny user-unauthorized"),
+        ("§2.3 user: nobody", "- allow: {or: [{user: u-anna}]}", nobody(), "sign-in user-unauthenticated"),
+        ("§2.3 email", "- allow: {or: [{email: anna@example.com}]}", anna(), "allow email-ok"),
+        ("§2.3 email: another", "- allow: {or: [{email: ben@example.com}]}", anna(), "deny email-unauthorized"),
+        ("§2.3 email: nobody", "- allow: {or: [{email: anna@example.com}]}", nobody(), "sign-in user-unauthenticated"),
+        (
+            "differs §2.3 email: Pomerium compares case exactly. No provider tells `Anna@` from `anna@`, and one that changed its mind \
+             would lock people out",
+            "- allow: {or: [{email: Anna@Example.COM}]}",
+            anna(),
+            "allow email-ok",
+        ),
+        (
+            "differs §2.3 email: Pomerium takes any address the provider tells. Only one that the provider vouches for matches here: at \
+             some, anybody may write any address into their account",
+            "- allow: {or: [{email: anna@example.com}]}",
+            unverified(),
+            "deny email-unverified",
+        ),
+        ("§2.3 domain: behind the `@`", "- allow: {or: [{domain: example.com}]}", anna(), "allow domain-ok"),
+        ("§2.3 domain: another", "- allow: {or: [{domain: example.org}]}", anna(), "deny domain-unauthorized"),
+        ("§2.3 domain: no part of one", "- allow: {or: [{domain: ample.com}]}", anna(), "deny domain-unauthorized"),
+        ("§2.3 domain: nobody", "- allow: {or: [{domain: example.com}]}", nobody(), "sign-in user-unauthenticated"),
+        (
+            "differs §2.3 domain: case does not matter, as for email",
+            "- allow: {or: [{domain: EXAMPLE.com}]}",
+            anna(),
+            "allow domain-ok",
+        ),
+        (
+            "differs §2.3 domain: only of an address that the provider vouches for",
+            "- allow: {or: [{domain: example.com}]}",
+            unverified(),
+            "deny email-unverified",
+        ),
+        (
+            "differs §2.3 domain: `a@x@y` is of the domain `x` in Pomerium. Whoever has such an address has none here",
+            "- allow: {or: [{domain: example.com}]}",
+            anna().without_address(),
+            "deny domain-unauthorized",
+        ),
+        (
+            "§2.3 email: somebody without one",
+            "- allow: {or: [{email: {not: x@y}}]}",
+            anna().without_address(),
+            "deny email-unauthorized",
+        ),
+        ("§2.3 claim: a text", "- allow: {or: [{claim/department: security}]}", anna(), "allow claim-ok"),
+        ("§2.3 claim: another", "- allow: {or: [{claim/department: sales}]}", anna(), "deny claim-unauthorized"),
+        ("§2.3 claim: none of the name", "- allow: {or: [{claim/rank: 1}]}", anna(), "deny claim-unauthorized"),
+        (
+            "§2.3 claim: nobody",
+            "- allow: {or: [{claim/department: security}]}",
+            nobody(),
+            "sign-in user-unauthenticated",
+        ),
+        ("§2.3 claim: one of a list", "- allow: {or: [{claim/roles: writer}]}", anna(), "allow claim-ok"),
+        ("§2.3 claim: by `/`", "- allow: {or: [{claim/realm_access/roles: admin}]}", anna(), "allow claim-ok"),
+        ("§2.3 claim: by `.`", "- allow: {or: [{claim/realm_access.roles: admin}]}", anna(), "allow claim-ok"),
+        (
+            "§2.3 claim: the exact key comes first",
+            "- allow: {or: [{claim/https://x.example/roles: owner}]}",
+            anna(),
+            "allow claim-ok",
+        ),
+        ("§2.3 claim: five names deep", "- allow: {or: [{claim/a/b/c/d/e: deep}]}", anna(), "allow claim-ok"),
+        (
+            "§2.3 claim: and no deeper",
+            "- allow: {or: [{claim/a/b/c/d/f/g: deeper}]}",
+            anna(),
+            "deny claim-unauthorized",
+        ),
+        ("§2.3 claim: a number", "- allow: {or: [{claim/level: 3}]}", anna(), "allow claim-ok"),
+        ("§2.3 claim: true", "- allow: {or: [{claim/employed: true}]}", anna(), "allow claim-ok"),
+        (
+            "differs §2.3 groups: from a directory in Pomerium's paid editions. Here they are from a claim of the identity token",
+            "- allow: {or: [{groups: staff}]}",
+            anna(),
+            "allow groups-ok",
+        ),
+        ("§2.3 groups: another", "- allow: {or: [{groups: admins}]}", anna(), "deny groups-unauthorized"),
+        ("§2.3 groups: exactly", "- allow: {or: [{groups: Staff}]}", anna(), "deny groups-unauthorized"),
+        ("§2.3 groups: nobody", "- allow: {or: [{groups: staff}]}", nobody(), "sign-in user-unauthenticated"),
+    ]);
+}
+
+#[test]
+fn criteria_about_the_request() {
+    let certificate = |matcher: &str| format!("- allow: {{or: [{{client_certificate: {{{matcher}}}}}]}}");
+    let (print, hash, other) = (asked::FINGERPRINT, asked::SPKI_HASH, "0".repeat(64));
+    let pairs: Vec<_> =
+        print.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap().to_uppercase()).collect();
+    let fingerprint = certificate(&format!("fingerprint: {print}"));
+    let colons = certificate(&format!("fingerprint: \"{}\"", pairs.join(":")));
+    let among = certificate(&format!("fingerprint: [\"{other}\", {print}]"));
+    let another = certificate(&format!("fingerprint: \"{other}\""));
+    let both = certificate(&format!("spki_hash: {hash}, fingerprint: \"{other}\""));
+    let hash = certificate(&format!("spki_hash: {hash}"));
+    let invalid = "- allow: {or: [{invalid_client_certificate: true}]}";
+    let cors = "- allow: {or: [{cors_preflight: true}]}";
+    check(&[
+        (
+            "§2.3 client_certificate, §2.4 fingerprint: 64 lower hexadecimal digits",
+            &fingerprint,
+            nobody().showing(),
+            "allow client-certificate-ok",
+        ),
+        (
+            "§2.4 fingerprint: 32 pairs in upper case with colons",
+            &colons,
+            nobody().showing(),
+            "allow client-certificate-ok",
+        ),
+        ("§2.4 fingerprint: an array, one of them", &among, nobody().showing(), "allow client-certificate-ok"),
+        ("§2.4 fingerprint: another", &another, nobody().showing(), "deny client-certificate-unauthorized"),
+        ("§2.4 spki_hash", &hash, nobody().showing(), "allow client-certificate-ok"),
+        (
+            "§2.4 fingerprint and spki_hash: both have to hold",
+            &both,
+            nobody().showing(),
+            "deny client-certificate-unauthorized",
+        ),
+        (
+            "§2.3 client_certificate: does not ask whether it is believed",
+            &fingerprint,
+            nobody().showing_refused(),
+            "allow client-certificate-ok",
+        ),
+        ("§2.3 client_certificate: none", &fingerprint, nobody(), "deny client-certificate-unauthorized"),
+        ("§2.3 invalid_client_certificate: absent", invalid, nobody(), "allow client-certificate-required"),
+        (
+            "§2.3 invalid_client_certificate: invalid",
+            invalid,
+            nobody().showing_refused(),
+            "allow invalid-client-certificate",
+        ),
+        ("§2.3 invalid_client_certificate: valid", invalid, nobody().showing(), "deny client-certificate-ok"),
+        (
+            "§2.3 cors_preflight: OPTIONS, Origin and Access-Control-Request-Method",
+            cors,
+            nobody().pre_flight(),
+            "allow cors-request",
+        ),
+        ("§2.3 cors_preflight: another method", cors, nobody().pre_flight().method("GET"), "deny non-cors-request"),
+        ("§2.3 cors_preflight: no Origin", cors, nobody().pre_flight().without("origin"), "deny non-cors-request"),
+        (
+            "§2.3 cors_preflight: no Access-Control-Request-Method",
+            cors,
+            nobody().pre_flight().without("access-control-request-method"),
+            "deny non-cors-request",
+        ),
+    ]);
+    check_refused(&[
+        ("§2.3 device: there are no registered devices yet", "- allow: {or: [{device: {approved: true}}]}", "`device`"),
+        ("§2.3 mcp_tool: this is HTTP", "- allow: {or: [{mcp_tool: {is: search}}]}", "`mcp_tool`"),
+        ("§2.3 ssh_publickey: this is HTTP", "- allow: {or: [{ssh_publickey: x}]}", "`ssh_publickey`"),
+        ("§2.3 ssh_ca: this is HTTP", "- allow: {or: [{ssh_ca: x}]}", "`ssh_ca`"),
+        ("§2.3 ssh_username: this is HTTP", "- allow: {or: [{ssh_username: x}]}", "`ssh_username`"),
+        (
+            "§2.3 ssh_username_matches_email: this is HTTP",
+            "- allow: {or: [{ssh_username_matches_email: true}]}",
+            "`ssh_username_matches_email`",
+        ),
+        (
+            "§2.3 ssh_username_matches_claim: this is HTTP",
+            "- allow: {or: [{ssh_username_matches_claim: x}]}",
+            "`ssh_username_matches_claim`",
+        ),
+        ("§2.3 record: there are no external data", "- allow: {or: [{record: {type: x}}]}", "`record`"),
+    ]);
+}
+
+#[test]
+fn the_rule_of_client_certificates() {
+    let world = World::with_certificates();
+    let with = |enforcement: &str| {
+        format!(
+            "downstream_mtls:\n  ca_file: certs/root.pem\n{enforcement}{}",
+            route("- allow: {or: [{groups: staff}]}")
+        )
+    };
+    for (says, enforcement, ask, expected) in [
+        (
+            "§2.2 policy_with_default_deny, which is the default: a deny rule is added",
+            "",
+            anna(),
+            "deny client-certificate-required",
+        ),
+        ("§2.2 the same of one that is not believed", "", anna().showing_refused(), "deny invalid-client-certificate"),
+        ("§2.2 a believed one, and the route's own rules speak", "", anna().showing(), "allow groups-ok"),
+        ("§2.2 said aloud", "  enforcement: policy_with_default_deny\n", nobody(), "deny client-certificate-required"),
+        ("§2.2 `policy`: no rule is added", "  enforcement: policy\n", anna(), "allow groups-ok"),
+    ] {
+        assert_eq!(ask.decide_in(&world, &with(enforcement)), expected, "{says}");
+    }
+    // §2.2 differs: Pomerium answers with status 495, which is nginx's own and which no client knows; Doorward with 403
+    // and the reason in it. The status is the proxy's; here a decision has none.
+}
+
+/// Rows of one criterion each, and whether it holds for Anna.
+fn check_criteria(says: &str, criteria: &[(&str, bool)], yes: &str, no: &str) {
+    let policies: Vec<_> =
+        criteria.iter().map(|(criterion, _)| format!("- allow: {{or: [{{{criterion}}}]}}")).collect();
+    let expected = |held: bool| if held { yes } else { no };
+    let rows: Vec<_> = policies
+        .iter()
+        .zip(criteria)
+        .map(|(policy, (_, held))| (says, policy.as_str(), anna(), expected(*held)))
+        .collect();
+    check(&rows);
+}
+
+#[test]
+fn matchers_of_text() {
+    let tests = [
+        ("user: u-anna", true),
+        ("user: {is: u-anna}", true),
+        ("user: {is: u-ann}", false),
+        ("user: {not: u-ben}", true),
+        ("user: {not: u-anna}", false),
+        ("user: {contains: an}", true),
+        ("user: {contains: be}", false),
+        ("user: {starts_with: u-}", true),
+        ("user: {starts_with: anna}", false),
+        ("user: {ends_with: anna}", true),
+        ("user: {ends_with: u-}", false),
+        ("user: {in: [u-ben, u-anna]}", true),
+        ("user: {in: [u-ben]}", false),
+        ("user: {not_in: [u-ben]}", true),
+        ("user: {not_in: [u-ben, u-anna]}", false),
+        ("user: {starts_with: u-, ends_with: anna}", true),
+        ("user: {starts_with: u-, ends_with: ben}", false),
+        ("user: {starts_with: u-, not: u-anna}", false),
+    ];
+    let says = "§2.4 string: a bare value is `is`; several keys are AND-ed";
+    check_criteria(says, &tests, "allow user-ok", "deny user-unauthorized");
+    check(&[(
+        "differs §2.4 string: an address and a domain compare without regard to case under every test",
+        "- allow: {or: [{email: {starts_with: ANNA, in: [Anna@Example.com]}}]}",
+        anna(),
+        "allow email-ok",
+    )]);
+}
+
+#[test]
+fn matchers_of_lists() {
+    let tests = [
+        ("claim/roles: writer", true),
+        ("claim/roles: {has: writer}", true),
+        ("claim/roles: {has: owner}", false),
+        ("claim/roles: {is: writer}", false),
+        ("claim/department: {is: security}", true),
+        ("claim/department: {is: sales}", false),
+        ("claim/roles: {exclude: owner}", true),
+        ("claim/roles: {exclude: writer}", false),
+        ("claim/nothing: {exclude: writer}", true),
+        ("claim/nothing: {is: writer}", false),
+        ("claim/roles: {has: writer, exclude: owner}", true),
+        ("claim/roles: {has: writer, exclude: reader}", false),
+    ];
+    let says = "§2.4 string list: a bare value is `has`; `is` is exactly one element; several keys are AND-ed";
+    check_criteria(says, &tests, "allow claim-ok", "deny claim-unauthorized");
+}
