@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use doorward_authorize::{Decision, Facts, Visitor};
 use doorward_hygiene::{Hostname, NormalPath};
@@ -28,6 +28,7 @@ pub(super) struct Ask {
     identity: Option<Identity>,
     method: Method,
     path: &'static str,
+    query: Option<&'static str>,
     headers: HeaderMap,
     source_ip: IpAddr,
     client_certificate: Presented,
@@ -40,6 +41,7 @@ pub(super) fn nobody() -> Ask {
         identity: None,
         method: Method::GET,
         path: "/",
+        query: None,
         headers: HeaderMap::new(),
         source_ip: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
         client_certificate: Presented::Nothing,
@@ -89,6 +91,26 @@ impl Ask {
         Self { method: method.parse().unwrap(), ..self }
     }
 
+    pub(super) fn at(self, path: &'static str) -> Self {
+        Self { path, ..self }
+    }
+
+    pub(super) fn query(self, query: &'static str) -> Self {
+        Self { query: Some(query), ..self }
+    }
+
+    pub(super) fn from(self, address: &str) -> Self {
+        Self { source_ip: address.parse().unwrap(), ..self }
+    }
+
+    /// At this time of this day, in UTC.
+    pub(super) fn when(self, year: i32, month: u8, day: u8, time: &str) -> Self {
+        let (hours, minutes) = time.split_once(':').unwrap();
+        let minutes = hours.parse::<u64>().unwrap() * 60 + minutes.parse::<u64>().unwrap();
+        let midnight = SystemTime::from(rcgen::date_time_ymd(year, month, day));
+        Self { now: midnight + Duration::from_secs(minutes * 60), ..self }
+    }
+
     pub(super) fn header(mut self, name: &'static str, value: &'static str) -> Self {
         self.headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
         self
@@ -127,7 +149,7 @@ impl Ask {
             method: &self.method,
             host: &Hostname::parse("code.example.com").unwrap(),
             path: &NormalPath::parse(self.path).unwrap(),
-            query: None,
+            query: self.query,
             headers: &self.headers,
             source_ip: self.source_ip,
             client_certificate: &self.client_certificate,
