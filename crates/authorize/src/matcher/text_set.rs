@@ -4,9 +4,12 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-/// Texts in the order they were written, found by hash.
+/// Texts in the order they were written, found by hash. A clone shares them: a named policy stands in many routes.
 #[derive(Debug, Clone, Default)]
-pub struct TextSet {
+pub struct TextSet(Arc<Texts>);
+
+#[derive(Debug, Default)]
+struct Texts {
     listed: Vec<Arc<str>>,
     known: HashSet<Arc<str>>,
 }
@@ -14,44 +17,45 @@ pub struct TextSet {
 impl TextSet {
     /// A set of these; what is given twice is kept once.
     pub fn new(texts: impl IntoIterator<Item = String>) -> Self {
-        let mut set = Self::default();
+        let mut set = Texts::default();
         for text in texts {
             let text: Arc<str> = text.into();
             if set.known.insert(Arc::clone(&text)) {
                 set.listed.push(text);
             }
         }
-        set
+        Self(Arc::new(set))
     }
 
     /// Whether this text is one of them.
     pub fn contains(&self, text: &str) -> bool {
-        self.known.contains(text)
+        self.0.known.contains(text)
     }
 
     /// Each text, in the order written.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.listed.iter().map(AsRef::as_ref)
+        self.0.listed.iter().map(AsRef::as_ref)
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.listed.len()
+        self.0.listed.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.listed.is_empty()
+        self.0.listed.is_empty()
     }
 
     pub(super) fn map(self, change: impl Fn(String) -> String) -> Self {
-        Self::new(self.listed.into_iter().map(|text| change(text.as_ref().to_owned())))
+        let changed: Vec<_> = self.iter().map(|text| change(text.to_owned())).collect();
+        if changed.iter().map(String::as_str).eq(self.iter()) { self } else { Self::new(changed) }
     }
 }
 
 impl PartialEq for TextSet {
     fn eq(&self, other: &Self) -> bool {
-        self.known == other.known
+        self.0.known == other.0.known
     }
 }
 

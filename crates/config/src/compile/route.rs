@@ -1,6 +1,6 @@
 //! Routes, one by one.
 
-use doorward_authorize::{Policy, RouteId};
+use doorward_authorize::{Policy, RouteId, Shadow};
 use doorward_hygiene::{NormalPath, OriginPattern};
 use http::HeaderValue;
 use rustls_pki_types::CertificateDer;
@@ -92,14 +92,18 @@ impl Compiler<'_> {
         let remove_request_headers = self.removed_headers(raw.remove_request_headers.as_ref());
         let placed = self.policy(&raw.policy, &raw.place);
         let rules = placed.into_iter().map(|placed| placed.rule).collect();
+        let shadow = self.policy_shadow(&raw.policy);
         self.unused_without_upstream(raw);
 
         let (from, path, target) = (from?, path?, target?);
         let id = route_id(&from, &path);
         let route = Route {
             policy: Policy::new(id.clone(), rules),
-            policy_shadow: None,
-            show_error_details: false,
+            policy_shadow: shadow.map(|placed| {
+                let rules = placed.into_iter().map(|placed| placed.rule).collect();
+                Shadow::new(Policy::new(id.clone(), rules))
+            }),
+            show_error_details: raw.show_error_details.as_ref().is_some_and(|flag| flag.value),
             name: raw.name.as_ref().map_or_else(|| default_name(&from, &path), |name| name.value.clone()),
             description: raw.description.as_ref().map(|text| text.value.clone()).unwrap_or_default(),
             websockets,
