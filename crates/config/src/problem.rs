@@ -105,7 +105,7 @@ pub struct Problems {
     /// How many errors were noted again.
     repeated: usize,
     /// What was noted, and where.
-    known: HashSet<(Place, String)>,
+    known: HashSet<(Place, String, Option<String>)>,
 }
 
 impl Problems {
@@ -170,11 +170,12 @@ impl Problems {
     fn push(&mut self, severity: Severity, place: &Place, what: String, mend: Option<String>) {
         let is_error = usize::from(severity == Severity::Error);
         self.errors += is_error;
-        let key = (place.clone(), what);
+        let key = (place.clone(), what, mend);
         if self.known.contains(&key) {
             self.repeated += is_error;
         } else if self.told.len() < MOST_KEPT {
-            self.told.push(Problem { severity, place: key.0.clone(), what: key.1.clone(), mend });
+            let (place, what, mend) = key.clone();
+            self.told.push(Problem { severity, place, what, mend });
             self.known.insert(key);
         } else {
             self.untold += 1;

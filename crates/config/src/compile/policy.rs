@@ -21,7 +21,8 @@ impl Compiler<'_> {
             own.extend(self.policy_of_route("policy", node));
         }
         // A policy that could not be read has been complained of already.
-        if !allows(&own) && !raw.unreadable && self.problems.count(crate::Severity::Error) == before {
+        let unreadable = raw.unreadable || self.shared.unreadable;
+        if !allows(&own) && !unreadable && self.problems.count(crate::Severity::Error) == before {
             self.problems.warning(
                 raw.policy.as_ref().map_or(place, |node| &node.place),
                 "this route denies everyone: no rule allows anybody",
@@ -36,7 +37,7 @@ impl Compiler<'_> {
         let node = raw.shadow.as_ref().filter(|node| !matches!(node.content, Content::Null))?;
         let before = self.problems.count(crate::Severity::Error);
         let own = self.policy_of_route("policy_shadow", node);
-        if !allows(&own) && self.problems.count(crate::Severity::Error) == before {
+        if !allows(&own) && !self.shared.unreadable && self.problems.count(crate::Severity::Error) == before {
             self.problems.warning(
                 &node.place,
                 "this policy would deny everyone: it stands in place of all rules of its route, and no rule of it allows anybody",

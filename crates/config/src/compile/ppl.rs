@@ -86,10 +86,7 @@ impl Compiler<'_> {
                 Content::Scalar(scalar) if self.is_policy(&scalar.text) => self.problems.error(
                     &item.place,
                     format!("`{}` is the name of a policy, but {what} is written in rules", shown(&scalar.text)),
-                    format!(
-                        "Write the rules, or put both names into the route: `policy: [{}, OTHER]`.",
-                        shown(&scalar.text)
-                    ),
+                    "Write its rules here too; only a route names policies, several if need be: `policy: [ONE, OTHER]`.",
                 ),
                 _ => rules.extend(self.ppl_rules(item, origin)),
             }
@@ -220,11 +217,11 @@ impl Compiler<'_> {
                 return (Vec::new(), Vec::new());
             }
             Content::Scalar(_) | Content::Map(_) => {
-                self.problems.error(
-                    &node.place,
-                    format!("`{operator}` holds a list of criteria, but here is {}", node.kind()),
-                    "Put `- ` before each criterion, or the whole in `[ ]`.",
-                );
+                let mend = self
+                    .misplaced_name(node)
+                    .unwrap_or_else(|| "Put `- ` before each criterion, or the whole in `[ ]`.".into());
+                let what = format!("`{operator}` holds a list of criteria, but here is {}", node.kind());
+                self.problems.error(&node.place, what, mend);
                 return (Vec::new(), Vec::new());
             }
         };

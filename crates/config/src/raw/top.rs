@@ -54,6 +54,14 @@ impl RawConfig {
 /// `routes`, also called `policy`; or the variable of either name.
 fn routes(section: &mut Section, reading: &mut Reading<'_>) -> Given<Vec<RawRoute>> {
     let (routes, policy) = (section.node("routes"), section.node("policy"));
+    if let Some(policy) = policy.as_ref().filter(|policy| is_of_rules(policy)) {
+        reading.problems.error(
+            &policy.place,
+            "at the top, `policy` is an older name of `routes`, but here are the rules or the name of a policy",
+            "Rules for every route are `global_policy`; those of one route stand below `policy` in it.",
+        );
+        return Given::Unreadable;
+    }
     if routes.is_some()
         && policy.is_some()
         && let Some(place) = section.place_of("policy")
@@ -63,14 +71,6 @@ fn routes(section: &mut Section, reading: &mut Reading<'_>) -> Given<Vec<RawRout
             "`policy` is an older name of `routes`, and both are given",
             "Move its routes below `routes`. A policy proper stands in its route.",
         );
-    }
-    if let Some(policy) = policy.as_ref().filter(|policy| is_of_rules(policy)) {
-        reading.problems.error(
-            &policy.place,
-            "at the top, `policy` is an older name of `routes`, but here are the rules or the name of a policy",
-            "Rules for every route are `global_policy`; those of one route stand below `policy` in it.",
-        );
-        return Given::Unreadable;
     }
     let mut read = Vec::new();
     let given = Given::read(reading, |reading| {

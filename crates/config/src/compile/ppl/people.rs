@@ -3,12 +3,12 @@
 //! Refuses: groups that contain themselves, addresses that are none, groups that are not there, and groups of more
 //! people than a configuration should name.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use doorward_authorize::{People, TextSet};
 use doorward_identity::Email;
 
-use super::shared::few;
+use super::shared::{few, nearest_of_few};
 use super::values::MOST_TEXTS;
 use crate::compile::Compiler;
 use crate::problem::Place;
@@ -16,7 +16,7 @@ use crate::raw::{At, Named, nearest};
 use crate::yaml::{Content, Entry, Node, shown};
 
 /// The most people that all `in_people` of a configuration may ask for together, each counted wherever it stands.
-const MOST_ASKED: usize = 5_000_000;
+const MOST_ASKED: usize = 2_000_000;
 
 /// How many comparisons of names may be spent on guessing what was meant.
 const MOST_GUESSES: usize = 100_000;
@@ -25,7 +25,10 @@ const MOST_GUESSES: usize = 100_000;
 #[derive(Default)]
 pub(super) struct Groups {
     by_name: BTreeMap<String, Group>,
+    /// Everybody in the groups asked for so far.
+    found: HashMap<(Vec<String>, PeopleBy), TextSet>,
     asked: usize,
+    guesses: usize,
 }
 
 struct Group {
@@ -42,7 +45,7 @@ enum Member {
 }
 
 /// What a criterion compares people by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum PeopleBy {
     Address,
     Id,
@@ -55,7 +58,21 @@ impl Groups {
     }
 
     /// Everybody in any of these groups, and in the groups in them.
-    fn members(&self, names: &[String], by: PeopleBy) -> Vec<String> {
+    fn members(&mut self, names: &[String], by: PeopleBy) -> TextSet {
+        let key = (names.to_vec(), by);
+        let members = match self.found.get(&key) {
+            Some(members) => members.clone(),
+            None => {
+                let members = TextSet::new(self.look_for(names, by));
+                self.found.insert(key, members.clone());
+                members
+            }
+        };
+        self.asked = self.asked.saturating_add(members.len());
+        members
+    }
+
+    fn look_for(&self, names: &[String], by: PeopleBy) -> Vec<String> {
         let mut seen: HashSet<&str> = HashSet::new();
         let mut open: Vec<&str> = names.iter().rev().map(String::as_str).collect();
         let mut members = Vec::new();
@@ -162,6 +179,14 @@ impl Compiler<'_> {
 
     fn member(&mut self, group: &str, entry: &At<String>) -> Option<Member> {
         let text = entry.value.trim();
+        if text.is_empty() {
+            self.problems.error(
+                &entry.place,
+                format!("one of the people of `{}` is empty", shown(group)),
+                "Remove it, or fill it in.",
+            );
+            return None;
+        }
         if text.contains('@') {
             return match Email::parse(text) {
                 Ok(email) => Some(Member::Address(email.as_str().to_owned())),
@@ -183,8 +208,8 @@ impl Compiler<'_> {
             return None;
         }
         let names = &self.shared.groups.by_name;
-        self.shared.groups.asked += names.len();
-        if self.shared.groups.asked <= MOST_GUESSES {
+        self.shared.groups.guesses = self.shared.groups.guesses.saturating_add(names.len());
+        if self.shared.groups.guesses <= MOST_GUESSES {
             let names: Vec<&str> = names.keys().map(String::as_str).collect();
             if let Some(meant) = nearest(text, &names) {
                 self.problems.hint(
@@ -224,7 +249,6 @@ impl Compiler<'_> {
         let mut names = names.into_iter().collect::<Option<Vec<_>>>()?;
         names.dedup();
         let members = self.shared.groups.members(&names, by);
-        self.shared.groups.asked = self.shared.groups.asked.saturating_add(members.len());
         if members.len() > MOST_TEXTS || self.shared.groups.asked > MOST_ASKED {
             self.too_many_people(&entry.value.place);
             return None;
@@ -242,7 +266,7 @@ impl Compiler<'_> {
             };
             self.problems.warning(&entry.value.place, what, mend);
         }
-        Some(People { names, members: TextSet::new(members) })
+        Some(People { names, members })
     }
 
     fn group_named(&mut self, test: &str, node: &Node) -> Option<String> {
@@ -252,7 +276,7 @@ impl Compiler<'_> {
             return Some(name.value);
         }
         let names: Vec<&str> = self.shared.groups.by_name.keys().map(String::as_str).collect();
-        let mend = match nearest(&name.value, &names) {
+        let mend = match nearest_of_few(&name.value, &names) {
             Some(meant) => format!("Did you mean `{meant}`?"),
             None if names.is_empty() => {
                 "Groups of people stand at the top: `people: {admins: [you@example.com]}`.".into()

@@ -10,7 +10,7 @@ use crate::Limit;
 use crate::compile::Compiler;
 use crate::problem::Place;
 use crate::raw::Section;
-use crate::yaml::{Content, Entry, Node};
+use crate::yaml::{Content, Entry, Node, shown};
 
 /// How many names of a path are followed.
 const DEEPEST: usize = 5;
@@ -26,7 +26,7 @@ impl Compiler<'_> {
             return None;
         };
         let known = self.is_claim_path(&entry.place, "claim", path);
-        let matcher = self.list_matcher("claim", &entry.value)?;
+        let matcher = self.list_matcher(&shown(&entry.key), &entry.value)?;
         known.then(|| Criterion::Claim { path: path.to_owned(), matcher })
     }
 

@@ -6,7 +6,7 @@ use doorward_authorize::{Case, Criterion};
 use http::HeaderName;
 
 use crate::compile::Compiler;
-use crate::yaml::{Content, Entry, Node};
+use crate::yaml::{Content, Entry, Node, shown};
 
 impl Compiler<'_> {
     pub(super) fn http_header(&mut self, name: Option<&str>, entry: &Entry) -> Option<Criterion> {
@@ -26,7 +26,7 @@ impl Compiler<'_> {
                 "Write it as in `http_header/X-Environment`.",
             );
         }
-        let matcher = self.string_matcher("http_header", &entry.value, Case::Sensitive)?;
+        let matcher = self.string_matcher(&shown(&entry.key), &entry.value, Case::Sensitive)?;
         Some(Criterion::HttpHeader { name: known?, matcher })
     }
 
@@ -40,7 +40,7 @@ impl Compiler<'_> {
             return None;
         };
         let short = self.is_short_enough("http_query", name, &entry.place);
-        let matcher = self.string_matcher("http_query", &entry.value, Case::Sensitive)?;
+        let matcher = self.string_matcher(&shown(&entry.key), &entry.value, Case::Sensitive)?;
         short.then(|| Criterion::HttpQuery { name: name.to_owned(), matcher })
     }
 

@@ -12,7 +12,7 @@ use super::PlacedRule;
 use super::patterns::Patterns;
 use super::people::Groups;
 use crate::compile::Compiler;
-use crate::problem::Place;
+use crate::problem::{Place, Severity};
 use crate::raw::policy::RawPolicies;
 use crate::raw::{At, nearest};
 use crate::yaml::{Content, Node, shown};
@@ -34,6 +34,8 @@ pub(crate) struct Shared {
     pub(super) groups: Groups,
     pub(super) patterns: Patterns,
     copied: usize,
+    /// Whether something is wrong with what is shared, so that what a route lacks may be there.
+    pub(in crate::compile) unreadable: bool,
 }
 
 struct NamedPolicy {
@@ -45,6 +47,7 @@ struct NamedPolicy {
 impl Compiler<'_> {
     /// Reads what is there for all routes.
     pub(in crate::compile) fn shared_policies(&mut self, raw: &RawPolicies) {
+        let before = self.problems.count(Severity::Error);
         self.groups_of_people(raw.people.as_ref());
         // All names first: a rule may be where only a name is right, and the other way round.
         let mut to_read = Vec::new();
@@ -65,6 +68,7 @@ impl Compiler<'_> {
         if let Some(node) = &raw.global {
             self.shared.global = self.policy_written_out("`global_policy`", node, &Origin::Global);
         }
+        self.shared.unreadable = self.problems.count(Severity::Error) > before;
     }
 
     /// Points out what nobody uses. After all routes.
@@ -139,7 +143,7 @@ impl Compiler<'_> {
 
     fn unknown_policy(&mut self, key: &str, name: &At<String>) {
         let names: Vec<&str> = self.shared.named.keys().map(String::as_str).collect();
-        let mend = match nearest(&name.value, &names) {
+        let mend = match nearest_of_few(&name.value, &names) {
             Some(meant) => format!("Did you mean `{meant}`?"),
             None if names.is_empty() => format!(
                 "Policies with a name stand at the top, below `policies:`. Rules are written as in \
@@ -191,12 +195,21 @@ impl Compiler<'_> {
         if !valid {
             self.problems.error(
                 place,
-                format!("`{}` cannot be the name of {what}", shown(name)),
+                match name {
+                    "" => format!("{what} has an empty name"),
+                    _ => format!("`{}` cannot be the name of {what}", shown(name)),
+                },
                 format!("A name is 1 to {LONGEST_NAME} of the letters a to z and A to Z, digits, `_` and `-`."),
             );
         }
         valid
     }
+}
+
+/// The name that was most likely meant, unless there are so many that looking for it takes long.
+pub(super) fn nearest_of_few<'n>(word: &str, names: &[&'n str]) -> Option<&'n str> {
+    const MOST_LOOKED_AT: usize = 1000;
+    if names.len() > MOST_LOOKED_AT { None } else { nearest(word, names) }
 }
 
 /// Names for a message; of many, only the first.

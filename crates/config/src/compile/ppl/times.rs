@@ -135,6 +135,14 @@ impl Compiler<'_> {
         };
         match days_of(&text.value) {
             Ok(days) => Some(Criterion::DayOfWeek(Days::new(days, zone))),
+            Err(word) if word.is_empty() => {
+                self.problems.error(
+                    &text.place,
+                    "`day_of_week` has a comma or a dash without a day beside it",
+                    "Write names with commas or dashes between them, as in `mon,wed-fri`, or `*` for every day.",
+                );
+                None
+            }
             Err(word) => {
                 let mend = match nearest(&word, &DAYS) {
                     Some(meant) => format!("Did you mean `{meant}`?"),

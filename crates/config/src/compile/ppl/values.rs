@@ -65,7 +65,7 @@ impl Compiler<'_> {
             self.problems.error(
                 place,
                 format!("`{test}` compares with more than {MOST_TEXTS} values"),
-                "Let the identity provider keep such a list as a group, and ask for it with `groups`.",
+                "Let the identity provider keep such a list as a group and ask for it with `groups`, or write larger networks.",
             );
         }
         length <= MOST_TEXTS
