@@ -174,4 +174,44 @@ mod tests {
         assert!(both.holds("ac") && !both.holds("ab"));
         assert!(!StringMatcher::new(Vec::new(), Case::Sensitive).holds(""));
     }
+
+    #[test]
+    fn look_alikes_are_different_letters() {
+        let set = || TextSet::new(["kim".to_owned(), "stra\u{df}e".to_owned()]);
+        let people = || People { names: vec!["us".into()], members: set() };
+        for case in [Case::Sensitive, Case::Insensitive] {
+            for value in [
+                "\u{212a}im",
+                "\u{212a}IM",
+                "k\u{131}m",
+                "k\u{130}m",
+                "\u{ff4b}im",
+                "\u{43a}im",
+                "STRASSE",
+                "STRA\u{1e9e}E",
+            ] {
+                for test in [
+                    StringTest::Is("kim".into()),
+                    StringTest::In(set()),
+                    StringTest::InPeople(people()),
+                    StringTest::StartsWith("kim".into()),
+                    StringTest::EndsWith("kim".into()),
+                    StringTest::Contains("kim".into()),
+                    StringTest::Matches(Pattern::regex("kim|stra\u{df}e", case).unwrap()),
+                    StringTest::Glob(Pattern::glob("kim", case).unwrap()),
+                ] {
+                    assert!(!text(test.clone(), case, value), "{test} / {value}");
+                }
+            }
+        }
+        assert!(text(StringTest::In(set()), Case::Insensitive, "KIM"));
+        assert!(!text(StringTest::Is("\u{c9}".into()), Case::Insensitive, "\u{e9}"));
+    }
+
+    #[test]
+    fn long_texts_are_folded_to_their_end() {
+        let long = format!("{}END", "a\u{e9}".repeat(400));
+        assert!(text(StringTest::EndsWith("end".into()), Case::Insensitive, &long));
+        assert!(!text(StringTest::EndsWith("end".into()), Case::Sensitive, &long));
+    }
 }

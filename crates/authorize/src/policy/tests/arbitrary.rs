@@ -245,7 +245,7 @@ pub(super) fn any_identity() -> impl Strategy<Value = Identity> {
         r#"{"nested": {"level": [1, 2.5, "staff", null]}, "department": "Security", "amr": "pwd"}"#,
     ]);
     let groups = prop::collection::vec(select(&NAMES[..]), 0..5);
-    (email, claims, groups, select(vec!["u-1", "u-2"]), select(vec!["https://idp.test", "doorward"])).prop_map(
+    (email, claims, groups, select(vec!["u-1", "U-1", "u-2"]), select(vec!["https://idp.test", "doorward"])).prop_map(
         |(email, claims, groups, id, issuer)| Identity {
             subject: Subject { issuer: issuer.into(), id: id.into() },
             email,

@@ -71,7 +71,7 @@ fn same(rules: Vec<Rule>, request: &Request, who: &Identity) -> Result<(), TestC
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
     fn a_compiled_policy_decides_as_its_rules_do(rules in any_rules(), request in any_request(), who in any_identity()) {

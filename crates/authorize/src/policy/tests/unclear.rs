@@ -85,7 +85,7 @@ fn what_needs_no_reading_is_clear() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
     fn whoever_gets_in_by_an_unclear_request_gets_in_by_each_reading(
