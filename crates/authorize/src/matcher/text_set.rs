@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-/// Texts in the order they were written, found by hash. A clone shares them: a named policy stands in many routes.
+use super::Case;
+
+/// Texts in the order they were written, found by hash. Clones share them: a group of people may stand in every route.
 #[derive(Debug, Clone, Default)]
 pub struct TextSet(Arc<Texts>);
 
@@ -47,15 +49,18 @@ impl TextSet {
         self.0.listed.is_empty()
     }
 
-    pub(super) fn map(self, change: impl Fn(String) -> String) -> Self {
-        let changed: Vec<_> = self.iter().map(|text| change(text.to_owned())).collect();
-        if changed.iter().map(String::as_str).eq(self.iter()) { self } else { Self::new(changed) }
+    /// As they are compared.
+    pub(super) fn folded(self, case: Case) -> Self {
+        if self.iter().all(|text| case.is_folded(text)) {
+            return self;
+        }
+        Self::new(self.iter().map(|text| case.fold(text.to_owned())))
     }
 }
 
 impl PartialEq for TextSet {
     fn eq(&self, other: &Self) -> bool {
-        self.0.known == other.0.known
+        Arc::ptr_eq(&self.0, &other.0) || self.0.known == other.0.known
     }
 }
 
@@ -95,5 +100,28 @@ impl fmt::Display for People {
             [only] => f.write_str(only),
             names => write!(f, "[{}]", names.join(", ")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_kept_once_and_in_their_order() {
+        let set = TextSet::new(["b".to_owned(), "a".to_owned(), "b".to_owned()]);
+        assert_eq!(set.iter().collect::<Vec<_>>(), ["b", "a"]);
+        assert!(set.contains("a") && !set.contains("A") && !set.contains(""));
+        assert_eq!(set, TextSet::new(["a".to_owned(), "b".to_owned()]), "the order does not matter");
+        assert_ne!(set, TextSet::new(["a".to_owned()]));
+    }
+
+    #[test]
+    fn only_a_set_that_folding_changes_is_made_anew() {
+        let lower = TextSet::new(["a".to_owned(), "\u{212a}".to_owned()]);
+        assert!(Arc::ptr_eq(&lower.0, &lower.clone().folded(Case::Insensitive).0));
+        let upper = TextSet::new(["A".to_owned(), "a".to_owned(), "K".to_owned()]);
+        assert_eq!(upper.clone().folded(Case::Sensitive), upper);
+        assert_eq!(upper.folded(Case::Insensitive).iter().collect::<Vec<_>>(), ["a", "k"]);
     }
 }
