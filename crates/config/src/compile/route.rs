@@ -8,6 +8,7 @@ use rustls_pki_types::CertificateDer;
 use super::Compiler;
 use super::client_certificates::OfHost;
 use super::headers::ResponseHeaders;
+use super::policy_warnings::{self, RouteFacts};
 use crate::domain::route::{HostHeader, PathRule, Route};
 use crate::domain::timeouts::Limit;
 use crate::problem::Place;
@@ -90,7 +91,12 @@ impl Compiler<'_> {
         let response_headers = self.route_headers(raw.set_response_headers.as_ref(), defaults.response_headers);
         let set_request_headers = self.request_headers(raw.set_request_headers.as_ref());
         let remove_request_headers = self.removed_headers(raw.remove_request_headers.as_ref());
+        let before = self.problems.count(crate::Severity::Error);
         let placed = self.policy(&raw.policy, &raw.place);
+        // Of a policy that was read in part, nobody can say what it would do.
+        if self.problems.count(crate::Severity::Error) == before && !raw.policy.unreadable {
+            policy_warnings::warn(self.problems, &placed, &RouteFacts::of(raw));
+        }
         let rules = placed.into_iter().map(|placed| placed.rule).collect();
         self.unused_without_upstream(raw);
 
