@@ -28,13 +28,24 @@ mod yaml;
 
 use doorward_authorize::{Action, Criterion, Operator, Origin};
 
+use self::route_facts::RouteFacts;
+use super::Compiler;
 use super::ppl::PlacedRule;
-use crate::problem::{Place, Problems};
+use crate::problem::{Place, Problems, Severity};
+use crate::raw::route::RawRoute;
 
-pub(super) use route_facts::RouteFacts;
+impl Compiler<'_> {
+    /// Warns of the rules of a route, unless there are more errors than `before`: of a policy that was read in part,
+    /// nobody can say what it would do.
+    pub(super) fn policy_warnings(&mut self, rules: &[PlacedRule], route: &RawRoute, before: usize) {
+        if self.problems.count(Severity::Error) == before && !route.policy.unreadable {
+            warn(self.problems, rules, &RouteFacts::of(route));
+        }
+    }
+}
 
 /// Says what is to be said of all the rules of a route: the global ones, the named ones and its own.
-pub(super) fn warn(problems: &mut Problems, rules: &[PlacedRule], route: &RouteFacts) {
+fn warn(problems: &mut Problems, rules: &[PlacedRule], route: &RouteFacts) {
     let rules: Vec<&PlacedRule> = rules.iter().filter(|placed| !placed.rule.criteria.is_empty()).collect();
     let joined = operators::several(problems, &rules);
     for placed in &rules {
@@ -90,10 +101,10 @@ fn is_public(rules: &[&PlacedRule]) -> bool {
     let accepts = |placed: &&&PlacedRule| {
         placed.rule.operator == Operator::Or && placed.rule.criteria.contains(&Criterion::Accept)
     };
-    let requires = |placed: &&&PlacedRule| placed.rule.action == Action::Allow && placed.rule.origin == Origin::Global;
-    let required = rules.iter().any(|placed| requires(&placed));
+    let guards = |placed: &&&PlacedRule| placed.rule.action == Action::Allow && placed.rule.origin == Origin::Global;
+    let required = rules.iter().any(|placed| guards(&placed));
     rules.iter().filter(|placed| lets_in(placed)).any(|placed| accepts(&placed))
-        && (!required || rules.iter().filter(requires).any(|placed| accepts(&placed)))
+        && (!required || rules.iter().filter(guards).any(|placed| accepts(&placed)))
 }
 
 /// A criterion for the middle of a sentence. What a header or a parameter has to be may be a secret.

@@ -8,7 +8,6 @@ use rustls_pki_types::CertificateDer;
 use super::Compiler;
 use super::client_certificates::OfHost;
 use super::headers::ResponseHeaders;
-use super::policy_warnings::{self, RouteFacts};
 use crate::domain::route::{HostHeader, PathRule, Route};
 use crate::domain::timeouts::Limit;
 use crate::problem::Place;
@@ -93,10 +92,7 @@ impl Compiler<'_> {
         let remove_request_headers = self.removed_headers(raw.remove_request_headers.as_ref());
         let before = self.problems.count(crate::Severity::Error);
         let placed = self.policy(&raw.policy, &raw.place);
-        // Of a policy that was read in part, nobody can say what it would do.
-        if self.problems.count(crate::Severity::Error) == before && !raw.policy.unreadable {
-            policy_warnings::warn(self.problems, &placed, &RouteFacts::of(raw));
-        }
+        self.policy_warnings(&placed, raw, before);
         let rules = placed.into_iter().map(|placed| placed.rule).collect();
         self.unused_without_upstream(raw);
 

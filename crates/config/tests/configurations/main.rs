@@ -17,6 +17,7 @@ mod environment;
 mod good;
 mod hostile;
 mod policies;
+mod policy_warnings;
 mod protect;
 mod secrets;
 mod tls;

@@ -70,7 +70,7 @@ fn mend_address(text: &str) -> String {
 }
 
 fn domains(problems: &mut Problems, matcher: &StringMatcher, place: &Place) {
-    let all = matcher.tests().iter().flat_map(|test| match test {
+    let all = matcher.tests().iter().flat_map(|asked| match asked {
         StringTest::StartsWith(text) | StringTest::EndsWith(text) | StringTest::Contains(text) => vec![text.as_str()],
         _ => Vec::new(),
     });
@@ -127,8 +127,8 @@ fn is_domain(text: &str) -> bool {
 
 /// The texts that a value must be, or must not be, as a whole.
 pub(super) fn whole(matcher: &StringMatcher) -> impl Iterator<Item = &str> {
-    matcher.tests().iter().flat_map(|test| {
-        let (one, set) = match test {
+    matcher.tests().iter().flat_map(|asked| {
+        let (one, set) = match asked {
             StringTest::Is(text) | StringTest::Not(text) => (Some(text.as_str()), None),
             StringTest::In(texts) | StringTest::NotIn(texts) => (None, Some(texts.iter())),
             _ => (None, None),

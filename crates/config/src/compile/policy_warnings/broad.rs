@@ -25,7 +25,7 @@ pub(super) fn in_rule(placed: &PlacedRule) -> Option<(&Criterion, &Place)> {
 
 /// The domain it is about, for an example.
 pub(super) fn domain_in(criterion: &Criterion) -> Option<&str> {
-    let text = matcher_of(criterion)?.tests().iter().find_map(|test| match test {
+    let text = matcher_of(criterion)?.tests().iter().find_map(|asked| match asked {
         StringTest::Is(text) | StringTest::EndsWith(text) => Some(text.as_str()),
         StringTest::In(texts) => texts.iter().next(),
         _ => None,
@@ -38,7 +38,7 @@ fn is_broad(criterion: &Criterion) -> bool {
     match criterion {
         Criterion::Accept | Criterion::AuthenticatedUser => true,
         Criterion::Domain(matcher) => !matcher.tests().is_empty(),
-        Criterion::Email(matcher) => matcher.tests().iter().all(|test| match test {
+        Criterion::Email(matcher) => matcher.tests().iter().all(|asked| match asked {
             StringTest::Is(_) | StringTest::In(_) | StringTest::InPeople(_) => false,
             StringTest::Matches(pattern) => pattern.as_str().starts_with(".*") || pattern.as_str().starts_with("^.*"),
             _ => true,

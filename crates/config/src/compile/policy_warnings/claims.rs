@@ -30,8 +30,8 @@ pub(super) fn criterion(problems: &mut Problems, criterion: &Criterion, place: &
 
 /// The tests as one would ask them of a single text.
 fn as_text(matcher: &ListMatcher) -> Option<String> {
-    let tests = matcher.tests().iter().map(|test| {
-        Some(match test {
+    let tests = matcher.tests().iter().map(|asked| {
+        Some(match asked {
             ListTest::Has(text) | ListTest::Is(text) => format!("is: {}", yaml::scalar(text)),
             ListTest::Exclude(text) => format!("not: {}", yaml::scalar(text)),
             ListTest::HasAny(texts) if texts.len() <= 8 => format!("in: {}", yaml::list(texts.iter())),

@@ -204,15 +204,15 @@ fn mend_pair(placed: &PlacedRule, first: &Criterion, second: &Criterion) -> Stri
         }
         Operator::And => one_each(placed, first, second)
             .map(|rules| format!("If one of the two is enough, write two rules:\n{rules}")),
-        Operator::Or => negations(first, second).and_then(|(name, values)| match rule.action {
-            Action::Deny => Some(format!(
+        Operator::Or => negations(first, second).map(|(name, values)| match rule.action {
+            Action::Deny => format!(
                 "To keep out all but these:\n{}",
                 yaml::rule(Action::Deny, Operator::Or, &[format!("{name}: {{not_in: {}}}", yaml::list(values))])
-            )),
-            Action::Allow => Some(format!(
+            ),
+            Action::Allow => format!(
                 "To keep these out, deny them, and say who may pass:\n{}",
                 yaml::rule(Action::Deny, Operator::Or, &[format!("{name}: {{in: {}}}", yaml::list(values))])
-            )),
+            ),
         }),
         Operator::Nor => both(rule.action, Operator::Not).map(|not| match rule.action {
             Action::Deny => format!("To keep out all who are none of these:\n{not}"),

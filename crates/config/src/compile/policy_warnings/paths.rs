@@ -15,8 +15,8 @@ pub(super) fn criterion(problems: &mut Problems, placed: &PlacedRule, criterion:
     match criterion {
         Criterion::HttpMethod(matcher) if matcher.case() == Case::Sensitive => methods(problems, matcher, place),
         Criterion::HttpPath(matcher) => {
-            for (test, text) in anchored(matcher).take(MOST_TOLD) {
-                wrong(problems, test, text, place);
+            for (asked, text) in anchored(matcher).take(MOST_TOLD) {
+                wrong(problems, asked, text, place);
             }
             if opens(placed) {
                 beginnings(problems, matcher, place);
@@ -39,7 +39,7 @@ fn methods(problems: &mut Problems, matcher: &StringMatcher, place: &Place) {
 
 /// The tests that say how a path begins, with their names.
 fn anchored(matcher: &StringMatcher) -> impl Iterator<Item = (&'static str, &str)> {
-    let begins = matcher.tests().iter().filter_map(|test| match test {
+    let begins = matcher.tests().iter().filter_map(|asked| match asked {
         StringTest::StartsWith(text) => Some(("starts_with", text.as_str())),
         StringTest::Glob(pattern) if !pattern.as_str().starts_with('*') => Some(("glob", pattern.as_str())),
         _ => None,
@@ -47,8 +47,8 @@ fn anchored(matcher: &StringMatcher) -> impl Iterator<Item = (&'static str, &str
     whole(matcher).map(|text| ("is", text)).chain(begins)
 }
 
-fn wrong(problems: &mut Problems, test: &'static str, text: &str, place: &Place) {
-    let write = |path: &str| format!("Write `http_path: {{{test}: {}}}`.", yaml::scalar(path));
+fn wrong(problems: &mut Problems, asked: &'static str, text: &str, place: &Place) {
+    let write = |path: &str| format!("Write `http_path: {{{asked}: {}}}`.", yaml::scalar(path));
     if let Some((_, rest)) = text.split_once("://") {
         let path = rest.find('/').and_then(|slash| rest.get(slash..)).unwrap_or("/");
         let path = path.split(['?', '#']).next().unwrap_or("/");
@@ -57,14 +57,14 @@ fn wrong(problems: &mut Problems, test: &'static str, text: &str, place: &Place)
             format!("`http_path` is compared with a whole URL, so it never is `{}`", quoted(text)),
             write(path),
         );
-    } else if let Some((path, query)) = text.split_once('?').filter(|_| test != "glob") {
+    } else if let Some((path, query)) = text.split_once('?').filter(|_| asked != "glob") {
         let name = query.split(['=', '&']).next().filter(|name| !name.is_empty()).unwrap_or("NAME");
         problems.warning(
             place,
             format!("a path has no query, so `http_path` never is `{}`", quoted(text)),
             format!("{} What stands behind `?` is asked by `http_query/{}`.", write(path), quoted(name)),
         );
-    } else if !text.starts_with('/') && !(test == "glob" && text.starts_with(['?', '*'])) {
+    } else if !text.starts_with('/') && (asked != "glob" || !text.starts_with(['?', '*'])) {
         problems.warning(
             place,
             format!("every path begins with `/`, so `http_path` never is `{}`", quoted(text)),
@@ -76,11 +76,11 @@ fn wrong(problems: &mut Problems, test: &'static str, text: &str, place: &Place)
             format!("`http_path` is compared with the decoded path, in which `{}` does not stand", quoted(text)),
             write(&decoded),
         );
-    } else if test != "glob" && text.contains('*') {
+    } else if asked != "glob" && text.contains('*') {
         let glob = if text.ends_with("/*") { format!("{text}*") } else { text.to_owned() };
         problems.warning(
             place,
-            format!("`{test}` takes `*` for itself, as in `{}`", quoted(text)),
+            format!("`{asked}` takes `*` for itself, as in `{}`", quoted(text)),
             format!(
                 "Write `http_path: {{glob: {}}}`: `**` stands for anything, `*` for anything but `/`.",
                 yaml::scalar(&glob)
@@ -97,14 +97,14 @@ fn decoded(text: &str) -> Option<String> {
 
 /// `/admin` is the beginning of `/administrator`.
 fn beginnings(problems: &mut Problems, matcher: &StringMatcher, place: &Place) {
-    let bounded = matcher.tests().iter().any(|test| {
-        matches!(test, StringTest::Is(_) | StringTest::In(_) | StringTest::Glob(_) | StringTest::Matches(_))
+    let bounded = matcher.tests().iter().any(|asked| {
+        matches!(asked, StringTest::Is(_) | StringTest::In(_) | StringTest::Glob(_) | StringTest::Matches(_))
     });
     if bounded {
         return;
     }
-    for test in matcher.tests() {
-        let StringTest::StartsWith(path) = test else { continue };
+    for asked in matcher.tests() {
+        let StringTest::StartsWith(path) = asked else { continue };
         let word = path.ends_with(|last: char| last.is_alphanumeric());
         if path.starts_with('/') && word && !path.contains(['?', '*', '%']) {
             problems.warning(

@@ -6,12 +6,15 @@ use super::{opens, quoted, yaml};
 use crate::compile::ppl::PlacedRule;
 use crate::problem::{Place, Problems};
 
+/// What a test lets through that it should not, and how to write it.
+type Loose = fn(&StringTest) -> Option<(String, String)>;
+
 pub(super) fn criterion(problems: &mut Problems, placed: &PlacedRule, criterion: &Criterion, place: &Place) {
     // What holds too often in a rule that closes keeps too many out, which they will say.
     if !opens(placed) {
         return;
     }
-    let (matcher, loose): (_, fn(&StringTest) -> Option<(String, String)>) = match criterion {
+    let (matcher, loose): (_, Loose) = match criterion {
         Criterion::Domain(matcher) => (matcher, loose_domain),
         Criterion::Email(matcher) => (matcher, loose_address),
         _ => return,
@@ -26,7 +29,7 @@ pub(super) fn criterion(problems: &mut Problems, placed: &PlacedRule, criterion:
 
 /// Whether one of the tests says for certain how it ends.
 fn is_bounded(matcher: &StringMatcher) -> bool {
-    matcher.tests().iter().any(|test| match test {
+    matcher.tests().iter().any(|asked| match asked {
         StringTest::Is(_) | StringTest::In(_) | StringTest::InPeople(_) => true,
         StringTest::EndsWith(end) => end.starts_with('.') || end.contains('@'),
         StringTest::Glob(glob) => glob.as_str().rsplit('*').next().is_some_and(|end| end.starts_with(['.', '@'])),
@@ -35,8 +38,8 @@ fn is_bounded(matcher: &StringMatcher) -> bool {
 }
 
 /// What a test of a domain lets through that it should not, and how to write it.
-fn loose_domain(test: &StringTest) -> Option<(String, String)> {
-    match test {
+fn loose_domain(asked: &StringTest) -> Option<(String, String)> {
+    match asked {
         // Of an `@` in a domain there is another warning.
         StringTest::StartsWith(text) | StringTest::EndsWith(text) | StringTest::Contains(text)
             if text.contains('@') =>
@@ -77,8 +80,8 @@ fn loose_domain(test: &StringTest) -> Option<(String, String)> {
     }
 }
 
-fn loose_address(test: &StringTest) -> Option<(String, String)> {
-    match test {
+fn loose_address(asked: &StringTest) -> Option<(String, String)> {
+    match asked {
         StringTest::EndsWith(text) if !text.starts_with('.') && !text.contains('@') => Some((
             format!("`email ends_with {0}` holds of `you@evil{0}`, too", quoted(text)),
             format!("Write `domain: {{is: {}}}`.", yaml::scalar(text)),

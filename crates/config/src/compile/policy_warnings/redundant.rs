@@ -113,9 +113,10 @@ fn swallowed(problems: &mut Problems, rules: &[&PlacedRule]) {
     for placed in allowing().filter(|placed| matches!(placed.rule.operator, Operator::And | Operator::Or)) {
         let over = |criterion: &Criterion| {
             broad.iter().find(|(other, broader, _)| {
-                // What is beside `accept` in the same rule has been warned of.
+                // Of what is beside `accept` in the same rule, or beside the shorthand for it, there is a warning already.
                 let same = other.operator == placed.operator;
-                let told = same && **broader == Criterion::Accept || is_shorthand(other) && is_shorthand(placed);
+                let told = **broader == Criterion::Accept && (same || is_shorthand(other))
+                    || is_shorthand(other) && is_shorthand(placed);
                 let comparable = placed.rule.origin == Origin::Route || placed.rule.origin == other.rule.origin;
                 let whole_rule = placed.rule.operator == Operator::And && placed.rule.criteria.len() > 1;
                 !told && comparable && (is_part_of(criterion, broader) || whole_rule && !same && criterion == *broader)

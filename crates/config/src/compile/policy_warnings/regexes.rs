@@ -1,6 +1,6 @@
 //! Regular expressions that say more, or less, than is meant.
 
-use doorward_authorize::{Criterion, ListTest, Pattern, StringTest};
+use doorward_authorize::{Criterion, ListMatcher, ListTest, Pattern, StringMatcher, StringTest};
 
 use super::texts::{list_matcher_of, matcher_of};
 use super::{quoted, yaml};
@@ -31,15 +31,14 @@ pub(super) fn criterion(problems: &mut Problems, criterion: &Criterion, place: &
 }
 
 fn patterns(criterion: &Criterion) -> impl Iterator<Item = &Pattern> {
-    let texts = matcher_of(criterion).into_iter().flat_map(|matcher| matcher.tests()).filter_map(|test| match test {
+    let texts = matcher_of(criterion).into_iter().flat_map(StringMatcher::tests).filter_map(|asked| match asked {
         StringTest::Matches(pattern) => Some(pattern),
         _ => None,
     });
-    let lists =
-        list_matcher_of(criterion).into_iter().flat_map(|matcher| matcher.tests()).filter_map(|test| match test {
-            ListTest::Matches(pattern) => Some(pattern),
-            _ => None,
-        });
+    let lists = list_matcher_of(criterion).into_iter().flat_map(ListMatcher::tests).filter_map(|asked| match asked {
+        ListTest::Matches(pattern) => Some(pattern),
+        _ => None,
+    });
     texts.chain(lists)
 }
 

@@ -7,7 +7,7 @@ use crate::raw::route::RawRoute;
 
 /// A route as far as it matters here.
 #[derive(Debug, Default)]
-pub(in crate::compile) struct RouteFacts {
+pub(super) struct RouteFacts {
     /// As it is written.
     pub(super) from: String,
     /// Where it leads, as it is written.
@@ -19,7 +19,7 @@ pub(in crate::compile) struct RouteFacts {
 }
 
 impl RouteFacts {
-    pub(in crate::compile) fn of(raw: &RawRoute) -> Self {
+    pub(super) fn of(raw: &RawRoute) -> Self {
         let text = |given: &Option<At<String>>| given.as_ref().map(|text| text.value.clone());
         let on = |flag: &Option<At<bool>>| flag.as_ref().is_some_and(|flag| flag.value);
         let to: Vec<_> = raw.to.value().into_iter().flat_map(|to| &to.value).map(|to| to.value.clone()).collect();

@@ -31,6 +31,9 @@ const CERTAIN: [(&str, &str); 20] = [
 /// Words that a host may be called by for it; in a description they may mean something else.
 const OF_HOSTS: [&str; 3] = ["terminal", "shell", "webshell"];
 
+/// Words that a host may be called by where it has all that code-server needs; much else needs that, too.
+const OF_EDITORS: [&str; 5] = ["code", "coder", "ide", "editor", "vs"];
+
 pub(super) fn rules(problems: &mut Problems, rules: &[&PlacedRule], route: &RouteFacts) {
     let Some(application) = application(route) else { return };
     for placed in rules.iter().filter(|placed| lets_in(placed)) {
@@ -58,7 +61,10 @@ fn application(route: &RouteFacts) -> Option<&'static str> {
         .or_else(|| {
             hosts().map(first).any(|label| OF_HOSTS.iter().any(|word| has(&label, word))).then_some("a terminal")
         })
-        .or_else(|| route.fits_code_server.then_some("it has all that code-server needs"))
+        .or_else(|| {
+            let editor = || hosts().map(first).any(|label| OF_EDITORS.iter().any(|word| has(&label, word)));
+            (route.fits_code_server && editor()).then_some("code-server, as it seems")
+        })
 }
 
 /// The words of a text with one `-` between each two and around them.

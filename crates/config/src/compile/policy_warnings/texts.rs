@@ -33,11 +33,11 @@ pub(super) fn list_matcher_of(criterion: &Criterion) -> Option<&ListMatcher> {
 
 /// Whether all tests hold of a text; it has to be folded already where case does not matter.
 pub(super) fn all_hold(matcher: &StringMatcher, value: &str) -> bool {
-    matcher.tests().iter().all(|test| holds(test, value))
+    matcher.tests().iter().all(|asked| holds(asked, value))
 }
 
-fn holds(test: &StringTest, value: &str) -> bool {
-    match test {
+fn holds(asked: &StringTest, value: &str) -> bool {
+    match asked {
         StringTest::Is(wanted) => value == wanted,
         StringTest::Not(wanted) => value != wanted,
         StringTest::Contains(wanted) => value.contains(wanted.as_str()),
@@ -53,13 +53,12 @@ fn holds(test: &StringTest, value: &str) -> bool {
 
 /// The only texts a matcher may hold of, where a test of it names them.
 pub(super) fn only(matcher: &StringMatcher) -> Option<Vec<&str>> {
-    let named = |test| match test {
-        &StringTest::Is(ref text) => Some(vec![text.as_str()]),
+    let named: Vec<&str> = matcher.tests().iter().find_map(|asked| match asked {
+        StringTest::Is(text) => Some(vec![text.as_str()]),
         StringTest::In(texts) => Some(texts.iter().take(MOST_TRIED + 1).collect()),
         StringTest::InPeople(people) => Some(people.members.iter().take(MOST_TRIED + 1).collect()),
         _ => None,
-    };
-    let named: Vec<&str> = matcher.tests().iter().find_map(named)?;
+    })?;
     (named.len() <= MOST_TRIED).then(|| named.into_iter().filter(|value| all_hold(matcher, value)).collect())
 }
 
@@ -77,13 +76,13 @@ pub(super) fn all_but(matcher: &StringMatcher) -> Option<Vec<&str>> {
 /// Whether a matcher only says what a text is not.
 pub(super) fn is_negative(matcher: &StringMatcher) -> bool {
     let negative =
-        |test: &StringTest| matches!(test, StringTest::Not(_) | StringTest::NotIn(_) | StringTest::NotInPeople(_));
+        |asked: &StringTest| matches!(asked, StringTest::Not(_) | StringTest::NotIn(_) | StringTest::NotInPeople(_));
     !matcher.tests().is_empty() && matcher.tests().iter().all(negative)
 }
 
 /// Whether a list matcher only says what is not in the list.
 pub(super) fn is_negative_list(matcher: &ListMatcher) -> bool {
-    !matcher.tests().is_empty() && matcher.tests().iter().all(|test| matches!(test, ListTest::Exclude(_)))
+    !matcher.tests().is_empty() && matcher.tests().iter().all(|asked| matches!(asked, ListTest::Exclude(_)))
 }
 
 /// Whether no text satisfies all of these.
@@ -95,11 +94,13 @@ pub(super) fn contradict(matchers: &[&StringMatcher]) -> bool {
     if let Some(values) = matchers.iter().find_map(|matcher| only(matcher)) {
         return !values.iter().any(|value| matchers.iter().all(|matcher| all_hold(matcher, value)));
     }
-    let tests = || matchers.iter().flat_map(|matcher| matcher.tests());
-    let begins: Vec<_> =
-        tests().filter_map(|test| if let StringTest::StartsWith(text) = test { Some(text) } else { None }).collect();
-    let ends: Vec<_> =
-        tests().filter_map(|test| if let StringTest::EndsWith(text) = test { Some(text) } else { None }).collect();
+    let everything = || matchers.iter().flat_map(|matcher| matcher.tests());
+    let begins: Vec<_> = everything()
+        .filter_map(|asked| if let StringTest::StartsWith(text) = asked { Some(text) } else { None })
+        .collect();
+    let ends: Vec<_> = everything()
+        .filter_map(|asked| if let StringTest::EndsWith(text) = asked { Some(text) } else { None })
+        .collect();
     disagree(&begins, |long, short| long.starts_with(short)) || disagree(&ends, |long, short| long.ends_with(short))
 }
 
@@ -123,19 +124,21 @@ pub(super) fn lists_contradict(matchers: &[&ListMatcher]) -> bool {
     if rest.iter().any(|other| other.case() != first.case()) {
         return false;
     }
-    let tests = || matchers.iter().flat_map(|matcher| matcher.tests());
+    let everything = || matchers.iter().flat_map(|matcher| matcher.tests());
     // What has to be in the list.
-    let has: Vec<&str> = tests()
-        .flat_map(|test| match test {
+    let has: Vec<&str> = everything()
+        .flat_map(|asked| match asked {
             ListTest::Has(text) | ListTest::Is(text) => vec![text.as_str()],
             ListTest::HasAll(texts) => texts.iter().take(MOST_TRIED).collect(),
             _ => Vec::new(),
         })
         .collect();
-    tests().any(|test| match test {
+    everything().any(|asked| match asked {
         ListTest::Is(only) => has.iter().any(|text| text != only),
         ListTest::Exclude(unwanted) => has.iter().any(|text| text == unwanted),
-        ListTest::HasAny(wanted) => tests().any(|test| matches!(test, ListTest::Is(only) if !wanted.contains(only))),
+        ListTest::HasAny(wanted) => {
+            everything().any(|asked| matches!(asked, ListTest::Is(only) if !wanted.contains(only)))
+        }
         _ => false,
     })
 }

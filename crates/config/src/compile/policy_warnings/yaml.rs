@@ -2,6 +2,8 @@
 //!
 //! Refuses what would be long, and what may hold a secret: the values of headers and of parameters.
 
+use std::fmt::Write as _;
+
 use doorward_authorize::{
     Action, Case, CertificateMatcher, Criterion, ListMatcher, ListTest, Operator, StringMatcher, StringTest, TextSet,
 };
@@ -79,10 +81,11 @@ pub(super) fn scalar(text: &str) -> String {
     let plain =
         |character: char| character.is_ascii_alphanumeric() || matches!(character, '@' | '.' | '_' | '/' | '+' | '-');
     let begins = text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '/')
-        || text.starts_with(|first: char| first.is_ascii_digit()) && text.contains(['/', '@']);
+        || text.starts_with(|first: char| first.is_ascii_digit()) && text.contains(['/', '@'])
+        || text.strip_prefix('.').is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_alphabetic()));
     let word = matches!(
         text.to_ascii_lowercase().as_str(),
-        "true" | "false" | "yes" | "no" | "on" | "off" | "null" | "y" | "n"
+        ".inf" | ".nan" | "true" | "false" | "yes" | "no" | "on" | "off" | "null" | "y" | "n"
     );
     if begins && !word && text.chars().all(plain) {
         return text.to_owned();
@@ -92,7 +95,10 @@ pub(super) fn scalar(text: &str) -> String {
     for character in text.replace("${", "$${").chars() {
         match character {
             '"' | '\\' => quoted.extend(['\\', character]),
-            control if control.is_control() => quoted.push_str(&format!("\\u{:04x}", u32::from(control))),
+            control if control.is_control() => {
+                // Writing to a string does not fail.
+                let _ = write!(quoted, "\\u{:04x}", u32::from(control));
+            }
             other => quoted.push(other),
         }
     }
@@ -119,8 +125,8 @@ fn texts(matcher: &StringMatcher, usual: Case) -> Option<String> {
     Some(format!("{{{}}}", parts.join(", ")))
 }
 
-fn text_test(test: &StringTest) -> Option<String> {
-    Some(match test {
+fn text_test(asked: &StringTest) -> Option<String> {
+    Some(match asked {
         StringTest::Is(text) => format!("is: {}", scalar(text)),
         StringTest::Not(text) => format!("not: {}", scalar(text)),
         StringTest::Contains(text) => format!("contains: {}", scalar(text)),
@@ -136,8 +142,8 @@ fn text_test(test: &StringTest) -> Option<String> {
 }
 
 fn lists(matcher: &ListMatcher) -> Option<String> {
-    let test = |test: &ListTest| {
-        Some(match test {
+    let asked = |asked: &ListTest| {
+        Some(match asked {
             ListTest::Has(text) => format!("has: {}", scalar(text)),
             ListTest::Is(text) => format!("is: {}", scalar(text)),
             ListTest::Exclude(text) => format!("exclude: {}", scalar(text)),
@@ -147,7 +153,7 @@ fn lists(matcher: &ListMatcher) -> Option<String> {
             ListTest::Glob(pattern) => format!("glob: {}", scalar(pattern.as_str())),
         })
     };
-    let mut parts: Vec<_> = matcher.tests().iter().map(test).collect::<Option<_>>()?;
+    let mut parts: Vec<_> = matcher.tests().iter().map(asked).collect::<Option<_>>()?;
     if matcher.case() == Case::Insensitive {
         parts.push("ignore_case: true".into());
     }
