@@ -26,6 +26,8 @@ mod tests;
 mod texts;
 mod yaml;
 
+use std::collections::HashSet;
+
 use doorward_authorize::{Action, Criterion, Operator, Origin};
 
 use self::route_facts::RouteFacts;
@@ -34,21 +36,38 @@ use super::ppl::PlacedRule;
 use crate::problem::{Place, Problems, Severity};
 use crate::raw::route::RawRoute;
 
+/// The rules that have been looked at by themselves: many routes may share one.
+#[derive(Debug, Default)]
+pub(super) struct LookedAt(HashSet<(Place, bool)>);
+
+impl LookedAt {
+    /// Whether it is the first time. Two actions may share an operator, by an alias.
+    fn first(&mut self, placed: &PlacedRule) -> bool {
+        self.0.insert((placed.operator.clone(), placed.rule.action == Action::Allow))
+    }
+}
+
 impl Compiler<'_> {
     /// Warns of the rules of a route, unless there are more errors than `before`: of a policy that was read in part,
     /// nobody can say what it would do.
-    pub(super) fn policy_warnings(&mut self, rules: &[PlacedRule], route: &RawRoute, before: usize) {
+    pub(super) fn policy_warnings(
+        &mut self,
+        rules: &[PlacedRule],
+        route: &RawRoute,
+        before: usize,
+        looked_at: &mut LookedAt,
+    ) {
         if self.problems.count(Severity::Error) == before && !route.policy.unreadable {
-            warn(self.problems, rules, &RouteFacts::of(route));
+            warn(self.problems, rules, &RouteFacts::of(route), looked_at);
         }
     }
 }
 
 /// Says what is to be said of all the rules of a route: the global ones, the named ones and its own.
-fn warn(problems: &mut Problems, rules: &[PlacedRule], route: &RouteFacts) {
+fn warn(problems: &mut Problems, rules: &[PlacedRule], route: &RouteFacts, looked_at: &mut LookedAt) {
     let rules: Vec<&PlacedRule> = rules.iter().filter(|placed| !placed.rule.criteria.is_empty()).collect();
     let joined = operators::several(problems, &rules);
-    for placed in &rules {
+    for placed in rules.iter().filter(|placed| looked_at.first(placed)) {
         if !is_shorthand(placed) {
             let settled = constants::rule(problems, placed);
             if !settled && !joined.contains(&placed.action) {

@@ -9,7 +9,7 @@ use crate::compile::ppl::PlacedRule;
 use crate::problem::{Place, Problems};
 
 /// Every two criteria are compared up to this many.
-const MOST_COMPARED: usize = 40;
+const MOST_COMPARED: usize = 16;
 
 /// Warns of one rule; whether all that matters of it has been said by that.
 pub(super) fn rule(problems: &mut Problems, placed: &PlacedRule) -> bool {

@@ -86,10 +86,7 @@ pub(super) fn leave_nothing_out(one: &Criterion, other: &Criterion) -> bool {
 
 /// Whether `broad` holds wherever `narrow` does, and elsewhere too.
 pub(super) fn is_part_of(narrow: &Criterion, broad: &Criterion) -> bool {
-    if narrow == broad {
-        return false;
-    }
-    match (narrow, broad) {
+    let within = match (narrow, broad) {
         (_, Criterion::Accept) => true,
         (narrow, Criterion::AuthenticatedUser) => narrow.is_about_a_person(),
         (Criterion::Email(email), Criterion::Domain(domain)) => only(email).is_some_and(|addresses| {
@@ -107,7 +104,9 @@ pub(super) fn is_part_of(narrow: &Criterion, broad: &Criterion) -> bool {
                 .is_some_and(|values| !values.is_empty() && values.iter().all(|value| all_hold(broad, value))),
             _ => false,
         },
-    }
+    };
+    // Last, since lists may be long.
+    within && narrow != broad
 }
 
 /// Whether both ask of the same thing.

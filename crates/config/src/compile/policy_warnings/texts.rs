@@ -1,6 +1,6 @@
 //! What tests of texts and of lists say together, found out without evaluating them on requests.
 
-use doorward_authorize::{Case, Criterion, ListMatcher, ListTest, StringMatcher, StringTest};
+use doorward_authorize::{Case, Criterion, ListMatcher, ListTest, StringMatcher, StringTest, TextSet};
 
 /// More values than this are not tried one by one.
 const MOST_TRIED: usize = 2000;
@@ -55,22 +55,25 @@ fn holds(asked: &StringTest, value: &str) -> bool {
 pub(super) fn only(matcher: &StringMatcher) -> Option<Vec<&str>> {
     let named: Vec<&str> = matcher.tests().iter().find_map(|asked| match asked {
         StringTest::Is(text) => Some(vec![text.as_str()]),
-        StringTest::In(texts) => Some(texts.iter().take(MOST_TRIED + 1).collect()),
-        StringTest::InPeople(people) => Some(people.members.iter().take(MOST_TRIED + 1).collect()),
+        StringTest::In(texts) => listed(texts),
+        StringTest::InPeople(people) => listed(&people.members),
         _ => None,
     })?;
-    (named.len() <= MOST_TRIED).then(|| named.into_iter().filter(|value| all_hold(matcher, value)).collect())
+    Some(named.into_iter().filter(|value| all_hold(matcher, value)).collect())
 }
 
 /// The only texts a matcher does not hold of, where it consists of one test that names them.
 pub(super) fn all_but(matcher: &StringMatcher) -> Option<Vec<&str>> {
-    let named: Vec<&str> = match matcher.tests() {
-        [StringTest::Not(text)] => vec![text.as_str()],
-        [StringTest::NotIn(texts)] => texts.iter().take(MOST_TRIED + 1).collect(),
-        [StringTest::NotInPeople(people)] => people.members.iter().take(MOST_TRIED + 1).collect(),
-        _ => return None,
-    };
-    (named.len() <= MOST_TRIED).then_some(named)
+    match matcher.tests() {
+        [StringTest::Not(text)] => Some(vec![text.as_str()]),
+        [StringTest::NotIn(texts)] => listed(texts),
+        [StringTest::NotInPeople(people)] => listed(&people.members),
+        _ => None,
+    }
+}
+
+fn listed(texts: &TextSet) -> Option<Vec<&str>> {
+    (texts.len() <= MOST_TRIED).then(|| texts.iter().collect())
 }
 
 /// Whether a matcher only says what a text is not.
