@@ -1,11 +1,10 @@
 //! What is wrong with a configuration, where, and how to mend it.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
 /// How bad a problem is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// The configuration works; this may save an hour of searching.
     Hint,
@@ -26,7 +25,7 @@ impl fmt::Display for Severity {
 }
 
 /// Where a word of the configuration stands.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
     /// In a file, at a line and a column, both counted from 1.
     Text {
@@ -67,7 +66,7 @@ impl fmt::Display for Place {
 }
 
 /// One thing that is wrong, or likely to be.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// How bad it is.
     pub severity: Severity,
@@ -150,9 +149,7 @@ impl Problems {
         self.told.sort_by(|one, other| one.place.cmp(&other.place));
         let is_error = |problem: &&Problem| problem.severity == Severity::Error;
         let errors = self.told.iter().filter(is_error).count();
-        // Several may be told of one place, again and again.
-        let mut seen = HashSet::new();
-        self.told.retain(|problem| seen.insert(problem.clone()));
+        self.told.dedup();
         self.errors -= errors - self.told.iter().filter(is_error).count();
         self.untold += self.told.len().saturating_sub(MOST_TOLD);
         self.told.truncate(MOST_TOLD);

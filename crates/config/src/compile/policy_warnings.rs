@@ -26,7 +26,7 @@ mod tests;
 mod texts;
 mod yaml;
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use doorward_authorize::{Action, Criterion, Operator, Origin};
 
@@ -38,7 +38,7 @@ use crate::raw::route::RawRoute;
 
 /// The rules that have been looked at by themselves: many routes may share one.
 #[derive(Debug, Default)]
-pub(super) struct LookedAt(HashSet<(Place, bool)>);
+pub(super) struct LookedAt(BTreeSet<(Place, bool)>);
 
 impl LookedAt {
     /// Whether it is the first time. Two actions may share an operator, by an alias.
