@@ -15,6 +15,7 @@ mod key_pair;
 mod listeners;
 mod path_rule;
 mod policy;
+mod policy_warnings;
 mod ppl;
 mod provider;
 mod route;

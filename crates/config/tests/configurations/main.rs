@@ -19,6 +19,7 @@ mod grammar;
 mod hostile;
 mod people;
 mod policies;
+mod policy_warnings;
 mod protect;
 mod secrets;
 mod shared_policies;
