@@ -285,5 +285,5 @@ fn bounds() {
     insta::assert_snapshot!(book(&World::default(), &cases));
     // What is written often is compiled once.
     let often = vec!["{email: {glob: \"*@example.com\"}}"; 2000].join(", ");
-    assert_eq!(World::default().report(&one_rule(&often)), "taken");
+    assert!(World::default().report(&one_rule(&often)).ends_with("taken"));
 }

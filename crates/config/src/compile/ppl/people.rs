@@ -16,7 +16,7 @@ use crate::raw::{At, Named, nearest};
 use crate::yaml::{Content, Entry, Node, shown};
 
 /// The most people that all `in_people` of a configuration may ask for together, each counted wherever it stands.
-const MOST_ASKED: usize = 2_000_000;
+const MOST_ASKED: usize = 1_000_000;
 
 /// How many comparisons of names may be spent on guessing what was meant.
 const MOST_GUESSES: usize = 100_000;
