@@ -60,13 +60,12 @@ impl Groups {
     /// Everybody in any of these groups, and in the groups in them.
     fn members(&mut self, names: &[String], by: PeopleBy) -> TextSet {
         let key = (names.to_vec(), by);
-        let members = match self.found.get(&key) {
-            Some(members) => members.clone(),
-            None => {
-                let members = TextSet::new(self.look_for(names, by));
-                self.found.insert(key, members.clone());
-                members
-            }
+        let members = if let Some(members) = self.found.get(&key) {
+            members.clone()
+        } else {
+            let members = TextSet::new(self.look_for(names, by));
+            self.found.insert(key, members.clone());
+            members
         };
         self.asked = self.asked.saturating_add(members.len());
         members
