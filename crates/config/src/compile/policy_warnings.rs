@@ -67,7 +67,8 @@ impl Compiler<'_> {
 fn warn(problems: &mut Problems, rules: &[PlacedRule], route: &RouteFacts, looked_at: &mut LookedAt) {
     let rules: Vec<&PlacedRule> = rules.iter().filter(|placed| !placed.rule.criteria.is_empty()).collect();
     let joined = operators::several(problems, &rules);
-    for placed in rules.iter().filter(|placed| looked_at.first(placed)) {
+    let fresh: Vec<&PlacedRule> = rules.iter().copied().filter(|placed| looked_at.first(placed)).collect();
+    for placed in &fresh {
         if !is_shorthand(placed) {
             let settled = constants::rule(problems, placed);
             if !settled && !joined.contains(&placed.action) {
@@ -84,7 +85,7 @@ fn warn(problems: &mut Problems, rules: &[PlacedRule], route: &RouteFacts, looke
             networks::criterion(problems, placed, criterion, place);
         }
     }
-    redundant::rules(problems, &rules);
+    redundant::rules(problems, &fresh, &rules);
     headers::alone(problems, &rules);
     networks::alone(problems, &rules);
     public::rules(problems, &rules, route);

@@ -94,6 +94,10 @@ pub(super) fn contradict(matchers: &[&StringMatcher]) -> bool {
     if rest.iter().any(|other| other.case() != first.case()) {
         return false;
     }
+    // Of a list that is empty, there is a warning where it is made.
+    if matchers.iter().flat_map(|matcher| matcher.tests()).any(names_nobody) {
+        return false;
+    }
     if let Some(values) = matchers.iter().find_map(|matcher| only(matcher)) {
         return !values.iter().any(|value| matchers.iter().all(|matcher| all_hold(matcher, value)));
     }
@@ -107,6 +111,14 @@ pub(super) fn contradict(matchers: &[&StringMatcher]) -> bool {
     disagree(&begins, |long, short| long.starts_with(short)) || disagree(&ends, |long, short| long.ends_with(short))
 }
 
+fn names_nobody(asked: &StringTest) -> bool {
+    match asked {
+        StringTest::In(texts) => texts.is_empty(),
+        StringTest::InPeople(people) => people.members.is_empty(),
+        _ => false,
+    }
+}
+
 /// Whether two of them cannot be the beginning (or the end) of the same text.
 fn disagree(parts: &[&String], fits: impl Fn(&str, &str) -> bool) -> bool {
     let Some(longest) = parts.iter().max_by_key(|part| part.len()) else { return false };
@@ -116,7 +128,7 @@ fn disagree(parts: &[&String], fits: impl Fn(&str, &str) -> bool) -> bool {
 /// Whether every text satisfies one of the two.
 pub(super) fn cover(one: &StringMatcher, other: &StringMatcher) -> bool {
     let covered = |one: &StringMatcher, other: &StringMatcher| {
-        all_but(one).is_some_and(|values| values.iter().all(|value| all_hold(other, value)))
+        all_but(one).is_some_and(|values| !values.is_empty() && values.iter().all(|value| all_hold(other, value)))
     };
     one.case() == other.case() && (covered(one, other) || covered(other, one))
 }
