@@ -2,6 +2,7 @@
 //! written instead does what is claimed.
 
 mod decisions;
+mod request;
 mod rewrites;
 mod rules;
 mod silence;
