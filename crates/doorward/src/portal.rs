@@ -1,10 +1,11 @@
 //! Which routes somebody may open, by the true policy of each.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::time::SystemTime;
 
 use doorward_authorize::{Decision, Facts, Visitor};
 use doorward_config::{PathRule, Route};
+use doorward_hygiene::headers::{strip_hop_by_hop, strip_reserved};
 use doorward_hygiene::{HostPattern, NormalPath};
 use doorward_identity::{Identity, Presented};
 use doorward_pages::{RouteAddress, RouteCard};
@@ -29,8 +30,19 @@ impl Portal {
         Self { entrances: entrances.collect() }
     }
 
-    /// The routes whose front page this identity may get.
-    pub(crate) fn open_to(&self, identity: &Identity, now: SystemTime) -> Vec<RouteCard> {
+    /// The routes whose front page this identity may get from where they are, with the browser they have. Whoever may
+    /// get it only with a client certificate is not shown it: the portal's own host may not have asked for one.
+    pub(crate) fn open_to(
+        &self,
+        identity: &Identity,
+        client: IpAddr,
+        headers: &HeaderMap,
+        now: SystemTime,
+    ) -> Vec<RouteCard> {
+        // Policies see what would be passed on.
+        let mut headers = headers.clone();
+        strip_hop_by_hop(&mut headers);
+        strip_reserved(&mut headers);
         let open = self.entrances.iter().filter(|(path, route)| {
             // No criterion asks for the host; of a wildcard's, the name behind it stands for all.
             let (HostPattern::Exact(host) | HostPattern::Below(host)) = &route.from.host;
@@ -39,8 +51,8 @@ impl Portal {
                 host,
                 path,
                 query: None,
-                headers: &HeaderMap::new(),
-                source_ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+                headers: &headers,
+                source_ip: client,
                 client_certificate: &Presented::Nothing,
                 websocket: false,
                 now,
