@@ -33,12 +33,9 @@ impl Policy {
             return Some("No rule lets anybody in here.".into());
         }
         let missing = |global: bool| {
-            let mut rules = pairs(self, &told)
-                .filter(|(rule, _)| rule.action == Action::Allow && (rule.origin == Origin::Global) == global)
-                .peekable();
-            let lacks = rules.peek().is_some();
-            let rules: Vec<_> = rules.collect();
-            if !lacks || rules.iter().any(|(_, told)| told.held) { Vec::new() } else { alternatives(&rules, asked) }
+            let is_one = |rule: &Rule| rule.action == Action::Allow && (rule.origin == Origin::Global) == global;
+            let rules: Vec<_> = pairs(self, &told).filter(|(rule, _)| is_one(rule)).collect();
+            if rules.iter().any(|(_, told)| told.held) { Vec::new() } else { alternatives(&rules, asked) }
         };
         let (own, global) = (missing(false), missing(true));
         match (own.as_slice(), global.as_slice()) {
@@ -96,7 +93,7 @@ fn alternatives(rules: &[Pair<'_>], asked: Asked<'_>) -> Vec<String> {
             Operator::Or | Operator::Nor => all.extend(each.flatten()),
             // One of them that nobody can mend makes the whole useless.
             Operator::And | Operator::Not => {
-                all.extend(each.collect::<Option<Vec<_>>>().map(|each| distinct(each).join(" and ")))
+                all.extend(each.collect::<Option<Vec<_>>>().map(|each| distinct(each).join(" and ")));
             }
         }
     }

@@ -30,8 +30,8 @@ fn place(verdict: Verdict) -> usize {
     }
 }
 
-fn zeros<const N: usize, const M: usize>() -> Box<[[AtomicU64; N]; M]> {
-    Box::new(std::array::from_fn(|_| std::array::from_fn(|_| AtomicU64::new(0))))
+fn zeros<const N: usize, const M: usize>() -> [[AtomicU64; N]; M] {
+    std::array::from_fn(|_| std::array::from_fn(|_| AtomicU64::new(0)))
 }
 
 fn add<const N: usize, const M: usize>(table: &[[AtomicU64; N]; M], row: usize, column: usize) {
@@ -43,11 +43,11 @@ fn add<const N: usize, const M: usize>(table: &[[AtomicU64; N]; M], row: usize, 
 impl Tally {
     pub(crate) fn count(&self, decision: &Decision) {
         let reason = decision.grounds().reasons.iter().next().map_or(Reason::ALL.len(), |reason| reason as usize);
-        add(self.decisions.get_or_init(zeros), place(decision.verdict()), reason);
+        add(self.decisions.get_or_init(|| Box::new(zeros())), place(decision.verdict()), reason);
     }
 
     pub(crate) fn count_difference(&self, decided: Verdict, shadow: &Judgement) {
-        add(self.differences.get_or_init(zeros), place(decided), place(shadow.verdict));
+        add(self.differences.get_or_init(|| Box::new(zeros())), place(decided), place(shadow.verdict));
     }
 
     fn decisions<'a>(&'a self, route: &'a RouteId) -> impl Iterator<Item = DecisionCount> + 'a {

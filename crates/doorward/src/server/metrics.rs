@@ -119,7 +119,7 @@ impl Collector for Source {
             let counter = ConstCounter::new(value);
             counter.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
         }
-        self::decisions(&mut encoder, &figures.decisions)?;
+        decisions(&mut encoder, &figures.decisions)?;
         shadow_differences(&mut encoder, &figures.shadow_differences)?;
         let tunnels = ConstGauge::new(i64::try_from(figures.tunnels).unwrap_or(i64::MAX));
         let help = "WebSockets and long answers that are open";
