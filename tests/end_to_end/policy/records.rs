@@ -59,6 +59,8 @@ async fn the_denied_page_is_silent_about_the_rules() {
     .await;
     scene.provider.person(Person::new("eve@example.com"));
     let mut eve = scene.door.signed_in("home").await;
+    let page = eve.visit(&scene.url("app", "/")).await.text();
+    assert!(page.contains("eve@example.com") && page.contains("whoever runs this site"), "{page}");
     for accept in ["text/html", "application/json", "text/plain"] {
         let answer = eve.send(Ask::page(&scene.url("app", "/")).header("accept", accept)).await;
         assert_eq!(answer.status, 403);
@@ -68,8 +70,6 @@ async fn the_denied_page_is_silent_about_the_rules() {
             assert!(!text.contains(word), "{accept}: {word} in {text}");
         }
     }
-    let page = eve.visit(&scene.url("app", "/")).await.text();
-    assert!(page.contains("eve@example.com") && page.contains("whoever runs this site"), "{page}");
 }
 
 #[tokio::test]
@@ -101,7 +101,8 @@ async fn decisions_are_counted_and_go_on_over_a_reload() {
         assert!(counted.contains(&line), "{line}\n{counted:#?}");
     };
     has(&format!("route=\"{app}\",decision=\"deny\",reason=\"email-ok\""), 4);
-    has(&format!("route=\"{app}\",decision=\"sign-in\",reason=\"user-unauthenticated\""), 1);
+    // The stranger, and Eve on her way in.
+    has(&format!("route=\"{app}\",decision=\"sign-in\",reason=\"user-unauthenticated\""), 2);
     has(&format!("route=\"{open}\",decision=\"allow\",reason=\"accept\""), 2);
     assert!(counted.iter().all(|line| !line.contains("eve") && !line.contains("a%2f")), "{counted:#?}");
 
