@@ -336,7 +336,8 @@ mod tests {
             shadow_reason: Some("groups-ok"),
             ..line("/x")
         };
-        let value: serde_json::Value = serde_json::from_str(&written(LogFormat::Json, &[decided.clone()])).unwrap();
+        let value: serde_json::Value =
+            serde_json::from_str(&written(LogFormat::Json, std::slice::from_ref(&decided))).unwrap();
         assert_eq!((&value["rule"], &value["rule-line"]), (&"2".into(), &14.into()));
         assert_eq!((&value["shadow-decision"], &value["shadow-reason"]), (&"allow".into(), &"groups-ok".into()));
         let human = written(LogFormat::Human, &[decided]);

@@ -192,7 +192,7 @@ async fn a_reload_ends_the_tunnels_it_no_longer_allows() {
 }
 
 /// Alice, while this holds.
-fn while_it_holds(address: SocketAddr, criterion: Criterion) -> Route {
+fn while_it_holds(address: SocketAddr, criterion: &Criterion) -> Route {
     let rules = only(ALICE).into_iter().map(|mut rule| {
         rule.operator = Operator::And;
         rule.criteria.push(criterion.clone());
@@ -212,7 +212,7 @@ async fn the_clock_ends_the_tunnels_whose_policy_looks_at_it_and_no_others() {
         Criterion::Date(DateRange { after: None, before: until(3600) }),
         Criterion::AuthenticationAge(Age { at_most: hour, at_least: None }),
     ] {
-        let front = Front::start(while_it_holds(address, criterion.clone())).await;
+        let front = Front::start(while_it_holds(address, &criterion)).await;
         front.visitors.sign_in(ALICE).await;
         let mut connection = open(&front).await;
         let snapshot = front.snapshot.load_full();
@@ -230,7 +230,7 @@ async fn the_clock_ends_the_tunnels_whose_policy_looks_at_it_and_no_others() {
     connection.send("more").await;
     connection.until("more").await;
     // A reload is another matter.
-    assert_eq!(front.reload(vec![while_it_holds(address, Criterion::Reject)]), 1);
+    assert_eq!(front.reload(vec![while_it_holds(address, &Criterion::Reject)]), 1);
     assert!(connection.closes_within(SOON).await);
 }
 
@@ -239,7 +239,7 @@ async fn a_reload_may_look_at_headers_that_the_tunnel_was_opened_with() {
     let (address, _) = echo().await;
     let agent = |name: &str| {
         let matcher = StringMatcher::new(vec![StringTest::Is(name.into())], Case::Sensitive);
-        while_it_holds(address, Criterion::UserAgent(matcher))
+        while_it_holds(address, &Criterion::UserAgent(matcher))
     };
     let mut front = Front::start(alices(address)).await;
     front.visitors.sign_in(ALICE).await;
