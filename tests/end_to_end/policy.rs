@@ -1,6 +1,9 @@
 //! Policies at work: what is enforced, and what is written, counted and said of it.
 
+mod denied;
+mod facts;
 mod records;
+mod shadow;
 
 use crate::harness::doorward::Doorward;
 use crate::harness::ports::free_port;
