@@ -36,14 +36,24 @@ pub(super) fn of_header(headers: &HeaderMap, name: &HeaderName, holds: impl Fn(&
     Readings::of(headers.get_all(name).iter().map(|value| std::str::from_utf8(value.as_bytes()).ok().map(&holds)))
 }
 
-/// Every value of a parameter of the query (URL standard, "application/x-www-form-urlencoded parsing").
+/// Every value of a parameter of the query (URL standard, "application/x-www-form-urlencoded parsing"). Some
+/// applications take `;` for `&`: that is another reading.
 pub(super) fn of_query(query: Option<&str>, name: &str, holds: impl Fn(&str) -> bool) -> Readings {
-    let pairs = query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
-    let values = pairs.filter_map(|pair| {
+    let query = query.unwrap_or_default();
+    let strict = of_pairs(query.split('&'), name, &holds);
+    if !query.contains(';') || strict == of_pairs(query.split(['&', ';']), name, &holds) {
+        strict
+    } else {
+        Readings::Differ
+    }
+}
+
+fn of_pairs<'a>(pairs: impl Iterator<Item = &'a str>, name: &str, holds: &impl Fn(&str) -> bool) -> Readings {
+    let values = pairs.filter(|pair| !pair.is_empty()).filter_map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         decoded(key, |key| key == Some(name)).then_some(value)
     });
-    Readings::of(values.map(|value| decoded(value, |value| value.map(&holds))))
+    Readings::of(values.map(|value| decoded(value, |value| value.map(holds))))
 }
 
 /// Every value of a parameter, for showing.
@@ -87,6 +97,11 @@ mod tests {
             (Some("a=2&%61=1"), Readings::Differ),
             (Some("a=%ff"), Readings::Differ),
             (Some("a"), Readings::Agree(false)),
+            // Read as two parameters, or as one.
+            (Some("b=2;a=1"), Readings::Differ),
+            (Some("a=1;b=2"), Readings::Differ),
+            (Some("b=2;c=1"), Readings::Agree(false)),
+            (Some("b=2;c&a=1"), Readings::Agree(true)),
         ] {
             assert_eq!(of_query(query, "a", is_one), expected, "{query:?}");
         }
