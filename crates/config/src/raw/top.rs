@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::acme::RawAcme;
 use super::client_certificates::RawClientCertificates;
+use super::expectations::{self, RawExpectation};
 use super::listeners::RawListeners;
 use super::route::RawRoute;
 use super::section::routes_from_variable;
@@ -26,6 +27,7 @@ pub(crate) struct RawConfig {
     pub(crate) pass_identity_headers: Option<At<bool>>,
     /// Those that could be read; unreadable when none could.
     pub(crate) routes: Given<Vec<RawRoute>>,
+    pub(crate) tests: Vec<RawExpectation>,
 }
 
 impl RawConfig {
@@ -41,6 +43,7 @@ impl RawConfig {
             set_response_headers: section.pairs("set_response_headers", reading),
             pass_identity_headers: section.flag("pass_identity_headers", reading),
             routes: routes(&mut section, reading),
+            tests: section.node("tests").map(|node| expectations::tests(&node, reading)).unwrap_or_default(),
         };
         section.close("the configuration", GLOBAL, reading);
         unsupported::warn_of_variables(GLOBAL, reading.env, reading.problems);
