@@ -53,6 +53,7 @@ const TOP: &[&str] = &[
     "set_response_headers",
     "shared_secret",
     "shared_secret_file",
+    "tests",
     "timeout_idle",
     "timeout_read",
     "users",
