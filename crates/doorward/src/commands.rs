@@ -114,3 +114,6 @@ pub(crate) fn load_to_serve(file: &Path, overrides: &Overrides) -> Result<Loaded
         Some(failures) => Err(Failure::Tests(failures)),
     }
 }
+
+#[cfg(test)]
+pub(crate) use tree::lines as drawn;

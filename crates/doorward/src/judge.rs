@@ -256,3 +256,6 @@ fn after_policy(route: &Route, question: &Question, verdict: Verdict) -> Option<
 fn words(reasons: Reasons) -> Vec<&'static str> {
     reasons.iter().map(Reason::as_str).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use doorward_proxy::NotFound;
 pub(crate) fn this_route(config: &Config, route: &Route, question: &Question) -> String {
     let origin = &question.url.origin;
     let siblings = || config.routes.iter().filter(|other| other.from.host == route.from.host);
-    let mut why = match &route.from.host {
+    let host = match &route.from.host {
         HostPattern::Exact(host) if wildcard_over(config, host).is_some() => {
             format!("the host is {host}, which owns its name: no wildcard takes it")
         }
@@ -17,9 +17,8 @@ pub(crate) fn this_route(config: &Config, route: &Route, question: &Question) ->
             format!("the host {} is one label below {parent}, and no route names it", origin.host)
         }
     };
-    if siblings().any(|other| other.from.port != route.from.port) {
-        why += &format!(", the port is {}", route.from.port);
-    }
+    let several_ports = siblings().any(|other| other.from.port != route.from.port);
+    let port = if several_ports { format!(", the port is {}", route.from.port) } else { String::new() };
     let path = question.url.path.decoded();
     let beaten = siblings().filter(|other| other.id != route.id && other.path.matches(path)).count();
     let (matched, first) = match &route.path {
@@ -31,11 +30,8 @@ pub(crate) fn this_route(config: &Config, route: &Route, question: &Question) ->
         PathRule::Prefix(prefix) if prefix == path => (format!("the path is {prefix}"), "the longest prefix wins"),
         PathRule::Prefix(prefix) => (format!("the path lies below {prefix}"), "the longest prefix wins"),
     };
-    why += &format!(", and {matched}");
-    if beaten > 0 && !first.is_empty() {
-        why += &format!(" ({first})");
-    }
-    why
+    let first = if beaten > 0 && !first.is_empty() { format!(" ({first})") } else { String::new() };
+    format!("{host}{port}, and {matched}{first}")
 }
 
 /// Why it is for none.

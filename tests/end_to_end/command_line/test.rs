@@ -175,6 +175,35 @@ async fn certificates_are_judged_as_in_a_handshake() {
     }
 }
 
+#[tokio::test]
+async fn the_guide_shows_what_really_comes_out() {
+    let guide = include_str!("../../../docs/testing-policies.md");
+    let blocks: Vec<&str> = guide.split("\n```").skip(1).step_by(2).collect();
+    let block = |words: &str, holds: &str| {
+        let found = blocks.iter().find_map(|block| block.strip_prefix(words).filter(|text| text.contains(holds)));
+        found.unwrap_or_else(|| panic!("no {words} with {holds}")).trim_start().to_owned()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let config = block("yaml\n", "tests:");
+    std::fs::write(folder.path().join("config.yaml"), &config).unwrap();
+    let told = block("console", "$ doorward test\n");
+    let said = test(folder.path(), &[]).await;
+    assert_eq!(format!("$ doorward test\n{}", said.out.trim_end()), told.trim_end());
+    let told = block("console", "$ doorward explain");
+    let (line, told) = told.split_once('\n').unwrap();
+    let arguments: Vec<&str> = line.trim_start_matches("$ doorward ").split(' ').collect();
+    assert_eq!(command_in(folder.path(), &arguments).await.out.trim_end(), told.trim_end());
+    // The one that fails, by the group that is missing.
+    std::fs::write(
+        folder.path().join("config.yaml"),
+        config.replace("    groups: [contractors]\n", "    groups: []\n"),
+    )
+    .unwrap();
+    let said = test(folder.path(), &[]).await;
+    let told = block("console", "FAILED  so do contractors");
+    assert!(said.out.contains(told.trim_end()), "{}", said.out);
+}
+
 /// `tests` that pass on the route `app` as it is configured below.
 fn tests_of(setup: &Setup, expect: &str) -> String {
     format!("tests:\n  - {{name: the app stays open, url: '{}/', expect: {expect}}}\n", setup.origin("app"))

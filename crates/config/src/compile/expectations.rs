@@ -200,12 +200,11 @@ impl Tests<'_, '_> {
                 continue;
             };
             for value in &values.value {
-                match HeaderValue::from_str(&value.value) {
-                    Ok(value) => drop(headers.append(&header, value)),
-                    Err(_) => {
-                        let mend = "Leave out line breaks and other control characters.";
-                        self.problem(&value.place, "a header cannot have this value", mend);
-                    }
+                if let Ok(value) = HeaderValue::from_str(&value.value) {
+                    headers.append(&header, value);
+                } else {
+                    let mend = "Leave out line breaks and other control characters.";
+                    self.problem(&value.place, "a header cannot have this value", mend);
                 }
             }
         }

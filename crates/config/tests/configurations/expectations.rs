@@ -14,11 +14,8 @@ fn read(world: &World, text: &str) -> Result<Expectations, Problems> {
 
 /// A test with these keys besides what every test needs.
 fn with(keys: &str) -> String {
-    let mut text = "tests:\n  - url: https://code.example.com/\n    expect: allow\n".to_owned();
-    for line in keys.lines() {
-        text += &format!("    {line}\n");
-    }
-    text
+    let keys: Vec<_> = keys.lines().map(|line| format!("    {line}\n")).collect();
+    format!("tests:\n  - url: https://code.example.com/\n    expect: allow\n{}", keys.concat())
 }
 
 #[test]
@@ -46,13 +43,13 @@ tests:
 ";
     let read = read(&world, text).unwrap();
     assert_eq!(read.config.unwrap().to_str(), Some("policies/../config.yaml"));
-    let [test] = read.tests.as_slice() else { panic!("{:?}", read.tests) };
-    assert_eq!((test.name.as_deref(), test.expect), (Some("staff may read the wiki"), Verdict::SignIn));
+    let [only] = read.tests.as_slice() else { panic!("{:?}", read.tests) };
+    assert_eq!((only.name.as_deref(), only.expect), (Some("staff may read the wiki"), Verdict::SignIn));
     assert_eq!(
-        (test.reason, test.place.to_string().as_str()),
+        (only.reason, only.place.to_string().as_str()),
         (Some("user-unauthenticated"), "policies/tests.yaml:3:5")
     );
-    let question = &test.question;
+    let question = &only.question;
     assert_eq!((question.method.clone(), question.websocket), (Method::GET, true));
     assert_eq!(question.url.query.as_deref(), Some("x=1"));
     assert_eq!(question.ip.to_string(), "192.0.2.7");

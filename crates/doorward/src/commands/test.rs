@@ -102,7 +102,7 @@ impl Report {
 
     fn tell_passed(&mut self, test: &Expectation, ruling: &Ruling) {
         if self.json {
-            self.told.push(in_json(test, ruling, true, Value::Null));
+            self.told.push(in_json(test, ruling, true, &Value::Null));
         } else {
             say(format_args!("ok      {}", name(test)));
         }
@@ -112,7 +112,7 @@ impl Report {
         let answer = judge.answer(&test.question, self.now);
         if self.json {
             let explanation = explain::in_json(&test.question, &answer, config_file);
-            self.told.push(in_json(test, ruling, false, explanation));
+            self.told.push(in_json(test, ruling, false, &explanation));
             return;
         }
         say(format_args!("FAILED  {}", name(test)));
@@ -124,7 +124,7 @@ impl Report {
         say(format_args!("{INDENT}got       {ruling}"));
         match &answer.found {
             Some(found) => {
-                say(format_args!("{INDENT}route     {}  ({config_file}:{})", found.route.id, found.route.line))
+                say(format_args!("{INDENT}route     {}  ({config_file}:{})", found.route.id, found.route.line));
             }
             None => say(format_args!("{INDENT}route     none: {}", tree::harmless(&answer.why))),
         }
@@ -143,7 +143,7 @@ impl Report {
 }
 
 /// The shape that `docs/testing-policies.md` documents.
-fn in_json(test: &Expectation, ruling: &Ruling, passed: bool, explanation: Value) -> Value {
+fn in_json(test: &Expectation, ruling: &Ruling, passed: bool, explanation: &Value) -> Value {
     let (file, line, column) = match &test.place {
         Place::Text { name, line, column } => (name.to_string(), *line, *column),
         other => (other.to_string(), 0, 0),

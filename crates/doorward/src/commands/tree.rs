@@ -11,7 +11,7 @@ use crate::judge::{Answer, Ruling};
 const GLOBAL: &str = "global_policy";
 
 /// The rules of a policy, each with its criteria, below a title; then what was decided. `file` is where they stand.
-pub(super) fn lines(answer: &Answer, file: &str) -> Vec<String> {
+pub(crate) fn lines(answer: &Answer, file: &str) -> Vec<String> {
     let Some(found) = &answer.found else {
         return vec![format!("decision  {}: {}", in_words(answer.ruling.verdict), listed(&answer.ruling))];
     };
@@ -102,14 +102,9 @@ fn origin(rule: &RuleExplanation, file: &str) -> String {
 }
 
 fn criterion(criterion: &CriterionExplanation) -> String {
-    let mut line = format!("{} {}", mark(criterion.held, criterion.unclear), criterion.asked);
-    if !criterion.found.is_empty() {
-        line += &format!(" — found: {}", criterion.found);
-    }
-    if criterion.unclear {
-        line += " (unclear: it can be read in several ways)";
-    }
-    line
+    let found = if criterion.found.is_empty() { String::new() } else { format!(" — found: {}", criterion.found) };
+    let unclear = if criterion.unclear { " (unclear: it can be read in several ways)" } else { "" };
+    format!("{} {}{found}{unclear}", mark(criterion.held, criterion.unclear), criterion.asked)
 }
 
 fn mark(held: bool, unclear: bool) -> char {
@@ -135,15 +130,10 @@ fn listed(ruling: &Ruling) -> String {
 /// Who asks, in a few words.
 pub(super) fn who(person: Option<&Person>) -> String {
     let Some(person) = person else { return "nobody has signed in".to_owned() };
-    let mut told = person.email.to_string();
-    if !person.verified {
-        told += ", for whom the provider does not vouch";
-    }
+    let vouched = if person.verified { "" } else { ", for whom the provider does not vouch" };
     let groups: Vec<_> = person.groups.iter().collect();
-    if !groups.is_empty() {
-        told += &format!(", in {}", groups.join(", "));
-    }
-    harmless(&told)
+    let groups = if groups.is_empty() { String::new() } else { format!(", in {}", groups.join(", ")) };
+    harmless(&format!("{}{vouched}{groups}", person.email))
 }
 
 /// A test that has no name, by what it asks.

@@ -22,7 +22,9 @@ pub(super) struct Named(BTreeMap<(u8, String), Person>);
 impl Named {
     pub(super) fn add(&mut self, config: &Config) {
         if let Provider::BuiltIn(users) = &config.sign_in.provider {
-            users.iter().for_each(|user| self.email(user.email.as_str()));
+            for user in users {
+                self.email(user.email.as_str());
+            }
         }
         config.routes.iter().flat_map(|route| route.policy.criteria()).for_each(|criterion| self.criterion(criterion));
     }
@@ -44,7 +46,7 @@ impl Named {
             }
             Criterion::Domain(matcher) => texts(matcher).for_each(|text| self.domain(text)),
             Criterion::User(matcher) => texts(matcher).for_each(|text| {
-                self.somebody(format!("user {text}"), |person| person.user = text.to_owned());
+                self.somebody(format!("user {text}"), |person| text.clone_into(&mut person.user));
             }),
             Criterion::Groups(matcher) => lists(matcher).for_each(|groups| {
                 let label = format!("somebody in {}", groups.join(" and "));

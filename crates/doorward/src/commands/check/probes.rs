@@ -136,24 +136,23 @@ fn leads_to(test: &Expectation, route: &Route) -> bool {
 
 /// What makes a request another one is part of its name.
 fn request_of_test(question: &Question) -> String {
-    let mut told = if question.method == Method::GET { String::new() } else { format!("{} ", question.method) };
-    told += &question.url.text;
+    let method = if question.method == Method::GET { String::new() } else { format!("{} ", question.method) };
+    let mut told = vec![format!("{method}{}", question.url.text)];
     if question.websocket {
-        told += " (WebSocket)";
+        told.push("(WebSocket)".to_owned());
     }
     if question.ip != IpAddr::V4(Ipv4Addr::LOCALHOST) {
-        told += &format!(" from {}", question.ip);
+        told.push(format!("from {}", question.ip));
     }
-    for (name, value) in &question.headers {
-        told += &format!(" with {name}: {}", String::from_utf8_lossy(value.as_bytes()));
-    }
+    let value = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    told.extend(question.headers.iter().map(|(name, text)| format!("with {name}: {}", value(text))));
     if let Some(time) = question.time.and_then(|time| jiff::Timestamp::try_from(time).ok()) {
-        told += &format!(" at {time}");
+        told.push(format!("at {time}"));
     }
     if !question.certificate.is_empty() {
-        told += " with a client certificate";
+        told.push("with a client certificate".to_owned());
     }
-    told
+    told.join(" ")
 }
 
 /// A URL that is for a route, unless another comes before it; none for a regex, which nobody can invert.
@@ -179,34 +178,9 @@ fn unnamed(config: &Config, parent: &Hostname) -> Option<Hostname> {
 
 /// A decoded path as a URL has it.
 fn encoded(path: &str) -> String {
-    let mut url = String::with_capacity(path.len());
-    for byte in path.bytes() {
-        match byte {
-            b'a'..=b'z'
-            | b'A'..=b'Z'
-            | b'0'..=b'9'
-            | b'/'
-            | b'-'
-            | b'.'
-            | b'_'
-            | b'~'
-            | b'!'
-            | b'$'
-            | b'&'
-            | b'\''
-            | b'('
-            | b')'
-            | b'*'
-            | b'+'
-            | b','
-            | b';'
-            | b'='
-            | b':'
-            | b'@' => url.push(char::from(byte)),
-            _ => url += &format!("%{byte:02X}"),
-        }
-    }
-    url
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@".contains(&byte);
+    let bytes = path.bytes();
+    bytes.map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
 #[cfg(test)]
