@@ -28,7 +28,9 @@ const ROUTES: [(&str, &str); 13] = [
 ];
 
 /// Method, host, path with query, and headers.
-const REQUESTS: [(&str, &str, &str, &[(&str, &str)]); 34] = [
+type Asked = (&'static str, &'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+const REQUESTS: [Asked; 34] = [
     ("GET", "app", "/", &[]),
     ("POST", "app", "/x?y=z&y=z", &[]),
     ("GET", "code", "/", &[("x-env", "prod")]),
