@@ -2,15 +2,15 @@
 //!
 //! Refuses to say "nothing" of what was not asked: what was left out is counted and named.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::time::SystemTime;
 
-use doorward_authorize::Verdict;
+use doorward_authorize::{RouteId, Verdict};
 use doorward_config::Config;
 use serde_json::{Value, json};
 
-use super::probes::{Probe, Requests, people, requests};
+use super::probes::{Probe, Request, Requests, people, requests};
 use crate::commands::Failure;
 use crate::commands::tree::harmless;
 use crate::judge::{Judge, Ruling};
@@ -65,9 +65,17 @@ fn changes_up_to(most: usize, old: &Config, new: &Config, now: SystemTime) -> Re
     let ids = |config: &Config| config.routes.iter().map(|route| route.id.to_string()).collect::<BTreeSet<_>>();
     let (old_ids, new_ids) = (ids(old), ids(new));
     let mut by_route: BTreeMap<String, Vec<Change>> = BTreeMap::new();
-    // The people who matter most come first, so that of too many questions the rest is left out.
-    let questions = people.iter().flat_map(|probe| list.iter().map(move |request| (probe, request)));
-    for (Probe { label, person }, request) in questions.take(most) {
+    // Of too many questions the last are left out: those about people on routes that do not name them.
+    let on = by_route_of(&list, [&was, &is], now);
+    let first =
+        people.iter().flat_map(|probe| asked_first(probe, &on, list.len()).into_iter().map(move |at| (probe, at)));
+    let named = people.iter().filter(|probe| probe.named_on.is_some());
+    let then = named.flat_map(|probe| {
+        let asked: BTreeSet<_> = asked_first(probe, &on, list.len()).into_iter().collect();
+        (0..list.len()).filter(move |at| !asked.contains(at)).map(move |at| (probe, at))
+    });
+    for (Probe { label, person, .. }, at) in first.chain(then).take(most) {
+        let Some(request) = list.get(at) else { continue };
         let mut question = request.question.clone();
         question.who.clone_from(person);
         let (was, is) = (was.rule(&question, now), is.rule(&question, now));
@@ -90,6 +98,28 @@ fn changes_up_to(most: usize, old: &Config, new: &Config, now: SystemTime) -> Re
         asked: all.min(most),
         left_out: all.saturating_sub(most),
     })
+}
+
+/// The requests that each route answers, in either configuration, by their place in the list.
+fn by_route_of(list: &[Request], judges: [&Judge<'_>; 2], now: SystemTime) -> HashMap<RouteId, BTreeSet<usize>> {
+    let mut on: HashMap<RouteId, BTreeSet<usize>> = HashMap::new();
+    for (at, request) in list.iter().enumerate() {
+        for route in judges.iter().filter_map(|judge| judge.rule(&request.question, now).route) {
+            on.entry(route).or_default().insert(at);
+        }
+    }
+    on
+}
+
+/// The requests of the routes that name somebody; all, for those who are asked about everywhere.
+fn asked_first(probe: &Probe, on: &HashMap<RouteId, BTreeSet<usize>>, all: usize) -> Vec<usize> {
+    match &probe.named_on {
+        None => (0..all).collect(),
+        Some(routes) => {
+            let requests = routes.iter().filter_map(|route| on.get(route)).flatten();
+            requests.copied().collect::<BTreeSet<_>>().into_iter().collect()
+        }
+    }
 }
 
 fn judge(config: &Config) -> Result<Judge<'_>, Failure> {
@@ -119,7 +149,8 @@ impl Changes {
             }
         }
         if self.are_none() {
-            say("  nothing changes for the people and requests named");
+            let some = if self.left_out > 0 { " that were asked about" } else { "" };
+            say(format_args!("  nothing changes for the people and requests named{some}"));
         }
         for route in &self.not_asked {
             say(format_args!("  not asked: {route}, since no test has a URL for it"));
@@ -190,6 +221,18 @@ mod tests {
         assert_eq!((all.asked, all.left_out), (3, 0));
         let some = changes_up_to(1, &open, &shut, SystemTime::now()).unwrap();
         assert_eq!((some.asked, some.left_out), (1, 2));
+        // Who is named comes before who is asked about on routes of others.
+        let many = |name: &str| {
+            let route = |at: usize| {
+                let who = if at == 40 { name.to_owned() } else { format!("p{at}@y.example") };
+                format!("  - {{from: 'https://a{at}.example.com', to: 'http://b', allowed_users: [{who}]}}\n")
+            };
+            config(&format!("routes:\n{}", (0..50).map(route).collect::<String>()))
+        };
+        let few = changes_up_to(200, &many("x@y.example"), &many("z@y.example"), SystemTime::now()).unwrap();
+        let told = few.in_json(Path::new("old"), Path::new("new"));
+        let who: Vec<_> = told["changes"].as_array().unwrap().iter().map(|change| change["who"].clone()).collect();
+        assert_eq!(who, ["x@y.example", "z@y.example"], "{told}");
         let told = some.in_json(Path::new("old"), Path::new("new"));
         assert_eq!(told["changes"][0]["who"], "somebody who has not signed in");
         assert_eq!(told["changes"][0]["is"]["decision"], "sign-in");

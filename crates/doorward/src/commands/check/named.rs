@@ -1,8 +1,8 @@
 //! The people whom policies name, by address, domain, group, user id or claim.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use doorward_authorize::{Criterion, ListMatcher, ListTest, StringMatcher, StringTest};
+use doorward_authorize::{Criterion, ListMatcher, ListTest, RouteId, StringMatcher, StringTest};
 use doorward_config::{Config, Person, Provider};
 use doorward_identity::{Claims, Email, Groups};
 use serde_json::Map;
@@ -17,20 +17,44 @@ pub(super) fn anybody() -> Option<Person> {
 
 /// Everybody whom a configuration names, by what to call them; addresses first, then domains, groups and the rest.
 #[derive(Default)]
-pub(super) struct Named(BTreeMap<(u8, String), Person>);
+pub(super) struct Named {
+    people: BTreeMap<(u8, String), Somebody>,
+    /// The route whose policy is being looked at; none for what is not of one route.
+    route: Option<RouteId>,
+}
+
+/// Somebody who is named.
+pub(super) struct Somebody {
+    pub(super) person: Person,
+    /// The routes whose policies name them.
+    pub(super) on: BTreeSet<RouteId>,
+    /// Whether they are named for all routes.
+    pub(super) everywhere: bool,
+}
 
 impl Named {
     pub(super) fn add(&mut self, config: &Config) {
+        self.route = None;
         if let Provider::BuiltIn(users) = &config.sign_in.provider {
             for user in users {
                 self.email(user.email.as_str());
             }
         }
-        config.routes.iter().flat_map(|route| route.policy.criteria()).for_each(|criterion| self.criterion(criterion));
+        for route in &config.routes {
+            self.route = Some(route.id.clone());
+            route.policy.criteria().for_each(|criterion| self.criterion(criterion));
+        }
     }
 
-    pub(super) fn into_people(self) -> impl Iterator<Item = (String, Person)> {
-        self.0.into_iter().map(|((_, label), person)| (label, person))
+    pub(super) fn into_people(self) -> impl Iterator<Item = (String, Somebody)> {
+        self.people.into_iter().map(|((_, label), somebody)| (label, somebody))
+    }
+
+    fn insert(&mut self, rank: u8, label: String, person: Person) {
+        let new = || Somebody { person, on: BTreeSet::new(), everywhere: false };
+        let somebody = self.people.entry((rank, label)).or_insert_with(new);
+        somebody.everywhere |= self.route.is_none();
+        somebody.on.extend(self.route.clone());
     }
 
     fn criterion(&mut self, criterion: &Criterion) {
@@ -63,20 +87,20 @@ impl Named {
 
     fn email(&mut self, text: &str) {
         if let Ok(email) = Email::parse(text) {
-            self.0.insert((0, email.to_string()), Person::new(email));
+            self.insert(0, email.to_string(), Person::new(email));
         }
     }
 
     fn domain(&mut self, text: &str) {
         if let Ok(email) = Email::parse(&format!("somebody@{text}")) {
-            self.0.insert((1, email.to_string()), Person::new(email));
+            self.insert(1, email.to_string(), Person::new(email));
         }
     }
 
     fn somebody(&mut self, label: String, change: impl FnOnce(&mut Person)) {
         if let Some(mut person) = anybody() {
             change(&mut person);
-            self.0.insert((2, label), person);
+            self.insert(2, label, person);
         }
     }
 }

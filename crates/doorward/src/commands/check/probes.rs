@@ -3,17 +3,20 @@
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 
+use doorward_authorize::RouteId;
 use doorward_config::{Config, Expectation, PathRule, Person, Question, RequestUrl, Route};
 use doorward_hygiene::{HostPattern, Hostname};
 use http::{HeaderMap, Method};
 
-use super::named::{Named, anybody};
+use super::named::{Named, Somebody, anybody};
 
 /// Somebody, and what to call them.
 pub(super) struct Probe {
     pub(super) label: String,
     /// None: nobody has signed in.
     pub(super) person: Option<Person>,
+    /// The routes that name them; none when every route is to be asked about them first of all.
+    pub(super) named_on: Option<BTreeSet<RouteId>>,
 }
 
 /// A request, and what to call it.
@@ -33,18 +36,18 @@ pub(super) struct Requests {
 /// Nobody, anybody, the people of the tests, and those whom policies name; nobody twice.
 pub(super) fn people(old: &Config, new: &Config) -> Vec<Probe> {
     let mut people = People::default();
-    people.add("somebody who has not signed in".to_owned(), None);
-    people.add("anybody signed in".to_owned(), anybody());
+    people.add("somebody who has not signed in".to_owned(), None, None);
+    people.add("anybody signed in".to_owned(), anybody(), None);
     for test in tests(old, new) {
         if let Some(person) = &test.question.who {
-            people.add(person_of_test(person), Some(person.clone()));
+            people.add(person_of_test(person), Some(person.clone()), None);
         }
     }
     let mut named = Named::default();
     named.add(old);
     named.add(new);
-    for (label, person) in named.into_people() {
-        people.add(label, Some(person));
+    for (label, Somebody { person, on, everywhere }) in named.into_people() {
+        people.add(label, Some(person), (!everywhere).then_some(on));
     }
     people.list
 }
@@ -56,11 +59,11 @@ struct People {
 }
 
 impl People {
-    fn add(&mut self, label: String, person: Option<Person>) {
+    fn add(&mut self, label: String, person: Option<Person>, named_on: Option<BTreeSet<RouteId>>) {
         let known = self.by_label.entry(label.clone()).or_default();
         if !known.contains(&person) {
             known.push(person.clone());
-            self.list.push(Probe { label, person });
+            self.list.push(Probe { label, person, named_on });
         }
     }
 }
