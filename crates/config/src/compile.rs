@@ -16,6 +16,7 @@ mod key_pair;
 mod listeners;
 mod path_rule;
 mod policy;
+mod policy_warnings;
 mod ppl;
 mod provider;
 mod route;
@@ -44,6 +45,20 @@ pub(crate) struct Compiler<'a> {
     pub(crate) now: SystemTime,
     pub(crate) problems: &'a mut Problems,
     pub(crate) watched: &'a mut Vec<PathBuf>,
+    /// What the policies have in common.
+    shared: ppl::Shared,
+}
+
+impl<'a> Compiler<'a> {
+    pub(crate) fn new(
+        env: &'a dyn Env,
+        files: &'a dyn Files,
+        now: SystemTime,
+        problems: &'a mut Problems,
+        watched: &'a mut Vec<PathBuf>,
+    ) -> Self {
+        Self { env, files, now, problems, watched, shared: ppl::Shared::default() }
+    }
 }
 
 impl Compiler<'_> {
@@ -65,7 +80,10 @@ impl Compiler<'_> {
             response_headers: &global,
             pass_identity_headers: raw.pass_identity_headers.as_ref().is_some_and(|flag| flag.value),
         };
+        self.shared_policies(&raw.policies);
+        let support_contact = self.support_contact(raw.policies.support_contact.as_ref());
         let mut routes = self.routes(&raw.routes, &defaults, whole);
+        self.unused_policies();
         let sign_in = self.sign_in(&raw.sign_in, &routes.list, authorities.clone(), whole);
         let sessions = self.sessions(&raw.sessions, &routes.list, sign_in.as_ref());
         let hosts = tls::hosts(&routes.list, sign_in.as_ref());
@@ -86,7 +104,7 @@ impl Compiler<'_> {
             sign_in,
             sessions,
             timeouts,
-            support_contact: None,
+            support_contact,
             routes: routes.list,
             tests,
             data_dir,

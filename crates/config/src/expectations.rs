@@ -31,8 +31,8 @@ pub fn load_expectations(source: &Source<'_>, env: &dyn Env, files: &dyn Files) 
     let read = raw.map(|raw| {
         // Nothing in a test depends on when it is read.
         let now = SystemTime::UNIX_EPOCH;
-        let mut compiler = Compiler { env, files, now, problems: &mut problems, watched: &mut Vec::new() };
-        compiler.expectations_of(&raw, folder)
+        let mut watched = Vec::new();
+        Compiler::new(env, files, now, &mut problems, &mut watched).expectations_of(&raw, folder)
     });
     let problems = problems.sorted();
     match read {

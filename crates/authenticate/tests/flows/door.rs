@@ -52,6 +52,7 @@ impl Door {
             scopes: vec!["openid".into(), "email".into(), "profile".into()],
             request_params: vec![("prompt".into(), "select_account".into())],
             authorities: Vec::new(),
+            groups_claim: "groups".into(),
             redirect_path: "/oauth2/callback",
         })
     }

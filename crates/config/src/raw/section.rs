@@ -157,6 +157,11 @@ impl Section {
         reading.pairs(key, &node)
     }
 
+    /// A value that is read later; at the top, its environment variable as YAML.
+    pub(crate) fn tree(&mut self, key: &'static str, reading: &mut Reading<'_>) -> Option<Rc<Node>> {
+        self.value(key, Shape::Pairs, reading)
+    }
+
     pub(crate) fn header_pairs(&mut self, key: &'static str, reading: &mut Reading<'_>) -> Option<At<HeaderPairs>> {
         let node = self.value(key, Shape::Pairs, reading)?;
         reading.header_pairs(key, &node)
