@@ -9,6 +9,7 @@ mod chain;
 mod client_certificates;
 mod client_pair;
 mod client_rule;
+mod expectations;
 mod from;
 mod headers;
 mod key_pair;
@@ -94,6 +95,8 @@ impl Compiler<'_> {
         if !listeners.insecure && !global.disabled {
             headers::add_strict_transport_security(&mut routes, &tls);
         }
+        // Files named in a configuration are relative to the working directory, those of its tests too.
+        let tests = self.expectations(&raw.tests, Path::new(""));
         let sign_in = sign_in?;
         Some(Config {
             listeners,
@@ -103,6 +106,7 @@ impl Compiler<'_> {
             timeouts,
             support_contact,
             routes: routes.list,
+            tests,
             data_dir,
             log_level,
             health,

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::acme::RawAcme;
 use super::client_certificates::RawClientCertificates;
+use super::expectations::{self, RawExpectation};
 use super::listeners::RawListeners;
 use super::policy::RawPolicies;
 use super::route::RawRoute;
@@ -28,6 +29,7 @@ pub(crate) struct RawConfig {
     pub(crate) policies: RawPolicies,
     /// Those that could be read; unreadable when none could.
     pub(crate) routes: Given<Vec<RawRoute>>,
+    pub(crate) tests: Vec<RawExpectation>,
 }
 
 impl RawConfig {
@@ -44,6 +46,7 @@ impl RawConfig {
             pass_identity_headers: section.flag("pass_identity_headers", reading),
             policies: RawPolicies::read(&mut section, reading),
             routes: routes(&mut section, reading),
+            tests: section.node("tests").map(|node| expectations::tests(&node, reading)).unwrap_or_default(),
         };
         section.close("the configuration", GLOBAL, reading);
         unsupported::warn_of_variables(GLOBAL, reading.env, reading.problems);

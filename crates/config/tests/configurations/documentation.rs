@@ -58,6 +58,7 @@ const TOP: &[&str] = &[
     "shared_secret",
     "shared_secret_file",
     "support_contact",
+    "tests",
     "timeout_idle",
     "timeout_read",
     "users",

@@ -14,6 +14,7 @@ mod client_certificates;
 mod client_pair;
 mod documentation;
 mod environment;
+mod expectations;
 mod good;
 mod grammar;
 mod hostile;
