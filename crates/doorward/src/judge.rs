@@ -11,7 +11,8 @@ use doorward_certificates::ClientTrusts;
 use doorward_config::{Config, Enforcement, Expectation, Person, Provider, Question, Route, Target};
 use doorward_hygiene::starts_with_segments;
 use doorward_identity::{Groups, Identity, Presented, Subject, VerifiedEmail};
-use doorward_proxy::{NotFound, RouteTable};
+use doorward_proxy::{NotFound, RouteTable, passed_on};
+use http::HeaderMap;
 
 use crate::why;
 
@@ -87,7 +88,8 @@ impl<'c> Judge<'c> {
             Way::Route(route) => {
                 let identity = question.who.as_ref().map(|person| self.identity(person, now));
                 let visitor = identity.as_ref().map_or(Visitor::Anonymous, Visitor::Known);
-                let decision = route.policy.decide(&facts(question, &certificate, now), visitor);
+                let headers = passed_on(&question.headers);
+                let decision = route.policy.decide(&facts(question, &headers, &certificate, now), visitor);
                 let ruling = match after_policy(route, question, decision.verdict()) {
                     Some((word, _)) => Ruling::new(Verdict::Deny, word),
                     None => {
@@ -109,7 +111,8 @@ impl<'c> Judge<'c> {
         };
         let identity = question.who.as_ref().map(|person| self.identity(person, now));
         let visitor = identity.as_ref().map_or(Visitor::Anonymous, Visitor::Known);
-        let facts = facts(question, &certificate, now);
+        let headers = passed_on(&question.headers);
+        let facts = facts(question, &headers, &certificate, now);
         let explanation = route.policy.explain(&facts, visitor);
         let refused = after_policy(route, question, explanation.verdict);
         let ruling = match refused {
@@ -230,13 +233,13 @@ impl std::fmt::Display for Ruling {
 }
 
 /// What a proxy would find in a request like this.
-fn facts<'q>(question: &'q Question, certificate: &'q Presented, now: SystemTime) -> Facts<'q> {
+fn facts<'q>(question: &'q Question, headers: &'q HeaderMap, certificate: &'q Presented, now: SystemTime) -> Facts<'q> {
     Facts {
         method: &question.method,
         host: &question.url.origin.host,
         path: &question.url.path,
         query: question.url.query.as_deref(),
-        headers: &question.headers,
+        headers,
         source_ip: question.ip.to_canonical(),
         client_certificate: certificate,
         websocket: question.websocket,

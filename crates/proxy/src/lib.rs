@@ -40,6 +40,7 @@ pub use pipeline::{Pipeline, PipelineSettings};
 pub use route_table::{NotFound, RouteTable, Routed};
 pub use snapshot::{Snapshot, SnapshotSettings};
 pub use tally::{DecisionCount, DifferenceCount};
+pub use told_headers::passed_on;
 pub use tunnels::{End, Tunnels};
 pub use upstreams::{CertificateProblem, ClientCertificateProblem, DialError};
 

@@ -50,8 +50,9 @@ impl ReadHeaders {
     }
 }
 
-/// What is left of a visitor's headers on the way to an upstream.
-pub(crate) fn passed_on(headers: &HeaderMap) -> HeaderMap {
+/// What is left of a visitor's headers on the way to an upstream: what policies look at.
+#[must_use]
+pub fn passed_on(headers: &HeaderMap) -> HeaderMap {
     let mut headers = headers.clone();
     strip_hop_by_hop(&mut headers);
     strip_reserved(&mut headers);

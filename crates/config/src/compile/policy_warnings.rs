@@ -57,7 +57,7 @@ impl Compiler<'_> {
         before: usize,
         looked_at: &mut LookedAt,
     ) {
-        if self.problems.count(Severity::Error) == before && !route.policy.unreadable {
+        if self.problems.count(Severity::Error) == before && !route.policy.unreadable && !self.shared.unreadable {
             warn(self.problems, rules, &RouteFacts::of(route), looked_at);
         }
     }

@@ -96,7 +96,11 @@ impl Compiler<'_> {
         let placed = self.policy(&raw.policy, &raw.place);
         self.policy_warnings(&placed, raw, before, looked_at);
         let rules = placed.into_iter().map(|placed| placed.rule).collect();
+        let before = self.problems.count(crate::Severity::Error);
         let shadow = self.policy_shadow(&raw.policy);
+        if let Some(placed) = &shadow {
+            self.policy_warnings(placed, raw, before, looked_at);
+        }
         self.unused_without_upstream(raw);
 
         let (from, path, target) = (from?, path?, target?);

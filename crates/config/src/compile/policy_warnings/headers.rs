@@ -1,6 +1,7 @@
 //! What a client says of itself: anybody can say it.
 
 use doorward_authorize::{Criterion, Networks, Operator, StringMatcher};
+use doorward_hygiene::headers::is_reserved;
 
 use super::addresses::whole;
 use super::{inverts, is_public, lets_in, parts, yaml};
@@ -9,8 +10,8 @@ use crate::problem::{Place, Problems};
 
 /// A header that looks as if somebody trustworthy had set it.
 pub(super) fn criterion(problems: &mut Problems, criterion: &Criterion, place: &Place) {
-    let Criterion::HttpHeader { name, matcher } = criterion else { return };
-    let name = name.as_str();
+    let Criterion::HttpHeader { name: header, matcher } = criterion else { return };
+    let name = header.as_str();
     let mend = if matches!(
         name,
         "x-forwarded-for" | "x-real-ip" | "true-client-ip" | "cf-connecting-ip" | "x-client-ip"
@@ -32,10 +33,19 @@ pub(super) fn criterion(problems: &mut Problems, criterion: &Criterion, place: &
     } else if name.starts_with("x-doorward-") || name.starts_with("x-pomerium-") {
         "These are sent to applications, not by visitors. Ask who the person is, as in `email: {is: you@example.com}`."
             .into()
+    } else if is_reserved(header) {
+        "Ask where the request comes from, as in `source_ip: 192.0.2.0/24`, or who the person is.".into()
     } else {
         return;
     };
-    problems.warning(place, format!("anybody can send the header `{name}`, with any value"), mend);
+    let what = if is_reserved(header) {
+        format!(
+            "no policy sees the header `{name}`: anybody could send it, so it is taken away before, and this never holds"
+        )
+    } else {
+        format!("anybody can send the header `{name}`, with any value")
+    };
+    problems.warning(place, what, mend);
 }
 
 /// Addresses that the header is compared with, as networks.

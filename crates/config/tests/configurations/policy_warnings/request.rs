@@ -27,7 +27,7 @@ fn paths_methods_and_headers() {
         ),
         (
             "- allow: {and: [{http_header/X-Forwarded-For: 192.0.2.7}, {email: a@example.com}]}",
-            &[("5:23 warning", "anybody can send the header `x-forwarded-for`", "`source_ip: \"192.0.2.7\"`")],
+            &[("5:23 warning", "no policy sees the header `x-forwarded-for`", "`source_ip: \"192.0.2.7\"`")],
         ),
         (
             "- allow: {or: [{user_agent: {starts_with: curl/}}]}",
