@@ -29,6 +29,7 @@ mod hostile_provider;
 mod hygiene;
 mod identity;
 mod lifecycle;
+mod policy;
 mod records;
 mod scanner;
 mod sign_in;

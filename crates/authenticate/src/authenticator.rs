@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -16,7 +17,7 @@ use doorward_identity::{Email, Identity};
 use doorward_pages::RouteCard;
 use doorward_sessions::{LiveSession, Sealer, Sessions, StoreUnavailable};
 use doorward_telemetry::{AuditEvent, audit};
-use http::Response;
+use http::{HeaderMap, Response};
 use http_body::Body;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -39,8 +40,8 @@ const ACCOUNTS_WATCHED_EVERY: Duration = Duration::from_secs(1);
 
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
-/// Tells which routes an identity may open.
-pub type RoutesOf = Arc<dyn Fn(&Identity) -> Vec<RouteCard> + Send + Sync>;
+/// Tells which routes an identity may open, from this address and with the headers of this request.
+pub type RoutesOf = Arc<dyn Fn(&Identity, IpAddr, &HeaderMap) -> Vec<RouteCard> + Send + Sync>;
 
 /// What an [`Authenticator`] works with.
 #[derive(Clone)]

@@ -26,7 +26,7 @@ use openidconnect::{IssuerUrl, JsonWebKeySet, Nonce, TokenResponse as _};
 use serde_json::Value;
 use url::Url;
 
-use self::claims::{identity, merge};
+use self::claims::{Conventions, identity, merge};
 use self::discovery::Discovery;
 pub(crate) use self::discovery::Ready;
 use self::http::HttpClient;
@@ -162,7 +162,9 @@ impl RelyingParty {
             };
             claims = merge(claims, userinfo)?;
         }
-        let identity = identity(&issuer, claims, ready.metadata.issuer.is_many(), now)?;
+        let conventions =
+            Conventions { groups_claim: &self.settings.groups_claim, anybodys: ready.metadata.issuer.is_many() };
+        let identity = identity(&issuer, claims, conventions, now)?;
         let tokens = Tokens {
             id_token: Some(Token::new(id_token.to_string())),
             access_token: Some(Token::new(response.access_token().secret().clone())),

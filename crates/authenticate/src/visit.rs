@@ -32,6 +32,8 @@ pub(crate) struct Visit {
     pub(crate) opens: Opens,
     pub(crate) path_and_query: Box<str>,
     pub(crate) user_agent: Option<String>,
+    /// Everything the client said.
+    pub(crate) headers: HeaderMap,
     pub(crate) now: SystemTime,
     /// The values of our session cookie.
     pub(crate) tickets: Vec<String>,
@@ -42,7 +44,7 @@ pub(crate) struct Visit {
 }
 
 impl fmt::Debug for Visit {
-    /// Not the cookies.
+    /// Not the headers, which have the cookies.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Visit").field("request_id", &self.request_id).field("host", &self.host).finish_non_exhaustive()
     }
@@ -91,6 +93,7 @@ impl Visit {
             },
             path_and_query: head.path_and_query().into(),
             user_agent,
+            headers: headers.clone(),
             now,
             tickets: cookies.values(head).map(str::to_owned).collect(),
             attempts: crate::attempt::of_head(attempts, head)

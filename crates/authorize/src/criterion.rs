@@ -15,6 +15,8 @@ use crate::networks::Networks;
 use crate::times::{Age, DateRange, Days, TimeOfDay};
 use crate::{Reason, Reasons};
 
+pub(crate) use ask::Judge;
+
 /// One question of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Criterion {

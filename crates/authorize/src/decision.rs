@@ -34,7 +34,7 @@ impl fmt::Debug for RouteId {
 }
 
 /// Which rule of a policy, counted from 1 in the order written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RuleNumber(pub usize);
 
 /// What a decision rests on.

@@ -6,6 +6,7 @@
 //! The language is Pomerium's policy language (PPL), with the same semantics, corner cases included, so
 //! that a policy moved from there decides the same here.
 
+mod advice;
 mod certificate;
 mod criterion;
 mod decision;

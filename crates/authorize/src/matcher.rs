@@ -3,6 +3,7 @@
 //! Refuses: patterns that are too long, or that would take too much memory ([`InvalidPattern`]). Whatever is accepted
 //! matches in a time linear in the text.
 
+mod ascii_case;
 mod list;
 mod pattern;
 mod text;
@@ -10,6 +11,7 @@ mod text_set;
 
 use smallvec::SmallVec;
 
+pub(crate) use list::{Each, TextList};
 pub use list::{ListMatcher, ListTest};
 pub use pattern::{InvalidPattern, LONGEST_PATTERN, Pattern};
 pub use text::{StringMatcher, StringTest};
@@ -34,9 +36,14 @@ impl Case {
         }
     }
 
+    /// Whether a text is as it is compared.
+    fn is_folded(self, text: &str) -> bool {
+        self == Self::Sensitive || !text.bytes().any(|byte| byte.is_ascii_uppercase())
+    }
+
     /// Asks about a value as it is compared; without a heap allocation for values of usual length.
-    fn compare<R>(self, value: &str, ask: impl FnOnce(&str) -> R) -> R {
-        if self == Self::Sensitive || !value.bytes().any(|byte| byte.is_ascii_uppercase()) {
+    pub(crate) fn compare<R>(self, value: &str, ask: impl FnOnce(&str) -> R) -> R {
+        if self.is_folded(value) {
             return ask(value);
         }
         let lower: SmallVec<[u8; 256]> = value.bytes().map(|byte| byte.to_ascii_lowercase()).collect();

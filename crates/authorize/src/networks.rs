@@ -93,6 +93,7 @@ impl fmt::Display for Networks {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn networks(texts: &[&str]) -> Networks {
         Networks::new(texts.iter().map(|text| Networks::parse_one(text).unwrap()).collect())
@@ -123,5 +124,112 @@ mod tests {
         assert!(!networks(&["0.0.0.0/0"]).contains("2001:db8::1".parse().unwrap()));
         assert!(networks(&["::/0"]).contains("2001:db8::1".parse().unwrap()));
         assert!(!networks(&[]).contains("127.0.0.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn the_edges_of_the_address_space_belong_to_their_networks() {
+        let halves = networks(&["0.0.0.0/1", "128.0.0.0/1"]);
+        let last = networks(&["255.255.255.255", "255.255.255.254/32", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"]);
+        for (set, address, inside) in [
+            (&halves, "0.0.0.0", true),
+            (&halves, "127.255.255.255", true),
+            (&halves, "128.0.0.0", true),
+            (&halves, "255.255.255.255", true),
+            (&halves, "::ffff:255.255.255.255", true),
+            (&halves, "::", false),
+            (&last, "255.255.255.255", true),
+            (&last, "255.255.255.254", true),
+            (&last, "255.255.255.253", false),
+            (&last, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", true),
+            (&last, "0.0.0.0", false),
+        ] {
+            assert_eq!(set.contains(address.parse().unwrap()), inside, "{set} / {address}");
+        }
+    }
+
+    #[test]
+    fn mapped_addresses_are_of_ipv4_alone() {
+        let all_mapped = networks(&["::ffff:0:0/96"]);
+        assert!(all_mapped.contains("192.0.2.1".parse().unwrap()));
+        assert!(!all_mapped.contains("::1".parse().unwrap()));
+        // Compatible and translated addresses (RFC 4291 §2.5.5.1, RFC 6052) are not mapped ones.
+        for address in ["::10.0.0.1", "64:ff9b::10.0.0.1", "2002:a00:1::"] {
+            assert!(!networks(&["10.0.0.0/8"]).contains(address.parse().unwrap()), "{address}");
+        }
+        // A network that is wider than that of mapped addresses is one of IPv6.
+        assert!(!networks(&["::/64"]).contains("::ffff:10.0.0.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn what_is_no_network_is_refused() {
+        for text in [
+            "",
+            "10",
+            "10.0.0",
+            "10.0.0.0/33",
+            "10.0.0.0/",
+            "10.0.0.0/-1",
+            "10.0.0.256",
+            "010.0.0.1",
+            "::/129",
+            "fe80::1%eth0",
+            "10.0.0.1 ",
+            "10.0.0.1:80",
+            "[::1]",
+            "0x7f.1",
+            "10.0.0.0/8/8",
+            "example.com",
+        ] {
+            assert_eq!(Networks::parse_one(text), None, "{text:?}");
+        }
+    }
+
+    /// Addresses that lie close to each other, so that networks touch, overlap and hold each other.
+    fn near() -> impl Strategy<Value = IpAddr> {
+        let v4 = prop_oneof![0..16_u32, 0x0a00_0000..0x0a00_0010_u32, 0xffff_fff0..=u32::MAX, any::<u32>()];
+        prop_oneof![
+            v4.clone().prop_map(|bits| IpAddr::V4(Ipv4Addr::from_bits(bits))),
+            v4.clone().prop_map(|bits| IpAddr::V6(Ipv4Addr::from_bits(bits).to_ipv6_mapped())),
+            v4.prop_map(|bits| IpAddr::V6(Ipv6Addr::from_bits(u128::from(bits)))),
+            (0..16_u128).prop_map(|bits| IpAddr::V6(Ipv6Addr::from_bits(u128::MAX - bits))),
+        ]
+    }
+
+    fn network() -> impl Strategy<Value = IpNet> {
+        (near(), prop_oneof![4 => 0..6_u8, 1 => 0..=128_u8]).prop_map(|(address, free)| {
+            let longest = if address.is_ipv4() { 32 } else { 128 };
+            IpNet::new(address, longest - free.min(longest)).unwrap()
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn bisection_finds_what_asking_each_network_finds(
+            written in prop::collection::vec(network(), 0..12), addresses in prop::collection::vec(near(), 1..20),
+        ) {
+            let set = Networks::new(written.clone());
+            for address in addresses {
+                let canonical = address.to_canonical();
+                let naive = written.iter().any(|network| match (network, canonical) {
+                    (IpNet::V4(network), IpAddr::V4(address)) => network.contains(&address),
+                    // A network of mapped addresses is one of IPv4; a wider one holds none of them.
+                    (IpNet::V6(network), IpAddr::V4(address)) => {
+                        network.prefix_len() >= 96 && network.contains(&address.to_ipv6_mapped())
+                    }
+                    (IpNet::V6(network), IpAddr::V6(address)) => network.contains(&address),
+                    (IpNet::V4(_), IpAddr::V6(_)) => false,
+                });
+                prop_assert_eq!(set.contains(address), naive, "{} / {}", set, address);
+            }
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(text in "[0-9a-f:./%]{0,40}") {
+            if let Some(network) = Networks::parse_one(&text) {
+                prop_assert!(Networks::new(vec![network]).contains(network.addr()));
+            }
+        }
     }
 }

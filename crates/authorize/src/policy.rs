@@ -1,6 +1,10 @@
 //! A route's policy and the one function that decides.
 
+mod compiled;
+mod lookup;
 mod shadow;
+
+use std::iter;
 
 use crate::criterion::Outcome;
 use crate::explain::{self, Explanation};
@@ -10,20 +14,27 @@ use crate::{
     Visitor,
 };
 
+use compiled::Compiled;
 pub use shadow::{Judgement, Shadow};
 
 /// The rules of one route.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Policy {
     route: RouteId,
     rules: Vec<Rule>,
+    allow: Option<Compiled>,
+    require: Option<Compiled>,
+    deny: Option<Compiled>,
 }
 
 impl Policy {
     /// The policy of a route: rules of every origin, in the order in which they are numbered. A rule without criteria
     /// says nothing and is left out, as PPL has it.
     pub fn new(route: RouteId, rules: Vec<Rule>) -> Self {
-        Self { route, rules: rules.into_iter().filter(|rule| !rule.criteria.is_empty()).collect() }
+        let rules: Vec<_> = rules.into_iter().filter(|rule| !rule.criteria.is_empty()).collect();
+        let [allow, require, deny] =
+            [Joined::Allow, Joined::Require, Joined::Deny].map(|joined| compiled(&rules, joined));
+        Self { route, rules, allow, require, deny }
     }
 
     /// The route it belongs to.
@@ -43,7 +54,7 @@ impl Policy {
 
     /// Whether nothing in it could ever allow anybody.
     pub fn denies_everyone(&self) -> bool {
-        !self.rules.iter().any(|rule| rule.is_for(Joined::Allow))
+        self.allow.is_none()
     }
 
     /// Whether an anonymous visitor may ever be let in by a rule that needs to know nobody: what is
@@ -54,7 +65,7 @@ impl Policy {
                 rule.is_for(joined) && rule.operator == Operator::Or && rule.criteria.contains(&Criterion::Accept)
             })
         };
-        accepts(Joined::Allow) && (!self.is_required() || accepts(Joined::Require))
+        accepts(Joined::Allow) && (self.require.is_none() || accepts(Joined::Require))
     }
 
     /// Every criterion of every rule.
@@ -69,6 +80,9 @@ impl Policy {
     /// 3. A deny rule holds: deny.
     /// 4. An allow rule holds, and one of the global policy where it has any: allow.
     /// 5. Deny.
+    ///
+    /// Allocates no memory, but for texts that are longer than usual, and the first time a regular expression meets a
+    /// new kind of text.
     pub fn decide(&self, facts: &Facts<'_>, visitor: Visitor<'_>) -> Decision {
         match self.judge(facts, visitor) {
             Ruling::Allow(grounds) => Decision::Allow(Permit::new(self.route.clone(), grounds)),
@@ -84,12 +98,17 @@ impl Policy {
 
     /// What is decided, without the permit that comes of it.
     pub(crate) fn judge(&self, facts: &Facts<'_>, visitor: Visitor<'_>) -> Ruling {
-        let (mut allow, allowing) = self.joined(Joined::Allow, facts, visitor);
-        if self.is_required() {
-            let (required, _) = self.joined(Joined::Require, facts, visitor);
-            allow = all([allow, required].into_iter());
+        let (mut allow, allowing) = match &self.allow {
+            Some(rules) => rules.evaluate(facts, visitor),
+            None => (Outcome::no(Reason::NoRule), None),
+        };
+        if let Some(required) = &self.require {
+            allow = all([allow, required.evaluate(facts, visitor).0].into_iter());
         }
-        let (deny, denying) = self.joined(Joined::Deny, facts, visitor);
+        let (deny, denying) = match &self.deny {
+            Some(rules) => rules.evaluate(facts, visitor),
+            None => (any(iter::empty()), None),
+        };
         let unknown = Reason::UserUnauthenticated;
         let grounds = |reasons: Reasons, rule: Option<RuleNumber>| {
             let line = rule.and_then(|rule| self.rule(rule)).map_or(0, |rule| rule.line);
@@ -107,25 +126,21 @@ impl Policy {
             Ruling::Deny(grounds(allow.reasons, None))
         }
     }
+}
 
-    /// Whether the global policy says who may.
-    fn is_required(&self) -> bool {
-        self.rules.iter().any(|rule| rule.is_for(Joined::Require))
+impl PartialEq for Policy {
+    fn eq(&self, other: &Self) -> bool {
+        self.route == other.route && self.rules == other.rules
     }
+}
 
-    /// All rules that are joined by "or", and the first of them that held.
-    fn joined(&self, joined: Joined, facts: &Facts<'_>, visitor: Visitor<'_>) -> (Outcome, Option<RuleNumber>) {
-        let mut first = None;
-        let outcome =
-            any(self.rules.iter().enumerate().filter(|(_, rule)| rule.is_for(joined)).map(|(index, rule)| {
-                let outcome = rule.evaluate(facts, visitor);
-                if outcome.held && first.is_none() {
-                    first = Some(RuleNumber(index + 1));
-                }
-                outcome
-            }));
-        (outcome, first)
-    }
+impl Eq for Policy {}
+
+/// The rules that count as one, ready to be decided on; none when there is none.
+fn compiled(rules: &[Rule], joined: Joined) -> Option<Compiled> {
+    let mut meant = (1..).map(RuleNumber).zip(rules).filter(|(_, rule)| rule.is_for(joined)).peekable();
+    let action = meant.peek()?.1.action;
+    Some(Compiled::new(action, meant))
 }
 
 /// Which rules count as one.

@@ -100,11 +100,13 @@ pub enum Reason {
     IdentityProviderUnauthorized,
     /// What the rule asks about can be read in several ways, and they do not agree.
     AmbiguousRequest,
+    /// No rule says who may.
+    NoRule,
 }
 
 impl Reason {
     /// Every reason, each at the place its number says.
-    pub const ALL: [Self; 47] = [
+    pub const ALL: [Self; 48] = [
         Self::Accept,
         Self::Reject,
         Self::UserOk,
@@ -152,6 +154,7 @@ impl Reason {
         Self::IdentityProviderOk,
         Self::IdentityProviderUnauthorized,
         Self::AmbiguousRequest,
+        Self::NoRule,
     ];
 
     /// The kebab-case word.
@@ -204,6 +207,7 @@ impl Reason {
             Self::IdentityProviderOk => "identity-provider-ok",
             Self::IdentityProviderUnauthorized => "identity-provider-unauthorized",
             Self::AmbiguousRequest => "ambiguous-request",
+            Self::NoRule => "no-rule",
         }
     }
 

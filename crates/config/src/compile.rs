@@ -9,12 +9,14 @@ mod chain;
 mod client_certificates;
 mod client_pair;
 mod client_rule;
+mod expectations;
 mod from;
 mod headers;
 mod key_pair;
 mod listeners;
 mod path_rule;
 mod policy;
+mod policy_warnings;
 mod ppl;
 mod provider;
 mod route;
@@ -43,6 +45,20 @@ pub(crate) struct Compiler<'a> {
     pub(crate) now: SystemTime,
     pub(crate) problems: &'a mut Problems,
     pub(crate) watched: &'a mut Vec<PathBuf>,
+    /// What the policies have in common.
+    shared: ppl::Shared,
+}
+
+impl<'a> Compiler<'a> {
+    pub(crate) fn new(
+        env: &'a dyn Env,
+        files: &'a dyn Files,
+        now: SystemTime,
+        problems: &'a mut Problems,
+        watched: &'a mut Vec<PathBuf>,
+    ) -> Self {
+        Self { env, files, now, problems, watched, shared: ppl::Shared::default() }
+    }
 }
 
 impl Compiler<'_> {
@@ -64,7 +80,10 @@ impl Compiler<'_> {
             response_headers: &global,
             pass_identity_headers: raw.pass_identity_headers.as_ref().is_some_and(|flag| flag.value),
         };
+        self.shared_policies(&raw.policies);
+        let support_contact = self.support_contact(raw.policies.support_contact.as_ref());
         let mut routes = self.routes(&raw.routes, &defaults, whole);
+        self.unused_policies();
         let sign_in = self.sign_in(&raw.sign_in, &routes.list, authorities.clone(), whole);
         let sessions = self.sessions(&raw.sessions, &routes.list, sign_in.as_ref());
         let hosts = tls::hosts(&routes.list, sign_in.as_ref());
@@ -76,6 +95,8 @@ impl Compiler<'_> {
         if !listeners.insecure && !global.disabled {
             headers::add_strict_transport_security(&mut routes, &tls);
         }
+        // Files named in a configuration are relative to the working directory, those of its tests too.
+        let tests = self.expectations(&raw.tests, Path::new(""));
         let sign_in = sign_in?;
         Some(Config {
             listeners,
@@ -83,8 +104,9 @@ impl Compiler<'_> {
             sign_in,
             sessions,
             timeouts,
-            support_contact: None,
+            support_contact,
             routes: routes.list,
+            tests,
             data_dir,
             log_level,
             health,

@@ -2,6 +2,7 @@
 
 pub(crate) mod acme;
 pub(crate) mod client_certificates;
+pub(crate) mod expectations;
 pub(crate) mod listeners;
 pub(crate) mod route;
 pub(crate) mod sessions;
@@ -13,6 +14,7 @@ pub(crate) mod upstream;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use expectations::Expectation;
 use listeners::Listeners;
 use route::Route;
 use sessions::SessionSettings;
@@ -37,6 +39,8 @@ pub struct Config {
     pub support_contact: Option<String>,
     /// The routes, in the order of the file. At least one; no two have the same host and path rule.
     pub routes: Vec<Route>,
+    /// What it expects of its own policies. Nothing here says that they do it: whoever serves it asks them first.
+    pub tests: Vec<Expectation>,
     /// Where sessions, accounts, keys and made certificates are kept. Not necessarily there yet.
     pub data_dir: PathBuf,
     /// How much is logged.

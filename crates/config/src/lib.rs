@@ -11,6 +11,7 @@
 
 mod compile;
 mod domain;
+mod expectations;
 mod load;
 mod problem;
 mod protect;
@@ -24,6 +25,9 @@ pub use domain::acme::{
     TsigKey,
 };
 pub use domain::client_certificates::{ClientCertificates, Enforcement, NameKind, NameMatch};
+pub use domain::expectations::{
+    Expectation, Expectations, InvalidRequestUrl, Person, Question, REASONS_WITHOUT_A_POLICY, RequestUrl, point_in_time,
+};
 pub use domain::listeners::Listeners;
 pub use domain::route::{HeaderContent, HeaderPart, HostHeader, PathRule, Redirect, Route, StaticResponse, Target};
 pub use domain::sessions::{Cookie, SameSite, SessionSettings};
@@ -32,6 +36,7 @@ pub use domain::timeouts::{Limit, Timeouts};
 pub use domain::tls::{CertificatePair, Tls};
 pub use domain::upstream::{ClientCertificatePair, Upstream, UpstreamTls, UpstreamUrl};
 pub use domain::{Config, LogLevel};
+pub use expectations::{is_configuration, load_expectations};
 pub use load::{Loaded, load};
 pub use problem::{Place, Problem, Problems, Severity};
 pub use protect::ProtectRequest;

@@ -55,7 +55,7 @@ pub(crate) fn load_named(
         .and_then(|root| RawConfig::read(&root, &mut Reading { env, problems: &mut problems }));
     let mut watched = Vec::new();
     let config = raw.and_then(|raw| {
-        let mut compiler = Compiler { env, files, now, problems: &mut problems, watched: &mut watched };
+        let mut compiler = Compiler::new(env, files, now, &mut problems, &mut watched);
         compiler.compile(&raw, overrides, &naming.whole())
     });
     if config.is_none() && !problems.has_errors() {

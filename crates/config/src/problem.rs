@@ -1,5 +1,6 @@
 //! What is wrong with a configuration, where, and how to mend it.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -25,7 +26,7 @@ impl fmt::Display for Severity {
 }
 
 /// Where a word of the configuration stands.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Place {
     /// In a file, at a line and a column, both counted from 1.
     Text {
@@ -99,7 +100,12 @@ const MOST_KEPT: usize = 20_000;
 pub struct Problems {
     told: Vec<Problem>,
     untold: usize,
+    /// Until they are sorted, those that were noted again are among them.
     errors: usize,
+    /// How many errors were noted again.
+    repeated: usize,
+    /// What was noted, and where.
+    known: HashSet<(Place, String, Option<String>)>,
 }
 
 impl Problems {
@@ -144,13 +150,11 @@ impl Problems {
         self.push(Severity::Hint, place, what.into(), Some(mend.into()));
     }
 
-    /// The problems sorted by place, each said once: an alias is read wherever it is used.
+    /// The problems sorted by place.
     pub(crate) fn sorted(mut self) -> Self {
         self.told.sort_by(|one, other| one.place.cmp(&other.place));
-        let is_error = |problem: &&Problem| problem.severity == Severity::Error;
-        let errors = self.told.iter().filter(is_error).count();
-        self.told.dedup();
-        self.errors -= errors - self.told.iter().filter(is_error).count();
+        self.errors -= std::mem::take(&mut self.repeated);
+        self.known = HashSet::new();
         self.untold += self.told.len().saturating_sub(MOST_TOLD);
         self.told.truncate(MOST_TOLD);
         self
@@ -161,10 +165,18 @@ impl Problems {
         self.told
     }
 
+    /// Each is told once, however often it is noted: an alias is read wherever it is used, and the rules of a shared
+    /// policy are looked at in every route.
     fn push(&mut self, severity: Severity, place: &Place, what: String, mend: Option<String>) {
-        self.errors += usize::from(severity == Severity::Error);
-        if self.told.len() < MOST_KEPT {
-            self.told.push(Problem { severity, place: place.clone(), what, mend });
+        let is_error = usize::from(severity == Severity::Error);
+        self.errors += is_error;
+        let key = (place.clone(), what, mend);
+        if self.known.contains(&key) {
+            self.repeated += is_error;
+        } else if self.told.len() < MOST_KEPT {
+            let (place, what, mend) = key.clone();
+            self.told.push(Problem { severity, place, what, mend });
+            self.known.insert(key);
         } else {
             self.untold += 1;
         }

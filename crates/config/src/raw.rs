@@ -5,8 +5,9 @@
 
 pub(crate) mod acme;
 pub(crate) mod client_certificates;
-mod duration;
+pub(crate) mod duration;
 pub(crate) mod expand;
+pub(crate) mod expectations;
 mod header;
 pub(crate) mod listeners;
 pub(crate) mod policy;

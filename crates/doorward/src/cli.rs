@@ -19,15 +19,31 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Protect one application, without a configuration file.
     Protect(ProtectArguments),
-    /// Check a configuration file and report every problem in it.
-    Check {
-        /// The file [default: config.yaml, then /etc/doorward/config.yaml].
-        file: Option<PathBuf>,
-    },
+    /// Check a configuration file: report every problem in it, and run its tests.
+    ///
+    /// With --against, list who gains and who loses what by the change from another configuration.
+    ///
+    /// Exit code 0: good, whatever changes; 1: not.
+    Check(CheckArguments),
     /// Tell whether somebody may open a URL, and why, rule by rule.
     ///
-    /// Exit code 0: allowed, 3: denied, 4: would be asked to sign in.
+    /// No server is asked. Exit code 0: allowed, 3: denied, 4: would be asked to sign in.
     Explain(ExplainArguments),
+    /// Test policies: who asks what, and what is to be decided.
+    ///
+    /// Each FILE holds tests, as in
+    ///
+    ///     config: config.yaml
+    ///     tests:
+    ///       - name: staff may read the wiki
+    ///         as: alice@example.com
+    ///         groups: [staff]
+    ///         url: https://wiki.example.com/page
+    ///         expect: allow
+    ///
+    /// A configuration may have tests too, below `tests`. Exit code 0: all passed; 1: not.
+    #[command(verbatim_doc_comment)]
+    Test(TestArguments),
     /// List the routes of a configuration.
     Routes(ConfigArgument),
     /// Built-in accounts.
@@ -85,6 +101,33 @@ pub(crate) struct ProtectArguments {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// The file [default: config.yaml, then /etc/doorward/config.yaml].
+    pub(crate) file: Option<PathBuf>,
+    /// Another configuration, the one in service: list what FILE would change for the people and requests that the
+    /// policies and tests of either name.
+    #[arg(long, value_name = "OLD")]
+    pub(crate) against: Option<PathBuf>,
+    /// Print the changes as JSON.
+    #[arg(long, requires = "against")]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestArguments {
+    /// Files of tests, or configurations with tests of their own [default: the configuration].
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The configuration to test, whatever the files name
+    /// [default: what FILE names, then config.yaml, then /etc/doorward/config.yaml].
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct ExplainArguments {
     #[command(flatten)]
     pub(crate) config: ConfigArgument,
@@ -109,6 +152,21 @@ pub(crate) struct ExplainArguments {
     /// Where the request comes from.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub(crate) ip: IpAddr,
+    /// A header of the request, as 'NAME: VALUE'; may be given several times.
+    #[arg(long, value_name = "HEADER")]
+    pub(crate) header: Vec<String>,
+    /// The request asks to become a WebSocket.
+    #[arg(long)]
+    pub(crate) websocket: bool,
+    /// When it comes, as in 2026-11-21T09:30:00+01:00 [default: now].
+    #[arg(long, value_name = "TIME")]
+    pub(crate) time: Option<String>,
+    /// How long ago they signed in, as in 2h [default: just now].
+    #[arg(long, value_name = "SPAN", requires = "who")]
+    pub(crate) signed_in_ago: Option<String>,
+    /// The issuer that vouches for them [default: the configured one; `doorward` for built-in accounts].
+    #[arg(long, value_name = "ISSUER", requires = "who")]
+    pub(crate) identity_provider: Option<String>,
     /// The client certificate they show: a PEM file with it and those that lead to its authority.
     #[arg(long, value_name = "FILE")]
     pub(crate) client_cert: Option<PathBuf>,

@@ -7,6 +7,8 @@ mod health;
 mod protect;
 mod routes;
 mod serve;
+mod test;
+mod tree;
 mod user;
 
 pub(crate) use routes::{from, to};
@@ -28,8 +30,9 @@ pub(crate) fn run(command: Command) -> ExitCode {
     let outcome = match command {
         Command::Run(arguments) => serve::run(arguments),
         Command::Protect(arguments) => protect::run(arguments),
-        Command::Check { file } => check::run(file),
+        Command::Check(arguments) => check::run(arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments),
         Command::Routes(argument) => routes::run(argument.config),
         Command::User(command) => user::run(command),
         Command::Certificate(command) => certificate::run(command),
@@ -47,6 +50,9 @@ pub(crate) enum Failure {
     /// The configuration has problems; they say where and how to mend them.
     #[error("{0}")]
     Configuration(doorward_config::Problems),
+    /// Tests of the configuration fail; they say where, and what was decided instead.
+    #[error("{0}")]
+    Tests(String),
     /// There is no configuration.
     #[error(
         "error: no configuration found: neither config.yaml here nor /etc/doorward/config.yaml is there\n    \
@@ -99,3 +105,15 @@ pub(crate) fn load_file(file: &Path, overrides: &Overrides) -> Result<Loaded, Fa
     doorward_config::load(&source, overrides, &ProcessEnv, &DiskFiles, SystemTime::now())
         .map_err(Failure::Configuration)
 }
+
+/// Reads and compiles a configuration file that is to be served, or to be called good: its own tests have to pass.
+pub(crate) fn load_to_serve(file: &Path, overrides: &Overrides) -> Result<Loaded, Failure> {
+    let loaded = load_file(file, overrides)?;
+    match test::failures(file, &loaded.config)? {
+        None => Ok(loaded),
+        Some(failures) => Err(Failure::Tests(failures)),
+    }
+}
+
+#[cfg(test)]
+pub(crate) use tree::lines as drawn;

@@ -4,10 +4,12 @@ mod cli;
 mod commands;
 mod data_dir;
 mod invitations;
+mod judge;
 mod local_authority;
 mod portal;
 mod server;
 mod terminal;
+mod why;
 
 use std::process::ExitCode;
 

@@ -1,10 +1,11 @@
 //! Which routes somebody may open, by the true policy of each.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::time::SystemTime;
 
 use doorward_authorize::{Decision, Facts, Visitor};
 use doorward_config::{PathRule, Route};
+use doorward_hygiene::headers::{strip_hop_by_hop, strip_reserved};
 use doorward_hygiene::{HostPattern, NormalPath};
 use doorward_identity::{Identity, Presented};
 use doorward_pages::{RouteAddress, RouteCard};
@@ -29,8 +30,19 @@ impl Portal {
         Self { entrances: entrances.collect() }
     }
 
-    /// The routes whose front page this identity may get.
-    pub(crate) fn open_to(&self, identity: &Identity, now: SystemTime) -> Vec<RouteCard> {
+    /// The routes whose front page this identity may get from where they are, with the browser they have. Whoever may
+    /// get it only with a client certificate is not shown it: the portal's own host may not have asked for one.
+    pub(crate) fn open_to(
+        &self,
+        identity: &Identity,
+        client: IpAddr,
+        headers: &HeaderMap,
+        now: SystemTime,
+    ) -> Vec<RouteCard> {
+        // Policies see what would be passed on.
+        let mut headers = headers.clone();
+        strip_hop_by_hop(&mut headers);
+        strip_reserved(&mut headers);
         let open = self.entrances.iter().filter(|(path, route)| {
             // No criterion asks for the host; of a wildcard's, the name behind it stands for all.
             let (HostPattern::Exact(host) | HostPattern::Below(host)) = &route.from.host;
@@ -39,8 +51,8 @@ impl Portal {
                 host,
                 path,
                 query: None,
-                headers: &HeaderMap::new(),
-                source_ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+                headers: &headers,
+                source_ip: client,
                 client_certificate: &Presented::Nothing,
                 websocket: false,
                 now,
@@ -60,4 +72,77 @@ impl Portal {
 fn address(route: &Route, path: &NormalPath) -> RouteAddress {
     let text = format!("{}{}", route.from, path.raw());
     if route.from.host.exact().is_some() { RouteAddress::Url(text) } else { RouteAddress::Pattern(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use doorward_authorize::{
+        Action, Case, Criterion, Networks, Operator, Origin, Policy, RouteId, Rule, StringMatcher, StringTest,
+    };
+    use doorward_config::{HostHeader, Limit, StaticResponse, Target};
+    use doorward_hygiene::OriginPattern;
+    use doorward_identity::{Claims, Groups, Subject, VerifiedEmail};
+    use http::{HeaderValue, StatusCode};
+
+    use super::*;
+
+    fn route(name: &str, criterion: Criterion) -> Route {
+        let rule = Rule {
+            action: Action::Allow,
+            operator: Operator::Or,
+            criteria: vec![criterion],
+            origin: Origin::Route,
+            line: 1,
+        };
+        Route {
+            id: RouteId::new(name),
+            name: name.into(),
+            description: String::new(),
+            from: OriginPattern::parse(&format!("https://{name}.test")).unwrap(),
+            path: PathRule::Prefix("/".into()),
+            policy: Policy::new(RouteId::new(name), vec![rule]),
+            policy_shadow: None,
+            show_error_details: false,
+            target: Target::Response(StaticResponse { status: StatusCode::OK, body: String::new() }),
+            websockets: false,
+            host_header: HostHeader::OfUpstream,
+            prefix_rewrite: None,
+            set_request_headers: Vec::new(),
+            remove_request_headers: Vec::new(),
+            set_response_headers: Vec::new(),
+            pass_identity_headers: false,
+            timeout: Limit::Never,
+            idle_timeout: None,
+            line: 1,
+        }
+    }
+
+    #[test]
+    fn it_shows_what_is_open_from_here_and_with_this_browser() {
+        let is = |text: &str| StringMatcher::new(vec![StringTest::Is(text.into())], Case::Sensitive);
+        let office = Networks::new(vec![Networks::parse_one("10.0.0.0/8").unwrap()]);
+        let routes = [
+            route("office", Criterion::SourceIp(office)),
+            route("editor", Criterion::UserAgent(is("editor"))),
+            route("forged", Criterion::HttpHeader { name: "x-real-ip".parse().unwrap(), matcher: is("10.0.0.1") }),
+        ];
+        let identity = Identity {
+            subject: Subject { issuer: "https://idp.test".into(), id: "u-1".into() },
+            email: VerifiedEmail::Absent,
+            name: None,
+            groups: Groups::default(),
+            claims: Claims::default(),
+            authenticated_at: SystemTime::UNIX_EPOCH,
+        };
+        let open = |client: [u8; 4], agent: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("user-agent", HeaderValue::from_static(agent));
+            headers.insert("x-real-ip", HeaderValue::from_static("10.0.0.1"));
+            let cards = Portal::new(&routes).open_to(&identity, client.into(), &headers, SystemTime::UNIX_EPOCH);
+            cards.into_iter().map(|card| card.name).collect::<Vec<_>>()
+        };
+        assert_eq!(open([10, 0, 0, 1], "browser"), ["office"]);
+        assert_eq!(open([192, 0, 2, 1], "editor"), ["editor"]);
+        assert!(open([0, 0, 0, 0], "browser").is_empty());
+    }
 }

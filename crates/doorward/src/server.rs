@@ -30,6 +30,8 @@ use service::Service;
 pub(crate) use watch::Cause;
 use watch::Watch;
 
+/// How often what is held open is decided again where the time makes a difference.
+const REDECIDE_EVERY: Duration = Duration::from_secs(15);
 /// How long requests may go on after SIGTERM. Below the ten seconds after which container engines kill.
 const DRAIN: Duration = Duration::from_secs(8);
 /// How long what is still open then has to close.
@@ -82,11 +84,13 @@ pub(crate) async fn run(loaded: Loaded, reloading: Reloading) -> Result<(), Serv
     drop(config);
 
     let mut renewal = tokio::time::interval(served_certificates::RENEWAL_EVERY);
+    let mut redecision = tokio::time::interval(REDECIDE_EVERY);
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = renewal.tick() => service.look_after_certificates(SystemTime::now()),
+            _ = redecision.tick() => service.redecide_by_time(SystemTime::now()),
             cause = watch.changed() => reload(&mut service, &reloading, &mut watch, cause),
         }
     }

@@ -8,7 +8,7 @@ mod client_certificate;
 mod email;
 mod person;
 
-pub use claims::Claims;
+pub use claims::{ClaimText, Claims};
 pub use client_certificate::{ClientCertificate, Presented};
 pub use email::{Email, InvalidEmail, VerifiedEmail};
 pub use person::{Groups, Identity, Subject};

@@ -1,5 +1,7 @@
 //! What each page says, as plain data; all text is untrusted and escaped when rendered.
 
+use std::borrow::Cow;
+
 use http::StatusCode;
 use serde::Serialize;
 
@@ -116,12 +118,34 @@ pub struct Denied<'a> {
     pub host: &'a str,
     /// Who the visitor is, when they are signed in.
     pub who: Option<&'a str>,
-    /// Why, as the policy names it (`email-unauthorized`).
-    pub reason: Option<&'a str>,
-    /// Whom to ask for access.
+    /// What would have been needed, in a sentence, where the route tells.
+    pub needed: Option<&'a str>,
+    /// Whom to ask for access: a name, or an e-mail address or http(s) URL, which become links.
     pub support_contact: Option<&'a str>,
     /// The path that signs out.
     pub sign_out: &'a str,
+    /// Whether the same person may be let in after signing in once more.
+    pub sign_in_again: bool,
+}
+
+impl<'a> Denied<'a> {
+    /// Where a link to whom to ask leads; none when it is just a name.
+    pub(crate) fn contact_link(&self) -> Option<Cow<'a, str>> {
+        let contact = self.support_contact?;
+        if contact.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            return None;
+        }
+        if ["https://", "http://"].iter().any(|scheme| contact.starts_with(scheme)) {
+            return Some(Cow::Borrowed(contact));
+        }
+        // Nothing that could begin a header of the mail, or hide another address.
+        let (local, domain) = contact.split_once('@')?;
+        let plain = |text: &str, others: &str| {
+            !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || others.contains(c))
+        };
+        (plain(local, ".!#$'*+/=_-") && plain(domain, ".-"))
+            .then(|| Cow::Owned(format!("mailto:{}", local.replace('#', "%23").replace('/', "%2F") + "@" + domain)))
+    }
 }
 
 /// A client certificate is needed, and there is none that will do.

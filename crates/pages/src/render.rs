@@ -98,12 +98,24 @@ struct ProblemJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    needed: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    support_contact: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     sign_in_url: Option<&'a str>,
     request_id: &'a str,
 }
 
 fn json(page: &Page<'_>, request_id: &str) -> Result<Vec<u8>, Undrawable> {
-    let plain = |error, message| ProblemJson { error, message, reason: None, sign_in_url: None, request_id };
+    let plain = |error, message| ProblemJson {
+        error,
+        message,
+        reason: None,
+        needed: None,
+        support_contact: None,
+        sign_in_url: None,
+        request_id,
+    };
     let body = match page {
         Page::Problem(page) => serde_json::to_vec(&plain(&error_name(page.status), page.explanation)),
         Page::ClientCertificate(page) => {
@@ -122,9 +134,11 @@ fn json(page: &Page<'_>, request_id: &str) -> Result<Vec<u8>, Undrawable> {
             if page.error.is_some() { "password-refused" } else { "password-form" },
             page.error.unwrap_or("Setting a password takes a browser."),
         )),
-        Page::Denied(page) => {
-            serde_json::to_vec(&ProblemJson { reason: page.reason, ..plain("forbidden", denied_sentence(page)) })
-        }
+        Page::Denied(page) => serde_json::to_vec(&ProblemJson {
+            needed: page.needed,
+            support_contact: page.support_contact,
+            ..plain("forbidden", denied_sentence(page))
+        }),
         Page::SignOutConfirm(_) => {
             serde_json::to_vec(&plain("confirmation-required", "Signing out has to be confirmed in a browser."))
         }
@@ -155,8 +169,9 @@ fn text(page: &Page<'_>, request_id: &str) -> String {
         Page::SetPassword(page) => lines.push(page.error.unwrap_or("Setting a password takes a browser.")),
         Page::Denied(page) => {
             lines.extend(["Access denied", "", denied_sentence(page)]);
-            if let Some(reason) = page.reason {
-                lines.extend(["", "Reason:", reason]);
+            lines.extend(page.needed);
+            if let Some(contact) = page.support_contact {
+                lines.extend(["", "If you think you should have access, ask", contact]);
             }
         }
         Page::SignOutConfirm(_) => lines.push("Signing out has to be confirmed in a browser."),

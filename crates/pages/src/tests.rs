@@ -27,7 +27,14 @@ fn every_page(text: &str, mut check: impl FnMut(&str, &Page<'_>)) {
         let sign_in = SignIn { action: "/a", attempt: text, host: text, email: some.unwrap_or(""), error: some };
         check("sign_in", &Page::SignIn(sign_in));
         check("set_password", &Page::SetPassword(SetPassword { action: "/a", token: text, email: text, error: some }));
-        let denied = Denied { host: text, who: some, reason: some, support_contact: some, sign_out: "/out" };
+        let denied = Denied {
+            host: text,
+            who: some,
+            needed: some,
+            support_contact: some,
+            sign_out: "/out",
+            sign_in_again: filled,
+        };
         check("denied", &Page::Denied(denied));
         check("client_certificate", &Page::ClientCertificate(ClientCertificate { host: text, refused: some }));
         check("sign_out", &Page::SignOutConfirm(SignOutConfirm { action: "/a", csrf: text, who: text }));
@@ -217,9 +224,63 @@ fn programs_read_a_name_a_message_and_the_request_id() {
     assert_eq!(required["error"], "sign-in-required");
     assert_eq!(required["sign_in_url"], "https://a.test/in");
     assert_eq!(required["request_id"], "req-1");
-    let denied = Denied { host: "h", who: None, reason: Some("reject"), support_contact: None, sign_out: "/o" };
-    assert_eq!(json(&Page::Denied(denied))["error"], "forbidden");
-    assert_eq!(json(&Page::Denied(denied))["reason"], "reject");
+    let message = "The rules of this site do not allow this request.";
+    assert_eq!(
+        json(&Page::Denied(DENIED)),
+        serde_json::json!({"error": "forbidden", "message": message, "request_id": "req-1"})
+    );
+    let told = Denied { needed: Some("You need more."), support_contact: Some("Ops"), ..DENIED };
+    assert_eq!(
+        json(&Page::Denied(told)),
+        serde_json::json!({
+            "error": "forbidden", "message": message, "needed": "You need more.", "support_contact": "Ops", "request_id": "req-1"
+        })
+    );
+    let text = String::from_utf8(respond(&Page::Denied(told), Format::Text, "req-1").into_body()).unwrap();
+    assert!(
+        text.contains("\nYou need more.\n") && text.contains("ask\nOps\n") && text.contains("Request: req-1"),
+        "{text}"
+    );
+}
+
+const DENIED: Denied<'static> =
+    Denied { host: "h", who: None, needed: None, support_contact: None, sign_out: "/o", sign_in_again: false };
+
+#[test]
+fn whom_to_ask_is_a_link_only_where_it_can_be_one() {
+    let page = |contact| html_of(&Page::Denied(Denied { support_contact: Some(contact), ..DENIED }));
+    for (contact, link) in [
+        ("it@example.com", "mailto:it@example.com"),
+        ("first.last+tag@sub.example.com", "mailto:first.last+tag@sub.example.com"),
+        ("https://help.example.com/access?team=a&b", "https://help.example.com/access?team=a&#38;b"),
+        ("http://help.example.com", "http://help.example.com"),
+    ] {
+        assert!(page(contact).contains(&format!("ask <a href=\"{link}\">")), "{contact}: {}", page(contact));
+    }
+    for contact in [
+        "Amina in IT",
+        "Amina <it@example.com>",
+        "javascript:alert(1)",
+        "javascript:x@example.com",
+        "it@example.com?bcc=eve@evil.test",
+        "it@example.com%0d%0abcc:eve",
+        "a@b@c",
+        "@example.com",
+        "it@",
+        "https://help.example.com and more",
+        "//evil.test",
+        "<b>x</b>",
+    ] {
+        assert!(!page(contact).contains("<a href"), "{contact}: {}", page(contact));
+    }
+    assert!(html_of(&Page::Denied(DENIED)).contains("ask whoever runs this site and"));
+}
+
+#[test]
+fn the_denied_page_offers_the_sign_in_that_would_help() {
+    let page = |sign_in_again| html_of(&Page::Denied(Denied { who: Some("eve@example.com"), sign_in_again, ..DENIED }));
+    assert!(page(false).contains("<a href=\"/o\">Sign in as somebody else</a>"));
+    assert!(page(true).contains("<a href=\"/o\">Sign in again</a>"));
 }
 
 #[test]

@@ -4,11 +4,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use doorward_authorize::{Reasons, RouteId};
+use doorward_authorize::{Decision, Grounds, Judgement, Reasons, RouteId};
 use doorward_hygiene::{Authority, CleanHead};
 use doorward_pages::Format;
 use doorward_sessions::LiveSession;
-use doorward_telemetry::{AccessLine, AccessLog, RequestId};
+use doorward_telemetry::{AccessLine, AccessLog, DecidingRule, RequestId};
 use http::header::{ACCEPT, USER_AGENT};
 use http::{HeaderValue, Method, Request, StatusCode, Uri, Version};
 
@@ -36,6 +36,10 @@ pub(crate) struct Account {
     session: Option<Arc<LiveSession>>,
     decision: Option<&'static str>,
     reasons: Reasons,
+    /// Of a denial or a sign-in: the rule, and its line.
+    decided_by: Option<(DecidingRule, u32)>,
+    /// What the shadow says, where that is something else.
+    shadow: Option<Judgement>,
     /// Why it was refused, where it was not policy that did.
     refused: Option<&'static str>,
     upstream: Option<Arc<str>>,
@@ -59,6 +63,8 @@ impl Account {
             session: None,
             decision: None,
             reasons: Reasons::NONE,
+            decided_by: None,
+            shadow: None,
             refused: None,
             upstream: None,
             status: CLIENT_CLOSED,
@@ -77,9 +83,14 @@ impl Account {
         self.session = session.cloned();
     }
 
-    pub(crate) fn note_decision(&mut self, decision: &'static str, reasons: Reasons) {
-        self.decision = Some(decision);
+    pub(crate) fn note_decision(&mut self, decision: &Decision, shadow: Option<Judgement>) {
+        let Grounds { reasons, rule, line } = decision.grounds();
+        self.decision = Some(decision.verdict().as_str());
         self.reasons = reasons;
+        self.shadow = shadow;
+        if !matches!(decision, Decision::Allow(_)) {
+            self.decided_by = Some((rule.map_or(DecidingRule::NoneHeld, |rule| DecidingRule::Number(rule.0)), line));
+        }
     }
 
     /// What stood in the way, and whose door it was when policy had opened it.
@@ -154,6 +165,8 @@ impl Drop for Account {
                 Some(several.as_str())
             }
         };
+        let shadow_reason =
+            self.shadow.map(|shadow| shadow.grounds.reasons.to_string()).filter(|words| !words.is_empty());
         self.log.write(&AccessLine {
             request_id: self.request_id.as_str(),
             method: self.method.as_str(),
@@ -167,6 +180,10 @@ impl Drop for Account {
             user: self.user(),
             decision: self.decision,
             reason,
+            rule: self.decided_by.map(|(rule, _)| rule),
+            rule_line: self.decided_by.map(|(_, line)| line).filter(|line| *line > 0),
+            shadow_decision: self.shadow.map(|shadow| shadow.verdict.as_str()),
+            shadow_reason: shadow_reason.as_deref(),
             upstream: self.upstream.as_deref(),
             user_agent: self.user_agent.as_ref().and_then(|agent| agent.to_str().ok()),
             websocket: self.status == StatusCode::SWITCHING_PROTOCOLS.as_u16(),

@@ -20,6 +20,7 @@ use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::served_route::ServedRoute;
+use crate::told_headers::passed_on;
 use crate::tunnels::Entered;
 use crate::{RequestId, Tunnels};
 
@@ -31,7 +32,7 @@ pub(crate) struct HeldFacts {
     pub(crate) port: Option<u16>,
     pub(crate) path: NormalPath,
     pub(crate) uri: Uri,
-    /// Kept only where the route's policy looks at them, and for WebSockets.
+    /// Those that were passed on. Kept only where the route's policy looks at them, and for WebSockets.
     pub(crate) headers: Option<HeaderMap>,
     pub(crate) source_ip: IpAddr,
     /// What the client's connection showed, to be judged again.
@@ -54,7 +55,7 @@ impl HeldFacts {
             port: head.authority().port,
             path: head.path().clone(),
             uri: uri.clone(),
-            headers: (websocket || route.policy_reads_headers).then(|| head.headers().clone()),
+            headers: (websocket || route.policy_reads_headers).then(|| passed_on(head.headers())),
             source_ip: head.client_ip(),
             client_chain: client_chain.cloned(),
             websocket,
@@ -122,7 +123,7 @@ pub enum End {
     /// The session's time is up.
     #[error("session expired")]
     SessionExpired,
-    /// A reload's policy no longer allows it, or its route is gone.
+    /// A reload's policy no longer allows it or its route is gone, or policy does not allow it at this time any more.
     #[error("policy changed")]
     PolicyChanged,
     /// Nothing moved for too long.

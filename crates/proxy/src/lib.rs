@@ -23,6 +23,8 @@ mod route_table;
 mod served_route;
 mod snapshot;
 mod static_answer;
+mod tally;
+mod told_headers;
 mod tunnels;
 mod upgrade;
 mod upstreams;
@@ -38,6 +40,8 @@ pub use identify::{Identify, OwnEndpoints};
 pub use pipeline::{Pipeline, PipelineSettings};
 pub use route_table::{NotFound, RouteTable, Routed};
 pub use snapshot::{Snapshot, SnapshotSettings};
+pub use tally::{DecisionCount, DifferenceCount};
+pub use told_headers::passed_on;
 pub use tunnels::{End, Tunnels};
 pub use upstreams::{CertificateProblem, ClientCertificateProblem, DialError};
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
-use doorward_authorize::{Decision, Reasons};
+use doorward_authorize::{Decision, Grounds, Reasons};
 use doorward_hygiene::CleanHead;
 use doorward_telemetry::AccessLog;
 use doorward_transport::{Handler, Peer};
@@ -18,8 +18,8 @@ use hyper::body::Incoming;
 use crate::account::Account;
 use crate::headers::to_upstream::{self, REQUEST_ID, Said};
 use crate::held::{HeldFacts, Terms};
-use crate::refusal::Refusal;
-use crate::served_route::Answers;
+use crate::refusal::{Denial, Refusal};
+use crate::served_route::{Answers, Asked, ServedRoute};
 use crate::snapshot::Snapshot;
 use crate::upstreams::Outgoing;
 use crate::{
@@ -93,23 +93,21 @@ impl Pipeline {
         account.note_route(&route.settings.id);
         let session = identify::visitor(&snapshot, &head, now).await?;
         account.note_visitor(session.as_ref());
-        let permit = match route.decide(&head, session.as_deref(), &certificate, now) {
+        let asked = Asked { head: &head, session: session.as_deref(), client_certificate: &certificate, now };
+        let (decision, shadow) = route.decide(&asked);
+        account.note_decision(&decision, shadow);
+        let permit = match decision {
             Decision::Allow(permit) => permit,
-            Decision::SignIn(grounds) => {
-                account.note_decision("sign-in", grounds.reasons);
+            Decision::SignIn(_) => {
                 let answer = snapshot.identify.sign_in(&head, account.request_id().as_str(), now);
                 return Ok(answer.map(ProxyBody::full));
             }
-            Decision::Deny(grounds) => {
-                account.note_decision("deny", grounds.reasons);
-                // Nobody can mend that by signing in as somebody else.
-                if grounds.reasons.has_any(Reasons::OF_CLIENT_CERTIFICATES) {
-                    return Err(Refusal::ClientCertificate(certificate));
-                }
-                return Err(Refusal::Denied(grounds));
+            // Nobody can mend that by signing in as somebody else.
+            Decision::Deny(grounds) if grounds.reasons.has_any(Reasons::OF_CLIENT_CERTIFICATES) => {
+                return Err(Refusal::ClientCertificate(certificate));
             }
+            Decision::Deny(grounds) => return Err(denied(grounds, route, &asked, &snapshot)),
         };
-        account.note_decision("allow", permit.grounds().reasons);
 
         // The permit opens one door: an upstream's. A route that answers by itself needed it all the same.
         let client = match &route.answers {
@@ -142,6 +140,12 @@ impl Pipeline {
             None => answer::pass_on(exchange, route, &snapshot.cookie_stem, terms)?,
         })
     }
+}
+
+/// What a denied visitor is told is made only once they are.
+fn denied(grounds: Grounds, route: &ServedRoute, asked: &Asked<'_>, snapshot: &Snapshot) -> Refusal {
+    let needed = route.advice(asked);
+    Refusal::Denied(Box::new(Denial { grounds, needed, support_contact: snapshot.support_contact.clone() }))
 }
 
 impl Handler for Pipeline {

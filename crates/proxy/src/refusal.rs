@@ -1,6 +1,8 @@
 //! Every way in which a request gets no answer of an application.
 
-use doorward_authorize::Grounds;
+use std::sync::Arc;
+
+use doorward_authorize::{Grounds, Reason};
 use doorward_hygiene::Unclean;
 use doorward_identity::Presented;
 use doorward_sessions::StoreUnavailable;
@@ -27,8 +29,8 @@ pub(crate) enum Refusal {
     #[error(transparent)]
     StoreDown(#[from] StoreUnavailable),
     /// Policy says no.
-    #[error("denied: {}", .0.reasons)]
-    Denied(Grounds),
+    #[error("denied: {}", .0.grounds.reasons)]
+    Denied(Box<Denial>),
     /// The client showed no certificate that will do.
     #[error("{}", lacks_certificate(.0))]
     ClientCertificate(Presented),
@@ -41,6 +43,25 @@ pub(crate) enum Refusal {
     /// The upstream gave no answer that could be passed on.
     #[error(transparent)]
     Forward(Box<ForwardError>),
+}
+
+/// A denial, and what the visitor is told of it.
+#[derive(Debug)]
+pub(crate) struct Denial {
+    pub(crate) grounds: Grounds,
+    /// What would have been needed, where the route tells.
+    pub(crate) needed: Option<String>,
+    /// Whom to ask.
+    pub(crate) support_contact: Option<Arc<str>>,
+}
+
+impl Denial {
+    /// Whether the same person might be let in after signing in once more, where the route tells.
+    pub(crate) fn sign_in_again(&self) -> bool {
+        let reasons = self.grounds.reasons;
+        self.needed.is_some()
+            && (reasons.has(Reason::AuthenticationAgeUnauthorized) || reasons.has(Reason::AuthenticationAgeOk))
+    }
 }
 
 impl Refusal {

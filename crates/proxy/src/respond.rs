@@ -1,6 +1,7 @@
 //! The one place where a refusal becomes a status, a page, and a line in the log.
 //!
-//! A visitor is told what they can do and the request's id; names, addresses and reasons of upstreams are for the log.
+//! A visitor is told what they can do and the request's id; names, addresses and reasons, of policies as of upstreams, are
+//! for the log.
 
 use std::error::Error;
 
@@ -22,10 +23,9 @@ const SIGN_OUT: &str = "/.doorward/sign_out";
 pub(crate) fn refuse(refusal: &Refusal, account: &Account) -> Response<ProxyBody> {
     log(refusal, account);
     let host = account.host();
-    // The only texts that are not fixed.
+    // The only text of a problem that is not fixed.
     let words = match refusal {
         Refusal::Unclean(unclean) => unclean.to_string(),
-        Refusal::Denied(grounds) => grounds.reasons.to_string(),
         _ => String::new(),
     };
     let page = match refusal {
@@ -36,12 +36,13 @@ pub(crate) fn refuse(refusal: &Refusal, account: &Account) -> Response<ProxyBody
                 Presented::Nothing | Presented::Accepted(_) => None,
             },
         }),
-        Refusal::Denied(_) => Page::Denied(Denied {
+        Refusal::Denied(denial) => Page::Denied(Denied {
             host: &host,
             who: account.user(),
-            reason: Some(words.as_str()).filter(|reason| !reason.is_empty()),
-            support_contact: None,
+            needed: denial.needed.as_deref(),
+            support_contact: denial.support_contact.as_deref(),
             sign_out: SIGN_OUT,
+            sign_in_again: denial.sign_in_again(),
         }),
         other => Page::Problem(problem(other, &words)),
     };

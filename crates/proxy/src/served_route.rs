@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use doorward_authorize::{Action, Criterion, Decision, Facts, Policy, Visitor};
+use doorward_authorize::{Action, Criterion, Decision, Facts, Judgement, Policy, Shadow, Visitor};
 use doorward_config::{Limit, Redirect, Route, Target};
 use doorward_hygiene::CleanHead;
 use doorward_identity::Presented;
 use doorward_sessions::LiveSession;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 
 use crate::route_table::Routed;
+use crate::tally::Tally;
+use crate::told_headers::ReadHeaders;
 use crate::upstreams::{UpstreamClient, Upstreams};
 
 /// How long a WebSocket may be silent where the route says nothing else. Long: what rides on it pings or not.
@@ -25,6 +27,10 @@ pub(crate) struct ServedRoute {
     pub(crate) answers: Answers,
     /// Whether what is held open has to keep its headers to be decided again.
     pub(crate) policy_reads_headers: bool,
+    /// Whether what is allowed now may be denied later while nothing else changes.
+    pub(crate) policy_changes_with_time: bool,
+    read_headers: ReadHeaders,
+    tally: Arc<Tally>,
     /// Whether nobody is ever kept out: only then may a shared cache keep the answers.
     pub(crate) public: bool,
     pub(crate) stream_idle: Option<Duration>,
@@ -47,7 +53,7 @@ impl Routed for ServedRoute {
 
 impl ServedRoute {
     /// None when its upstream is not among those built, which cannot be: they were built from these routes.
-    pub(crate) fn new(settings: Route, upstreams: &Upstreams, stream_idle: Limit) -> Option<Self> {
+    pub(crate) fn new(settings: Route, upstreams: &Upstreams, stream_idle: Limit, tally: Arc<Tally>) -> Option<Self> {
         let answers = match &settings.target {
             Target::Upstream(upstream) => Answers::Upstream(upstreams.client(upstream)?),
             Target::Redirect(redirect) => Answers::Redirect(redirect.clone()),
@@ -55,10 +61,16 @@ impl ServedRoute {
                 Answers::Response { status: response.status, body: response.body.clone().into() }
             }
         };
+        let shadow = settings.policy_shadow.as_ref().map(Shadow::policy);
+        let read_headers = ReadHeaders::of(std::iter::once(&settings.policy).chain(shadow));
         let policy_reads_headers = settings.policy.criteria().any(Criterion::reads_headers);
+        let policy_changes_with_time = settings.policy.criteria().any(Criterion::changes_with_time);
         Some(Self {
             answers,
             policy_reads_headers,
+            policy_changes_with_time,
+            read_headers,
+            tally,
             public: is_public(&settings.policy),
             stream_idle: settings.idle_timeout.unwrap_or(stream_idle).duration(),
             tunnel_idle: settings.idle_timeout.map_or(Some(TUNNEL_IDLE), Limit::duration),
@@ -66,26 +78,53 @@ impl ServedRoute {
         })
     }
 
-    /// What policy says of this request of this visitor.
-    pub(crate) fn decide(
-        &self,
-        head: &CleanHead,
-        session: Option<&LiveSession>,
-        client_certificate: &Presented,
-        now: SystemTime,
-    ) -> Decision {
-        let facts = Facts {
+    /// What policy says of this request of this visitor, and what its shadow says where that is something else.
+    pub(crate) fn decide(&self, request: &Asked<'_>) -> (Decision, Option<Judgement>) {
+        let headers = self.read_headers.seen(request.head.headers());
+        let (facts, visitor) = (request.facts(&headers), visitor(request.session));
+        let decision = self.settings.policy.decide(&facts, visitor);
+        self.tally.count(&decision);
+        let shadow = self.settings.policy_shadow.as_ref().map(|shadow| shadow.judge(&facts, visitor));
+        let differs = shadow.filter(|shadow| shadow.verdict != decision.verdict());
+        if let Some(shadow) = &differs {
+            self.tally.count_difference(decision.verdict(), shadow);
+        }
+        (decision, differs)
+    }
+
+    /// What a denied visitor would have needed, where the route tells.
+    pub(crate) fn advice(&self, request: &Asked<'_>) -> Option<String> {
+        if !self.settings.show_error_details {
+            return None;
+        }
+        let headers = self.read_headers.seen(request.head.headers());
+        self.settings.policy.advice(&request.facts(&headers), visitor(request.session))
+    }
+}
+
+/// What policy is asked about.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) head: &'a CleanHead,
+    pub(crate) session: Option<&'a LiveSession>,
+    pub(crate) client_certificate: &'a Presented,
+    pub(crate) now: SystemTime,
+}
+
+impl<'a> Asked<'a> {
+    fn facts(&self, headers: &'a HeaderMap) -> Facts<'a> {
+        let head = self.head;
+        Facts {
             method: head.method(),
             host: head.host(),
             path: head.path(),
             query: head.query(),
-            headers: head.headers(),
+            headers,
             source_ip: head.client_ip(),
-            client_certificate,
+            client_certificate: self.client_certificate,
             websocket: head.upgrade().is_some(),
-            now,
-        };
-        self.settings.policy.decide(&facts, visitor(session))
+            now: self.now,
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::error::BuildError;
 use crate::identify::{Identify, OwnEndpoints};
 use crate::route_table::RouteTable;
 use crate::served_route::ServedRoute;
+use crate::tally::{DecisionCount, DifferenceCount, Tallies};
 use crate::upstreams::{UpstreamLimits, Upstreams};
 
 /// What a snapshot is built from.
@@ -34,6 +35,8 @@ pub struct SnapshotSettings {
     pub signer: Option<Arc<Signer>>,
     /// Who judges the certificates that clients show; without one they mean nothing.
     pub clients: Option<Arc<dyn JudgeClients>>,
+    /// Whom a denied visitor may ask: a name, an e-mail address or a URL.
+    pub support_contact: Option<String>,
 }
 
 /// One configuration in service.
@@ -48,6 +51,8 @@ pub struct Snapshot {
     pub(crate) own: Arc<dyn OwnEndpoints>,
     pub(crate) signer: Option<Arc<Signer>>,
     pub(crate) clients: Option<Arc<dyn JudgeClients>>,
+    pub(crate) support_contact: Option<Arc<str>>,
+    tallies: Tallies,
 }
 
 impl Snapshot {
@@ -70,7 +75,12 @@ impl Snapshot {
         });
         let upstreams = Upstreams::build(wanted, previous.map(|previous| &previous.upstreams), limits)?;
         let stream_idle = settings.stream_idle;
-        let routes = settings.routes.into_iter().map(|route| ServedRoute::new(route, &upstreams, stream_idle));
+        let ids = settings.routes.iter().map(|route| &route.id);
+        let tallies = Tallies::of(ids, previous.map(|previous| &previous.tallies));
+        let routes = settings.routes.into_iter().map(|route| {
+            let tally = tallies.get(&route.id);
+            ServedRoute::new(route, &upstreams, stream_idle, tally)
+        });
         let named = settings.origins.iter().filter_map(|origin| origin.host.exact().cloned());
         let table = RouteTable::new(routes.filter_map(|route| route.map(Arc::new)), named);
         let mut origins: HashMap<_, Vec<_>> = HashMap::new();
@@ -87,7 +97,19 @@ impl Snapshot {
             own: settings.own,
             signer: settings.signer,
             clients: settings.clients,
+            support_contact: settings.support_contact.map(Into::into),
+            tallies,
         })
+    }
+
+    /// How often each route decided what, and why.
+    pub fn decisions(&self) -> Vec<DecisionCount> {
+        self.tallies.decisions()
+    }
+
+    /// How often each route's shadow policy would have decided something else.
+    pub fn shadow_differences(&self) -> Vec<DifferenceCount> {
+        self.tallies.differences()
     }
 
     pub(crate) fn table(&self) -> &RouteTable<ServedRoute> {

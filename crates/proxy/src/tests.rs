@@ -3,6 +3,7 @@
 mod attacks;
 mod challenges;
 mod client_certificates;
+mod decisions;
 mod forwarding;
 mod long_answers;
 mod refusals;

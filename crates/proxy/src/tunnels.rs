@@ -53,6 +53,15 @@ impl Tunnels {
         refused.inspect(|held| held.end(End::PolicyChanged)).count()
     }
 
+    /// Decides again what may have become forbidden by itself: where a policy looks at the clock, and where a client
+    /// certificate was shown, which ends or is revoked. Says how many were ended. To be called every few seconds.
+    pub fn redecide_by_time(&self, snapshot: &Snapshot, now: SystemTime) -> usize {
+        let open: Vec<_> = self.lock().values().cloned().collect();
+        let refused =
+            open.iter().filter(|held| changes_by_itself(held, snapshot) && !is_still_allowed(held, snapshot, now));
+        refused.inspect(|held| held.end(End::PolicyChanged)).count()
+    }
+
     /// Ends everything that is still open, at the deadline of a drain.
     pub fn end_all(&self, why: End) -> usize {
         let open: Vec<_> = self.lock().values().cloned().collect();
@@ -95,6 +104,12 @@ impl fmt::Debug for Tunnels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tunnels").field("count", &self.count()).finish_non_exhaustive()
     }
+}
+
+fn changes_by_itself(held: &Held, snapshot: &Snapshot) -> bool {
+    let facts = &held.facts;
+    facts.client_chain.is_some()
+        || snapshot.table().find(&facts.host, facts.port, &facts.path).is_ok_and(|route| route.policy_changes_with_time)
 }
 
 /// What is asked of a new configuration is what was asked of the old one: same visitor, same facts, time aside.

@@ -1,5 +1,6 @@
 //! One line a request, written in batches by a thread of its own so that no request waits for a disk.
 
+use std::fmt;
 use std::io::Write;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -49,6 +50,18 @@ pub struct AccessLine<'a> {
     /// Why, in kebab-case words, several joined by commas.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'a str>,
+    /// The rule that decided, of those who were denied or asked to sign in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<DecidingRule>,
+    /// The line of the configuration that rule stands on.
+    #[serde(rename = "rule-line", skip_serializing_if = "Option::is_none")]
+    pub rule_line: Option<u32>,
+    /// What the route's shadow policy would have decided, where it differs.
+    #[serde(rename = "shadow-decision", skip_serializing_if = "Option::is_none")]
+    pub shadow_decision: Option<&'static str>,
+    /// Why it would have.
+    #[serde(rename = "shadow-reason", skip_serializing_if = "Option::is_none")]
+    pub shadow_reason: Option<&'a str>,
     /// The upstream that answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upstream: Option<&'a str>,
@@ -58,6 +71,30 @@ pub struct AccessLine<'a> {
     /// Whether this request became a WebSocket.
     #[serde(skip_serializing_if = "is_false")]
     pub websocket: bool,
+}
+
+/// Which rule decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DecidingRule {
+    /// The one of this number, from 1.
+    Number(usize),
+    /// None of them: no rule held.
+    NoneHeld,
+}
+
+impl fmt::Display for DecidingRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::NoneHeld => f.write_str("none"),
+        }
+    }
+}
+
+impl Serialize for DecidingRule {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
@@ -206,6 +243,17 @@ fn human(text: &mut Vec<u8>, line: &AccessLine<'_>) -> std::io::Result<()> {
             write!(text, " {name}={}", value.escape_debug())?;
         }
     }
+    if let Some(rule) = line.rule {
+        write!(text, " rule={rule}")?;
+    }
+    if let Some(line) = line.rule_line {
+        write!(text, " rule-line={line}")?;
+    }
+    for (name, value) in [("shadow-decision", line.shadow_decision), ("shadow-reason", line.shadow_reason)] {
+        if let Some(value) = value {
+            write!(text, " {name}={value}")?;
+        }
+    }
     writeln!(text, " id={}", line.request_id)
 }
 
@@ -241,6 +289,10 @@ mod tests {
             user: Some("eve@example.com"),
             decision: Some("deny"),
             reason: Some("email-unauthorized"),
+            rule: Some(DecidingRule::NoneHeld),
+            rule_line: None,
+            shadow_decision: None,
+            shadow_reason: None,
             upstream: None,
             user_agent: None,
             websocket: false,
@@ -273,6 +325,33 @@ mod tests {
         assert_eq!(value["reason"], "email-unauthorized");
         assert_eq!(value["duration-ms"], 1.234);
         assert!(value["timestamp"].as_str().unwrap().ends_with('Z'));
+    }
+
+    #[test]
+    fn the_deciding_rule_and_the_shadow_stand_on_the_line() {
+        let decided = AccessLine {
+            rule: Some(DecidingRule::Number(2)),
+            rule_line: Some(14),
+            shadow_decision: Some("allow"),
+            shadow_reason: Some("groups-ok"),
+            ..line("/x")
+        };
+        let value: serde_json::Value =
+            serde_json::from_str(&written(LogFormat::Json, std::slice::from_ref(&decided))).unwrap();
+        assert_eq!((&value["rule"], &value["rule-line"]), (&"2".into(), &14.into()));
+        assert_eq!((&value["shadow-decision"], &value["shadow-reason"]), (&"allow".into(), &"groups-ok".into()));
+        let human = written(LogFormat::Human, &[decided]);
+        assert!(
+            human.contains(
+                " reason=email-unauthorized rule=2 rule-line=14 shadow-decision=allow shadow-reason=groups-ok id="
+            ),
+            "{human}"
+        );
+        let human = written(LogFormat::Human, &[line("/x")]);
+        assert!(human.contains(" rule=none id=") && !human.contains("shadow"), "{human}");
+        let allowed = AccessLine { rule: None, ..line("/x") };
+        let text = written(LogFormat::Json, &[allowed]);
+        assert!(!text.contains("rule") && !text.contains("shadow"), "{text}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod audit;
 mod logging;
 mod request_id;
 
-pub use access_log::{AccessLine, AccessLog};
+pub use access_log::{AccessLine, AccessLog, DecidingRule};
 pub use audit::{AuditEvent, audit};
 pub use logging::{LogFormat, init_logging};
 pub use request_id::RequestId;

@@ -82,10 +82,9 @@ async fn unknown_keys_are_told_from_known_ones_that_are_not_there_yet() {
         &["kubernetes_service_account_token", "support"],
     )
     .await;
-    let policy =
-        ROUTE.replace("allow_any_authenticated_user: true", "policy: [{allow: {or: [{source_ip: 10.0.0.0/8}]}}]");
-    refused(&policy, &["source_ip", "support"]).await;
-    refused(&policy.replace("source_ip", "emial"), &["emial", "email"]).await;
+    let policy = ROUTE.replace("allow_any_authenticated_user: true", "policy: [{allow: {or: [{device: 10.0.0.0/8}]}}]");
+    refused(&policy, &["device"]).await;
+    refused(&policy.replace("device", "emial"), &["emial", "email"]).await;
     refused(&policy.replace("or:", "xor:"), &["xor"]).await;
 }
 

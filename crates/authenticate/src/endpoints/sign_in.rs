@@ -218,10 +218,15 @@ impl BuiltIn {
             name: configured.and_then(|user| user.name.clone()),
             groups: Groups::new(configured.map(|user| user.groups.clone()).unwrap_or_default()),
             email: VerifiedEmail::Verified(account.email),
-            claims: Claims::default(),
+            claims: Claims::new(by_password()),
             authenticated_at: visit.now,
         }
     }
+}
+
+/// How people sign in here (RFC 8176 §2).
+fn by_password() -> serde_json::Map<String, serde_json::Value> {
+    [("amr".to_owned(), serde_json::json!(["pwd"]))].into_iter().collect()
 }
 
 /// The host a person knows they are on their way to.

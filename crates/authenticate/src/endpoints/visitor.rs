@@ -29,7 +29,7 @@ pub(super) async fn user(State(inner): Core, Extension(visit): Extension<Shared>
 pub(super) async fn routes(State(inner): Core, Extension(visit): Extension<Shared>) -> axum::response::Response {
     let show = |visit: &Visit, session: &LiveSession| {
         let identity = session.identity();
-        let routes = (inner.routes_of)(identity);
+        let routes = (inner.routes_of)(identity, visit.client, &visit.headers);
         let routes = Routes { who: identity.label(), routes: &routes, user: paths::HOME, sign_out: paths::SIGN_OUT };
         Ok(page(visit, &Page::Routes(routes)))
     };

@@ -92,12 +92,12 @@ async fn set_here(
     let identity = built_in.identity(account, visit);
     let session = inner.begin_session(visit, identity, Tokens::default()).await?;
     let cookie = inner.grant(visit, &session).await?;
-    Ok(with_cookies(redirect(StatusCode::SEE_OTHER, &first_stop(inner, &session))?, [cookie]))
+    Ok(with_cookies(redirect(StatusCode::SEE_OTHER, &first_stop(inner, visit, &session))?, [cookie]))
 }
 
 /// The one route that is open to them, else the portal.
-fn first_stop(inner: &Inner, session: &LiveSession) -> String {
-    match (inner.routes_of)(session.identity()).as_slice() {
+fn first_stop(inner: &Inner, visit: &Visit, session: &LiveSession) -> String {
+    match (inner.routes_of)(session.identity(), visit.client, &visit.headers).as_slice() {
         [only] => only.address.link().filter(|url| is_ours(inner, url)).unwrap_or(paths::ROUTES).to_owned(),
         _ => paths::ROUTES.to_owned(),
     }

@@ -11,9 +11,26 @@ use serde_json::{Map, Value};
 use crate::AuthenticateError;
 use crate::shorten::shorten;
 
-/// The claims of the ID token that a userinfo answer cannot change: who, by whom, for whom, when.
-const PROTOCOL: [&str; 14] =
-    ["iss", "sub", "aud", "exp", "iat", "nbf", "jti", "nonce", "azp", "auth_time", "at_hash", "c_hash", "sid", "tid"];
+/// The claims of the ID token that a userinfo answer can neither change nor add: who, by whom, for whom, when, and how
+/// they signed in. Policies ask for the last two, and only the token is signed for this sign-in.
+const PROTOCOL: [&str; 16] = [
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "iat",
+    "nbf",
+    "jti",
+    "nonce",
+    "azp",
+    "auth_time",
+    "at_hash",
+    "c_hash",
+    "sid",
+    "tid",
+    "amr",
+    "acr",
+];
 
 /// The claims of both, those of the userinfo endpoint before those of the ID token.
 ///
@@ -40,15 +57,23 @@ pub(crate) fn merge(
     Ok(claims)
 }
 
-/// The identity that verified claims describe. `anybodys` says that anybody can make an account with any
-/// address at this provider, so that only an explicit `email_verified` counts.
+/// What has to be known of a provider to read its claims.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Conventions<'a> {
+    /// The claim that lists groups, by its name or as a path.
+    pub(crate) groups_claim: &'a str,
+    /// Whether anybody can make an account with any address there, so that only an explicit `email_verified` counts.
+    pub(crate) anybodys: bool,
+}
+
+/// The identity that verified claims describe.
 ///
 /// # Errors
 /// [`AuthenticateError::Untrusted`] when there is no usable subject.
 pub(crate) fn identity(
     issuer: &str,
     mut claims: Map<String, Value>,
-    anybodys: bool,
+    conventions: Conventions<'_>,
     now: SystemTime,
 ) -> Result<Identity, AuthenticateError> {
     let id = match claims.get("sub").and_then(Value::as_str) {
@@ -58,18 +83,22 @@ pub(crate) fn identity(
     };
     let authenticated_at = claims
         .get("auth_time")
-        .and_then(Value::as_u64)
-        .and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)))
+        .and_then(Value::as_f64)
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since))
         .filter(|time| *time <= now)
         .unwrap_or(now);
     // They bound the token to its sign-in, and say nothing of the person.
     claims.retain(|name, _| !matches!(name.as_str(), "nonce" | "at_hash" | "c_hash"));
+    let email = email(&claims, conventions.anybodys);
+    let name = name(&claims);
+    let claims = Claims::new(claims);
     Ok(Identity {
         subject: Subject { issuer: issuer.to_owned(), id },
-        email: email(&claims, anybodys),
-        name: name(&claims),
-        groups: Groups::new(groups(&claims)),
-        claims: Claims::new(claims),
+        email,
+        name,
+        groups: Groups::new(groups(claims.at_path(conventions.groups_claim))),
+        claims,
         authenticated_at,
     })
 }
@@ -106,9 +135,9 @@ fn name(claims: &Map<String, Value>) -> Option<String> {
         .or_else(|| text("nickname"))
 }
 
-/// The claim `groups`: a list of texts, or one text with its parts set apart by `;` or `,`.
-fn groups(claims: &Map<String, Value>) -> Vec<String> {
-    match claims.get("groups") {
+/// The claim that lists groups: a list of texts, or one text with its parts set apart by `;` or `,`.
+fn groups(claim: Option<&Value>) -> Vec<String> {
+    match claim {
         Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         Some(Value::String(text)) => {
             text.split([';', ',']).map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
@@ -132,8 +161,11 @@ mod tests {
     fn identity_of(value: Value, anybodys: bool) -> Identity {
         let mut claims = map(json!({"sub": "s"}));
         claims.extend(map(value));
-        identity("https://idp.example", claims, anybodys, now()).unwrap()
+        let conventions = Conventions { groups_claim: "groups", anybodys };
+        identity("https://idp.example", claims, conventions, now()).unwrap()
     }
+
+    const ANYBODYS: Conventions<'static> = Conventions { groups_claim: "groups", anybodys: true };
 
     fn now() -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
@@ -185,6 +217,46 @@ mod tests {
     }
 
     #[test]
+    fn groups_come_from_the_claim_that_is_named() {
+        let claims = json!({
+            "sub": "s",
+            "groups": ["plain"],
+            "realm_access": {"roles": ["a", "b"]},
+            "https://x.test/roles": "c;d",
+            "deep": {"er": {"groups": "e"}},
+        });
+        for (groups_claim, expected) in [
+            ("groups", &["plain"][..]),
+            ("realm_access/roles", &["a", "b"]),
+            ("realm_access.roles", &["a", "b"]),
+            ("https://x.test/roles", &["c", "d"]),
+            ("deep/er/groups", &["e"]),
+            ("realm_access", &[]),
+            ("nothing/here", &[]),
+        ] {
+            let conventions = Conventions { groups_claim, anybodys: false };
+            let groups = identity("i", map(claims.clone()), conventions, now()).unwrap().groups;
+            assert_eq!(groups.as_slice(), expected, "{groups_claim}");
+        }
+    }
+
+    #[test]
+    fn a_userinfo_answer_cannot_say_how_or_when_somebody_signed_in() {
+        let forged =
+            json!({"sub": "s", "amr": ["hwk", "mfa"], "acr": "phr", "auth_time": 1_799_999_999, "groups": ["g"]});
+        for token in [json!({"sub": "s"}), json!({"sub": "s", "amr": ["pwd"], "acr": "0", "auth_time": 1_700_000_000})]
+        {
+            let merged = merge(map(token.clone()), map(forged.clone())).unwrap();
+            for claim in ["amr", "acr", "auth_time"] {
+                assert_eq!(merged.get(claim), token.get(claim), "{claim}");
+            }
+            let identity = identity("i", merged, ANYBODYS, now()).unwrap();
+            assert_eq!(identity.claims.get("amr"), token.get("amr"));
+            assert_eq!(identity.groups.as_slice(), ["g"], "groups may come from there");
+        }
+    }
+
+    #[test]
     fn a_name_is_found_where_there_is_one() {
         for (claims, expected) in [
             (json!({"name": "Amina Diallo", "nickname": "x"}), Some("Amina Diallo")),
@@ -214,7 +286,7 @@ mod tests {
     fn a_word_about_one_address_is_not_passed_on_to_another() {
         let merged = |token: Value, info: Value| {
             let merged = merge(map(token), map(info)).unwrap();
-            identity("i", merged, true, now()).unwrap().email.verified().cloned()
+            identity("i", merged, ANYBODYS, now()).unwrap().email.verified().cloned()
         };
         let token = json!({"sub": "s", "email": "a@x.test", "email_verified": true});
         assert!(merged(token.clone(), json!({"sub": "s", "email": "b@x.test"})).is_none());
@@ -233,7 +305,7 @@ mod tests {
     #[test]
     fn a_subject_is_needed_and_bounded() {
         for claims in [json!({}), json!({"sub": ""}), json!({"sub": 5}), json!({"sub": "x".repeat(256)})] {
-            assert!(identity("i", map(claims), false, now()).is_err());
+            assert!(identity("i", map(claims), ANYBODYS, now()).is_err());
         }
     }
 
@@ -244,7 +316,9 @@ mod tests {
             at(json!({"auth_time": 1_700_000_000})),
             SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)
         );
+        assert_eq!(at(json!({"auth_time": 1.7e9})), SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000));
         assert_eq!(at(json!({"auth_time": 1_900_000_000})), now());
+        assert_eq!(at(json!({"auth_time": -1})), now());
         assert_eq!(at(json!({"auth_time": u64::MAX})), now());
         assert_eq!(at(json!({})), now());
     }

@@ -52,6 +52,7 @@ impl Door {
             scopes: vec!["openid".into(), "email".into(), "profile".into()],
             request_params: vec![("prompt".into(), "select_account".into())],
             authorities: Vec::new(),
+            groups_claim: "groups".into(),
             redirect_path: "/oauth2/callback",
         })
     }
@@ -90,7 +91,7 @@ impl Door {
             sessions: Arc::clone(&sessions),
             accounts: accounts.clone(),
             clock: Arc::new(move || now(&clock_later)),
-            routes_of: Arc::new(move |_| portal.lock().unwrap().clone()),
+            routes_of: Arc::new(move |_, _, _| portal.lock().unwrap().clone()),
         };
         let authenticator = Authenticator::new(settings.clone(), None).unwrap();
         Self { authenticator, sessions, accounts, later, routes, settings, directory }

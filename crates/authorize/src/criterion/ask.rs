@@ -1,15 +1,42 @@
 //! The answer to each question.
 
-use doorward_identity::{Identity, Presented, VerifiedEmail};
+use doorward_identity::{ClaimText, Identity, Presented, VerifiedEmail};
 use http::{Method, header};
 
 use super::readings::{self, Readings};
 use super::{Criterion, Outcome};
-use crate::matcher::StringMatcher;
+use crate::matcher::{Each, ListMatcher, StringMatcher, TextList};
 use crate::{Facts, Reason, Visitor};
+
+/// Who says whether what was found is what is wanted.
+pub(crate) trait Judge {
+    /// Of one text.
+    fn text(&mut self, matcher: &StringMatcher, value: &str) -> bool;
+    /// Of several.
+    fn list(&mut self, matcher: &ListMatcher, values: &impl TextList) -> bool;
+}
+
+/// The matcher itself.
+struct Itself;
+
+impl Judge for Itself {
+    fn text(&mut self, matcher: &StringMatcher, value: &str) -> bool {
+        matcher.holds(value)
+    }
+
+    fn list(&mut self, matcher: &ListMatcher, values: &impl TextList) -> bool {
+        matcher.holds(values)
+    }
+}
 
 impl Criterion {
     pub(crate) fn evaluate(&self, facts: &Facts<'_>, visitor: Visitor<'_>) -> Outcome {
+        self.evaluate_by(&mut Itself, facts, visitor)
+    }
+
+    /// The same question, with somebody else to judge what a person says. Asking many criteria at once must not change
+    /// what comes of a stranger, or of an address that nobody vouches for.
+    pub(crate) fn evaluate_by(&self, judge: &mut impl Judge, facts: &Facts<'_>, visitor: Visitor<'_>) -> Outcome {
         match self {
             Self::Accept => Outcome::yes(Reason::Accept),
             Self::Reject => Outcome::no(Reason::Reject),
@@ -63,31 +90,35 @@ impl Criterion {
             | Self::AuthenticationMethod(_)
             | Self::IdentityProvider(_) => match visitor {
                 Visitor::Anonymous => Outcome::no(Reason::UserUnauthenticated),
-                Visitor::Known(identity) => self.ask(identity, facts),
+                Visitor::Known(identity) => self.ask(judge, identity, facts),
             },
         }
     }
 
     /// The criteria that are about a person, put to one.
-    fn ask(&self, identity: &Identity, facts: &Facts<'_>) -> Outcome {
+    fn ask(&self, judge: &mut impl Judge, identity: &Identity, facts: &Facts<'_>) -> Outcome {
         match self {
             Self::AuthenticatedUser => Outcome::yes(Reason::UserOk),
             Self::User(matcher) => {
-                Outcome::new(matcher.holds(&identity.subject.id), Reason::UserOk, Reason::UserUnauthorized)
+                Outcome::new(judge.text(matcher, &identity.subject.id), Reason::UserOk, Reason::UserUnauthorized)
             }
-            Self::Email(matcher) => of_address(identity, matcher, doorward_identity::Email::as_str)
-                .map_or(Outcome::no(without_address(identity, Reason::EmailUnauthorized)), |held| {
-                    Outcome::new(held, Reason::EmailOk, Reason::EmailUnauthorized)
-                }),
-            Self::Domain(matcher) => of_address(identity, matcher, doorward_identity::Email::domain)
-                .map_or(Outcome::no(without_address(identity, Reason::DomainUnauthorized)), |held| {
-                    Outcome::new(held, Reason::DomainOk, Reason::DomainUnauthorized)
-                }),
+            Self::Email(matcher) => match identity.email.verified() {
+                Some(email) => {
+                    Outcome::new(judge.text(matcher, email.as_str()), Reason::EmailOk, Reason::EmailUnauthorized)
+                }
+                None => Outcome::no(without_address(identity, Reason::EmailUnauthorized)),
+            },
+            Self::Domain(matcher) => match identity.email.verified() {
+                Some(email) => {
+                    Outcome::new(judge.text(matcher, email.domain()), Reason::DomainOk, Reason::DomainUnauthorized)
+                }
+                None => Outcome::no(without_address(identity, Reason::DomainUnauthorized)),
+            },
             Self::Groups(matcher) => {
-                Outcome::new(matcher.holds(identity.groups.as_slice()), Reason::GroupsOk, Reason::GroupsUnauthorized)
+                Outcome::new(judge.list(matcher, &identity.groups), Reason::GroupsOk, Reason::GroupsUnauthorized)
             }
             Self::Claim { path, matcher } => Outcome::new(
-                matcher.holds(identity.claims.strings_at(path).as_slice()),
+                judge.list(matcher, &Each(identity.claims.texts_at(path))),
                 Reason::ClaimOk,
                 Reason::ClaimUnauthorized,
             ),
@@ -97,12 +128,12 @@ impl Criterion {
                 Reason::AuthenticationAgeUnauthorized,
             ),
             Self::AuthenticationMethod(matcher) => Outcome::new(
-                matcher.holds(methods(identity).as_slice()),
+                judge.list(matcher, &Each(methods(identity))),
                 Reason::AuthenticationMethodOk,
                 Reason::AuthenticationMethodUnauthorized,
             ),
             Self::IdentityProvider(matcher) => Outcome::new(
-                matcher.holds(&identity.subject.issuer),
+                judge.text(matcher, &identity.subject.issuer),
                 Reason::IdentityProviderOk,
                 Reason::IdentityProviderUnauthorized,
             ),
@@ -119,15 +150,6 @@ fn outcome(read: Readings, yes: Reason, no: Reason) -> Outcome {
     }
 }
 
-/// What a matcher says of a part of the verified address; none when there is none.
-fn of_address(
-    identity: &Identity,
-    matcher: &StringMatcher,
-    part: fn(&doorward_identity::Email) -> &str,
-) -> Option<bool> {
-    identity.email.verified().map(|email| matcher.holds(part(email)))
-}
-
 fn without_address(identity: &Identity, absent: Reason) -> Reason {
     match identity.email {
         VerifiedEmail::Unverified(_) => Reason::EmailUnverified,
@@ -136,8 +158,8 @@ fn without_address(identity: &Identity, absent: Reason) -> Reason {
 }
 
 /// The ways in which a person signed in, as their provider names them.
-pub(super) fn methods(identity: &Identity) -> Vec<String> {
-    ["amr", "acr"].into_iter().flat_map(|claim| identity.claims.strings_at(claim)).collect()
+pub(super) fn methods(identity: &Identity) -> impl Iterator<Item = ClaimText<'_>> + Clone {
+    identity.claims.texts_at("amr").chain(identity.claims.texts_at("acr"))
 }
 
 pub(super) fn is_cors_preflight(facts: &Facts<'_>) -> bool {

@@ -58,7 +58,10 @@ impl Criterion {
             Self::AuthenticationAge(_) => {
                 format!("signed in {} ago", span_of(age(identity.authenticated_at, facts.now)))
             }
-            Self::AuthenticationMethod(_) => listed(&methods(identity), "the provider does not say how"),
+            Self::AuthenticationMethod(_) => {
+                let methods: Vec<_> = methods(identity).map(|method| method.as_ref().to_owned()).collect();
+                listed(&methods, "the provider does not say how")
+            }
             Self::IdentityProvider(_) => identity.subject.issuer.clone(),
             _ => identity.label().into(),
         }

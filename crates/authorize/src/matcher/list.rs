@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use doorward_identity::Groups;
+
 use super::{Case, Pattern, TextSet, joined};
 
 /// A list to be tested, without its having to be in memory as one.
@@ -10,21 +12,46 @@ pub(crate) trait TextList {
     fn count(&self) -> usize;
     /// Whether this text is one of them.
     fn has(&self, text: &str) -> bool;
-    /// Whether one of them will do.
-    fn any(&self, will_do: &mut dyn FnMut(&str) -> bool) -> bool;
+    /// Whether one of them will do. Asks none after the first that does.
+    fn any(&self, will_do: impl FnMut(&str) -> bool) -> bool;
+    /// Whether it is better to ask the list for each of so many texts than to look at all that it holds.
+    fn is_better_asked(&self, _wanted: usize) -> bool {
+        false
+    }
 }
 
-impl TextList for [String] {
+/// The texts that an iterator gives.
+pub(crate) struct Each<I>(pub(crate) I);
+
+impl<I: Iterator<Item: AsRef<str>> + Clone> TextList for Each<I> {
+    fn count(&self) -> usize {
+        self.0.clone().count()
+    }
+
+    fn has(&self, text: &str) -> bool {
+        self.0.clone().any(|item| item.as_ref() == text)
+    }
+
+    fn any(&self, mut will_do: impl FnMut(&str) -> bool) -> bool {
+        self.0.clone().any(|item| will_do(item.as_ref()))
+    }
+}
+
+impl TextList for Groups {
     fn count(&self) -> usize {
         self.len()
     }
 
     fn has(&self, text: &str) -> bool {
-        self.iter().any(|item| item == text)
+        self.contains(text)
     }
 
-    fn any(&self, will_do: &mut dyn FnMut(&str) -> bool) -> bool {
-        self.iter().any(|item| will_do(item))
+    fn any(&self, will_do: impl FnMut(&str) -> bool) -> bool {
+        self.iter().any(will_do)
+    }
+
+    fn is_better_asked(&self, wanted: usize) -> bool {
+        wanted < self.len()
     }
 }
 
@@ -48,18 +75,21 @@ pub enum ListTest {
 }
 
 impl ListTest {
-    fn holds(&self, values: &(impl TextList + ?Sized), case: Case) -> bool {
+    fn holds(&self, values: &impl TextList, case: Case) -> bool {
         let has = |wanted: &str| match case {
             Case::Sensitive => values.has(wanted),
-            Case::Insensitive => values.any(&mut |value| value.eq_ignore_ascii_case(wanted)),
+            Case::Insensitive => values.any(|value| value.eq_ignore_ascii_case(wanted)),
         };
         match self {
             Self::Has(wanted) => has(wanted),
             Self::Is(wanted) => values.count() == 1 && has(wanted),
             Self::Exclude(unwanted) => !has(unwanted),
-            Self::HasAny(wanted) => values.any(&mut |value| case.compare(value, |value| wanted.contains(value))),
+            Self::HasAny(wanted) if case == Case::Sensitive && values.is_better_asked(wanted.len()) => {
+                wanted.iter().any(|wanted| values.has(wanted))
+            }
+            Self::HasAny(wanted) => values.any(|value| case.compare(value, |value| wanted.contains(value))),
             Self::HasAll(wanted) => wanted.iter().all(has),
-            Self::Matches(pattern) | Self::Glob(pattern) => values.any(&mut |value| pattern.matches(value)),
+            Self::Matches(pattern) | Self::Glob(pattern) => values.any(|value| pattern.matches(value)),
         }
     }
 
@@ -69,8 +99,8 @@ impl ListTest {
             Self::Has(text) => Self::Has(fold(text)),
             Self::Is(text) => Self::Is(fold(text)),
             Self::Exclude(text) => Self::Exclude(fold(text)),
-            Self::HasAny(texts) => Self::HasAny(texts.map(fold)),
-            Self::HasAll(texts) => Self::HasAll(texts.map(fold)),
+            Self::HasAny(texts) => Self::HasAny(texts.folded(case)),
+            Self::HasAll(texts) => Self::HasAll(texts.folded(case)),
             pattern @ (Self::Matches(_) | Self::Glob(_)) => pattern,
         }
     }
@@ -114,7 +144,7 @@ impl ListMatcher {
     }
 
     /// Whether all tests hold.
-    pub(crate) fn holds(&self, values: &(impl TextList + ?Sized)) -> bool {
+    pub(crate) fn holds(&self, values: &impl TextList) -> bool {
         !self.tests.is_empty() && self.tests.iter().all(|test| test.holds(values, self.case))
     }
 }
@@ -130,8 +160,10 @@ mod tests {
     use super::*;
 
     fn holds(test: ListTest, values: &[&str]) -> bool {
-        let values: Vec<_> = values.iter().map(|&value| value.to_owned()).collect();
-        ListMatcher::new(vec![test], Case::Sensitive).holds(values.as_slice())
+        let matcher = ListMatcher::new(vec![test], Case::Sensitive);
+        let groups = Groups::new(values.iter().map(|&value| value.to_owned()));
+        assert_eq!(matcher.holds(&groups), matcher.holds(&Each(values.iter())), "an index changes no answer");
+        matcher.holds(&groups)
     }
 
     #[test]
@@ -147,6 +179,10 @@ mod tests {
             (ListTest::Exclude("b".into()), &[], true),
             (ListTest::HasAny(set(&["b", "c"])), &["a", "b"], true),
             (ListTest::HasAny(set(&["b", "c"])), &["a"], false),
+            (ListTest::HasAny(set(&["b"])), &["a", "b", "c"], true),
+            (ListTest::HasAny(set(&["d"])), &["a", "b", "c"], false),
+            (ListTest::HasAny(set(&[])), &["a"], false),
+            (ListTest::HasAll(set(&[])), &[], true),
             (ListTest::HasAll(set(&["a", "b"])), &["b", "a", "c"], true),
             (ListTest::HasAll(set(&["a", "b"])), &["a"], false),
             (ListTest::Matches(Pattern::regex("a.*", Case::Sensitive).unwrap()), &["b", "ab"], true),
@@ -158,15 +194,15 @@ mod tests {
 
     #[test]
     fn a_matcher_that_asks_nothing_never_holds() {
-        assert!(!ListMatcher::new(Vec::new(), Case::Sensitive).holds(&[] as &[String]));
+        assert!(!ListMatcher::new(Vec::new(), Case::Sensitive).holds(&Groups::default()));
     }
 
     #[test]
     fn case_matters_unless_it_is_said_not_to() {
-        let values = ["Admin".to_owned()];
+        let values = Each(["Admin"].iter());
         for test in [ListTest::Has("aDMIN".into()), ListTest::HasAny(TextSet::new(["ADMIN".into()]))] {
-            assert!(ListMatcher::new(vec![test.clone()], Case::Insensitive).holds(&values[..]));
-            assert!(!ListMatcher::new(vec![test], Case::Sensitive).holds(&values[..]));
+            assert!(ListMatcher::new(vec![test.clone()], Case::Insensitive).holds(&values));
+            assert!(!ListMatcher::new(vec![test], Case::Sensitive).holds(&values));
         }
     }
 }

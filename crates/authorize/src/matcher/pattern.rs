@@ -3,8 +3,9 @@
 use std::fmt;
 
 use regex::{Regex, RegexBuilder};
+use regex_syntax::ast;
 
-use super::Case;
+use super::{Case, ascii_case};
 
 /// The longest pattern accepted, in bytes.
 pub const LONGEST_PATTERN: usize = 1000;
@@ -27,7 +28,8 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// A regular expression, anchored at both ends whether or not it says so.
+    /// A regular expression, anchored at both ends whether or not it says so. Without regard to case, be it by `case`
+    /// or by a flag `(?i)`, only ASCII letters are folded.
     ///
     /// # Errors
     /// [`InvalidPattern`] when it is too long, too large, or no regular expression of the `regex` crate's syntax.
@@ -61,16 +63,25 @@ impl Pattern {
     }
 
     fn compile(written: &str, expression: &str, case: Case) -> Result<Self, InvalidPattern> {
-        let build = |expression: &str| {
-            RegexBuilder::new(expression)
-                .case_insensitive(case == Case::Insensitive)
-                .size_limit(LARGEST)
-                .dfa_size_limit(LARGEST_CACHE)
-                .nest_limit(DEEPEST)
-                .build()
-        };
-        // By itself first: what closes a group it did not open would break out of the anchors.
-        let regex = build(expression).and_then(|_| build(&format!(r"\A(?:{expression})\z")));
+        // By itself: what closes a group it did not open would break out of the anchors.
+        let parsed = regex_syntax::ParserBuilder::new().nest_limit(DEEPEST).build().parse(expression);
+        parsed.map_err(|error| InvalidPattern::Syntax(error.to_string()))?;
+        let mut ast = ast::parse::ParserBuilder::new()
+            .nest_limit(DEEPEST)
+            .build()
+            .parse(expression)
+            .map_err(|error| InvalidPattern::Syntax(error.to_string()))?;
+        ascii_case::fold(&mut ast, case == Case::Insensitive);
+        // As it was understood, without its comments: one at the end would swallow the anchor.
+        let mut whole = String::from(r"\A(?:");
+        ast::print::Printer::new().print(&ast, &mut whole).map_err(|_| InvalidPattern::TooLarge)?;
+        whole.push_str(r")\z");
+        let regex = RegexBuilder::new(&whole)
+            .size_limit(LARGEST)
+            .dfa_size_limit(LARGEST_CACHE)
+            // The anchors' group and the letters' classes are ours.
+            .nest_limit(DEEPEST + 8)
+            .build();
         match regex {
             Ok(regex) => Ok(Self { written: written.into(), case, regex }),
             Err(regex::Error::CompiledTooBig(_)) => Err(InvalidPattern::TooLarge),
@@ -116,3 +127,6 @@ pub enum InvalidPattern {
     #[error("{0}")]
     Syntax(String),
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,8 +32,8 @@ pub enum StringTest {
 }
 
 impl StringTest {
-    /// `value` is folded already where case does not matter.
-    fn holds(&self, value: &str) -> bool {
+    /// `value` is folded already where case does not matter; patterns see it as it was `said`.
+    fn holds(&self, value: &str, said: &str) -> bool {
         match self {
             Self::Is(wanted) => value == wanted,
             Self::Not(wanted) => value != wanted,
@@ -44,21 +44,21 @@ impl StringTest {
             Self::NotIn(wanted) => !wanted.contains(value),
             Self::InPeople(people) => people.members.contains(value),
             Self::NotInPeople(people) => !people.members.contains(value),
-            Self::Matches(pattern) | Self::Glob(pattern) => pattern.matches(value),
+            Self::Matches(pattern) | Self::Glob(pattern) => pattern.matches(said),
         }
     }
 
     fn folded(self, case: Case) -> Self {
         let fold = |text: String| case.fold(text);
-        let people = |people: People| People { members: people.members.map(fold), ..people };
+        let people = |people: People| People { members: people.members.folded(case), ..people };
         match self {
             Self::Is(text) => Self::Is(fold(text)),
             Self::Not(text) => Self::Not(fold(text)),
             Self::Contains(text) => Self::Contains(fold(text)),
             Self::StartsWith(text) => Self::StartsWith(fold(text)),
             Self::EndsWith(text) => Self::EndsWith(fold(text)),
-            Self::In(texts) => Self::In(texts.map(fold)),
-            Self::NotIn(texts) => Self::NotIn(texts.map(fold)),
+            Self::In(texts) => Self::In(texts.folded(case)),
+            Self::NotIn(texts) => Self::NotIn(texts.folded(case)),
             Self::InPeople(group) => Self::InPeople(people(group)),
             Self::NotInPeople(group) => Self::NotInPeople(people(group)),
             // They were compiled for their case.
@@ -110,7 +110,8 @@ impl StringMatcher {
 
     /// Whether all tests hold.
     pub fn holds(&self, value: &str) -> bool {
-        !self.tests.is_empty() && self.case.compare(value, |value| self.tests.iter().all(|test| test.holds(value)))
+        !self.tests.is_empty()
+            && self.case.compare(value, |folded| self.tests.iter().all(|test| test.holds(folded, value)))
     }
 }
 
@@ -172,5 +173,45 @@ mod tests {
             StringMatcher::new(vec![StringTest::StartsWith("a".into()), StringTest::Not("ab".into())], Case::Sensitive);
         assert!(both.holds("ac") && !both.holds("ab"));
         assert!(!StringMatcher::new(Vec::new(), Case::Sensitive).holds(""));
+    }
+
+    #[test]
+    fn look_alikes_are_different_letters() {
+        let set = || TextSet::new(["kim".to_owned(), "stra\u{df}e".to_owned()]);
+        let people = || People { names: vec!["us".into()], members: set() };
+        for case in [Case::Sensitive, Case::Insensitive] {
+            for value in [
+                "\u{212a}im",
+                "\u{212a}IM",
+                "k\u{131}m",
+                "k\u{130}m",
+                "\u{ff4b}im",
+                "\u{43a}im",
+                "STRASSE",
+                "STRA\u{1e9e}E",
+            ] {
+                for test in [
+                    StringTest::Is("kim".into()),
+                    StringTest::In(set()),
+                    StringTest::InPeople(people()),
+                    StringTest::StartsWith("kim".into()),
+                    StringTest::EndsWith("kim".into()),
+                    StringTest::Contains("kim".into()),
+                    StringTest::Matches(Pattern::regex("kim|stra\u{df}e", case).unwrap()),
+                    StringTest::Glob(Pattern::glob("kim", case).unwrap()),
+                ] {
+                    assert!(!text(test.clone(), case, value), "{test} / {value}");
+                }
+            }
+        }
+        assert!(text(StringTest::In(set()), Case::Insensitive, "KIM"));
+        assert!(!text(StringTest::Is("\u{c9}".into()), Case::Insensitive, "\u{e9}"));
+    }
+
+    #[test]
+    fn long_texts_are_folded_to_their_end() {
+        let long = format!("{}END", "a\u{e9}".repeat(400));
+        assert!(text(StringTest::EndsWith("end".into()), Case::Insensitive, &long));
+        assert!(!text(StringTest::EndsWith("end".into()), Case::Sensitive, &long));
     }
 }

@@ -1,13 +1,14 @@
 //! The rule that turns away visitors without a certificate that is believed.
 
-use doorward_authorize::{Action, Criterion, Operator, Origin, Policy, Rule};
+use doorward_authorize::{Action, Criterion, Operator, Origin, Policy, Rule, Shadow};
 use doorward_hygiene::HostPattern;
 
 use super::route::Routes;
 use crate::domain::client_certificates::Enforcement;
 use crate::domain::tls::Tls;
 
-/// Puts the rule first that denies visitors without a certificate that is believed, in every route of a host, unless
+/// Puts the rule first that denies visitors without a certificate that is believed, in every route of a host and in the
+/// policy that is tried beside its own, unless
 /// its routes' policies decide alone. Where the handshake fails without one, the rule still speaks when a certificate
 /// ends, or is taken back, while its connection is open.
 pub(super) fn deny_without_client_certificate(routes: &mut Routes, tls: &Tls) {
@@ -22,9 +23,15 @@ pub(super) fn deny_without_client_certificate(routes: &mut Routes, tls: &Tls) {
             origin: Origin::ClientCertificates,
             line: route.line,
         };
-        let rules = std::iter::once(rule).chain(route.policy.rules().iter().cloned()).collect();
-        route.policy = Policy::new(route.id.clone(), rules);
+        route.policy = with_first(&rule, &route.policy);
+        route.policy_shadow = route.policy_shadow.take().map(|shadow| Shadow::new(with_first(&rule, shadow.policy())));
     }
+}
+
+/// The policy with this rule before all others.
+fn with_first(rule: &Rule, policy: &Policy) -> Policy {
+    let rules = std::iter::once(rule).chain(policy.rules()).cloned().collect();
+    Policy::new(policy.route().clone(), rules)
 }
 
 /// Whether any trust that may be asked for on these hosts wants the rule.

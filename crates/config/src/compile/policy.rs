@@ -1,4 +1,4 @@
-//! A route's rules: those of the older keys first, then those of `policy`.
+//! A route's rules: those of the global policy first, then those of the older keys, then those of `policy`.
 
 use doorward_authorize::{Action, Case, Criterion, Operator, Origin, Rule, StringMatcher, StringTest};
 use doorward_identity::Email;
@@ -8,6 +8,7 @@ use super::ppl::PlacedRule;
 use crate::problem::Place;
 use crate::raw::At;
 use crate::raw::policy::RawPolicy;
+use crate::yaml::Content;
 
 impl Compiler<'_> {
     /// The rules of a route that begins at `place`.
@@ -15,20 +16,35 @@ impl Compiler<'_> {
         let before = self.problems.count(crate::Severity::Error);
         self.exclusive(raw);
         let legacy = self.legacy_rule(raw);
-        let mut rules: Vec<PlacedRule> = legacy.into_iter().collect();
+        let mut own: Vec<PlacedRule> = legacy.into_iter().collect();
         if let Some(node) = &raw.policy {
-            rules.extend(self.ppl(node, &Origin::Route));
+            own.extend(self.policy_of_route("policy", node));
         }
-        let allows = rules.iter().any(|placed| placed.rule.action == Action::Allow && !placed.rule.criteria.is_empty());
         // A policy that could not be read has been complained of already.
-        if !allows && !raw.unreadable && self.problems.count(crate::Severity::Error) == before {
+        let unreadable = raw.unreadable || self.shared.unreadable;
+        if !allows(&own) && !unreadable && self.problems.count(crate::Severity::Error) == before {
             self.problems.warning(
                 raw.policy.as_ref().map_or(place, |node| &node.place),
                 "this route denies everyone: no rule allows anybody",
                 "Say who may pass, as in `policy: [{allow: {or: [{email: {is: you@example.com}}]}}]`.",
             );
         }
-        rules
+        self.below_global(own, place)
+    }
+
+    /// The rules that are tried beside a route's own; none when it has none such.
+    pub(super) fn policy_shadow(&mut self, raw: &RawPolicy) -> Option<Vec<PlacedRule>> {
+        let node = raw.shadow.as_ref().filter(|node| !matches!(node.content, Content::Null))?;
+        let before = self.problems.count(crate::Severity::Error);
+        let own = self.policy_of_route("policy_shadow", node);
+        if !allows(&own) && !self.shared.unreadable && self.problems.count(crate::Severity::Error) == before {
+            self.problems.warning(
+                &node.place,
+                "this policy would deny everyone: it stands in place of all rules of its route, and no rule of it allows anybody",
+                "Say who may pass, as in `policy_shadow: [{allow: {or: [{email: {is: you@example.com}}]}}]`.",
+            );
+        }
+        Some(self.below_global(own, &node.place))
     }
 
     /// A route is public, or for anybody signed in, or for those on a list.
@@ -132,6 +148,11 @@ impl Compiler<'_> {
             }
         }
     }
+}
+
+/// Whether any of these lets anybody in.
+fn allows(rules: &[PlacedRule]) -> bool {
+    rules.iter().any(|placed| placed.rule.action == Action::Allow && !placed.rule.criteria.is_empty())
 }
 
 fn is(text: &str, case: Case) -> StringMatcher {

@@ -10,6 +10,9 @@ use crate::domain::sign_in::{OidcProvider, ProviderKind};
 use crate::raw::sign_in::RawSignIn;
 use crate::raw::{At, Pairs, nearest};
 
+/// The claim in which providers list groups when nothing else is agreed on.
+const DEFAULT_GROUPS_CLAIM: &str = "groups";
+
 /// Parameters of the authorization request that the protocol sets itself.
 const OURS: [&str; 9] = [
     "client_id",
@@ -97,6 +100,10 @@ impl Compiler<'_> {
         }
         let scopes = raw.idp_scopes.as_ref().and_then(|scopes| self.scopes(scopes));
         let request_params = raw.idp_request_params.as_ref().map(|params| self.request_params(params));
+        let groups_claim = raw
+            .idp_groups_claim
+            .as_ref()
+            .filter(|claim| self.is_claim_path(&claim.place, "idp_groups_claim", &claim.value));
         let (kind, issuer, client_id) = (kind?, issuer?, client_id?);
         Some(OidcProvider {
             kind,
@@ -109,6 +116,7 @@ impl Compiler<'_> {
                 defaults.map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
             }),
             authorities,
+            groups_claim: groups_claim.map_or_else(|| DEFAULT_GROUPS_CLAIM.to_owned(), |claim| claim.value.clone()),
             redirect_path,
         })
     }

@@ -1,6 +1,6 @@
 //! Routes, one by one.
 
-use doorward_authorize::{Policy, RouteId};
+use doorward_authorize::{Policy, RouteId, Shadow};
 use doorward_hygiene::{NormalPath, OriginPattern};
 use http::HeaderValue;
 use rustls_pki_types::CertificateDer;
@@ -8,6 +8,7 @@ use rustls_pki_types::CertificateDer;
 use super::Compiler;
 use super::client_certificates::OfHost;
 use super::headers::ResponseHeaders;
+use super::policy_warnings::LookedAt;
 use crate::domain::route::{HostHeader, PathRule, Route};
 use crate::domain::timeouts::Limit;
 use crate::problem::Place;
@@ -47,9 +48,10 @@ impl Compiler<'_> {
         };
         let mut routes = Routes::default();
         let mut places = Vec::new();
+        let mut looked_at = LookedAt::default();
         for raw in raw {
             let own = self.client_authorities_of(raw);
-            if let Some((route, bare)) = self.route(raw, defaults) {
+            if let Some((route, bare)) = self.route(raw, defaults, &mut looked_at) {
                 if let Some((authorities, place)) = own {
                     let host = route.from.host.clone();
                     routes.client_authorities.push(OfHost { host, authorities, place });
@@ -75,7 +77,7 @@ impl Compiler<'_> {
     }
 
     /// The route, and whether it wants no headers set by default.
-    fn route(&mut self, raw: &RawRoute, defaults: &Defaults<'_>) -> Option<(Route, bool)> {
+    fn route(&mut self, raw: &RawRoute, defaults: &Defaults<'_>, looked_at: &mut LookedAt) -> Option<(Route, bool)> {
         if raw.from.is_absent() {
             self.problems.error(&raw.place, "this route has no `from`", "Add `from: https://HOST`.");
         }
@@ -90,16 +92,26 @@ impl Compiler<'_> {
         let response_headers = self.route_headers(raw.set_response_headers.as_ref(), defaults.response_headers);
         let set_request_headers = self.request_headers(raw.set_request_headers.as_ref());
         let remove_request_headers = self.removed_headers(raw.remove_request_headers.as_ref());
+        let before = self.problems.count(crate::Severity::Error);
         let placed = self.policy(&raw.policy, &raw.place);
+        self.policy_warnings(&placed, raw, before, looked_at);
         let rules = placed.into_iter().map(|placed| placed.rule).collect();
+        let before = self.problems.count(crate::Severity::Error);
+        let shadow = self.policy_shadow(&raw.policy);
+        if let Some(placed) = &shadow {
+            self.policy_warnings(placed, raw, before, looked_at);
+        }
         self.unused_without_upstream(raw);
 
         let (from, path, target) = (from?, path?, target?);
         let id = route_id(&from, &path);
         let route = Route {
             policy: Policy::new(id.clone(), rules),
-            policy_shadow: None,
-            show_error_details: false,
+            policy_shadow: shadow.map(|placed| {
+                let rules = placed.into_iter().map(|placed| placed.rule).collect();
+                Shadow::new(Policy::new(id.clone(), rules))
+            }),
+            show_error_details: raw.show_error_details.as_ref().is_some_and(|flag| flag.value),
             name: raw.name.as_ref().map_or_else(|| default_name(&from, &path), |name| name.value.clone()),
             description: raw.description.as_ref().map(|text| text.value.clone()).unwrap_or_default(),
             websockets,

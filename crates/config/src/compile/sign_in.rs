@@ -123,6 +123,7 @@ impl Compiler<'_> {
             ("idp_client_secret_file", secret.file.as_ref().map(|at| &at.place)),
             ("idp_scopes", raw.idp_scopes.as_ref().map(|at| &at.place)),
             ("idp_request_params", raw.idp_request_params.as_ref().map(|at| &at.place)),
+            ("idp_groups_claim", raw.idp_groups_claim.as_ref().map(|at| &at.place)),
         ];
         for (key, place) in given {
             if let Some(place) = place {

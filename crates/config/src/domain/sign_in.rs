@@ -80,6 +80,8 @@ pub struct OidcProvider {
     pub request_params: Vec<(String, String)>,
     /// Authorities trusted besides the system's for connections to the provider (`certificate_authority`).
     pub authorities: Vec<CertificateDer<'static>>,
+    /// The claim that holds a person's groups, by its name or as a path through objects.
+    pub groups_claim: String,
     /// The path of our redirect URI on the sign-in origin.
     pub redirect_path: &'static str,
 }

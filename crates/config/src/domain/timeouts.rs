@@ -21,6 +21,15 @@ impl Limit {
     }
 }
 
+impl std::str::FromStr for Limit {
+    type Err = &'static str;
+
+    /// A span as configurations write it: `30s`, `1h30m`, `never`. The error says what is wrong, after "but".
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        crate::raw::duration::parse(text)
+    }
+}
+
 impl From<Duration> for Limit {
     /// Zero means never, as Pomerium has it.
     fn from(duration: Duration) -> Self {

@@ -8,7 +8,7 @@ use crate::Limit;
 const LONGEST_HOURS: f64 = 87_600.0;
 
 /// Parses a span. `never` and zero both mean no limit.
-pub(super) fn parse(text: &str) -> Result<Limit, &'static str> {
+pub(crate) fn parse(text: &str) -> Result<Limit, &'static str> {
     let text = text.trim();
     match text {
         "" => return Err("nothing is given"),

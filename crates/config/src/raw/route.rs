@@ -34,6 +34,7 @@ pub(crate) struct RawRoute {
     /// The authorities whose certificates visitors of this host show; given even when empty.
     pub(crate) client_authorities: RawSecret,
     pub(crate) policy: RawPolicy,
+    pub(crate) show_error_details: Option<At<bool>>,
 }
 
 /// What a route says of its upstream's TLS.
@@ -105,6 +106,7 @@ impl RawRoute {
                 reading,
             ),
             policy: RawPolicy::read(&mut section, reading),
+            show_error_details: section.flag("show_error_details", reading),
         };
         section.close("a route", ROUTE, reading);
         Some(raw)

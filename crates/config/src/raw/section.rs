@@ -157,6 +157,11 @@ impl Section {
         reading.pairs(key, &node)
     }
 
+    /// A value that is read later; at the top, its environment variable as YAML.
+    pub(crate) fn tree(&mut self, key: &'static str, reading: &mut Reading<'_>) -> Option<Rc<Node>> {
+        self.value(key, Shape::Pairs, reading)
+    }
+
     pub(crate) fn header_pairs(&mut self, key: &'static str, reading: &mut Reading<'_>) -> Option<At<HeaderPairs>> {
         let node = self.value(key, Shape::Pairs, reading)?;
         reading.header_pairs(key, &node)
@@ -188,7 +193,7 @@ impl Section {
         let meant = if problems.are_too_many() { None } else { nearest(&entry.key, &self.asked) };
         let mend = match meant {
             Some(nearest) => format!("Did you mean `{nearest}`?"),
-            None if self.asked.len() <= 16 => format!("The keys of {what} are: {}.", self.asked.join(", ")),
+            None if self.asked.len() <= 17 => format!("The keys of {what} are: {}.", self.asked.join(", ")),
             None => "`docs/configuration.md` lists every key.".into(),
         };
         problems.error(&entry.place, format!("`{key}` is not a key of {what}"), mend);
@@ -200,7 +205,7 @@ pub(crate) fn nearest<'n>(word: &str, names: &[&'n str]) -> Option<&'n str> {
     let word: String = word.chars().take(64).collect::<String>().to_ascii_lowercase().replace('-', "_");
     names
         .iter()
-        .map(|name| (strsim::damerau_levenshtein(&word, name), *name))
+        .map(|name| (strsim::damerau_levenshtein(&word, &name.replace('-', "_")), *name))
         .min_by_key(|(distance, _)| *distance)
         .filter(|(distance, name)| *distance <= (name.len() / 3).clamp(1, 4))
         .map(|(_, name)| name)

@@ -13,6 +13,7 @@ pub(crate) struct RawSignIn {
     pub(crate) idp_client_secret: RawSecret,
     pub(crate) idp_scopes: Option<At<Vec<At<String>>>>,
     pub(crate) idp_request_params: Option<At<Pairs>>,
+    pub(crate) idp_groups_claim: Option<At<String>>,
     pub(crate) users: Option<At<Vec<RawUser>>>,
 }
 
@@ -34,6 +35,7 @@ impl RawSignIn {
             idp_client_secret: section.secret("idp_client_secret", "idp_client_secret_file", reading),
             idp_scopes: section.texts("idp_scopes", reading),
             idp_request_params: section.pairs("idp_request_params", reading),
+            idp_groups_claim: section.text("idp_groups_claim", reading),
             users: users(section, reading),
         }
     }

@@ -4,7 +4,9 @@ use std::rc::Rc;
 
 use super::acme::RawAcme;
 use super::client_certificates::RawClientCertificates;
+use super::expectations::{self, RawExpectation};
 use super::listeners::RawListeners;
+use super::policy::RawPolicies;
 use super::route::RawRoute;
 use super::section::routes_from_variable;
 use super::sessions::RawSessions;
@@ -12,7 +14,7 @@ use super::sign_in::RawSignIn;
 use super::tls::RawTls;
 use super::unsupported::{self, GLOBAL};
 use super::{At, Given, Pairs, Reading, Section};
-use crate::yaml::Node;
+use crate::yaml::{Content, Node};
 
 #[derive(Debug)]
 pub(crate) struct RawConfig {
@@ -24,8 +26,10 @@ pub(crate) struct RawConfig {
     pub(crate) sessions: RawSessions,
     pub(crate) set_response_headers: Option<At<Pairs>>,
     pub(crate) pass_identity_headers: Option<At<bool>>,
+    pub(crate) policies: RawPolicies,
     /// Those that could be read; unreadable when none could.
     pub(crate) routes: Given<Vec<RawRoute>>,
+    pub(crate) tests: Vec<RawExpectation>,
 }
 
 impl RawConfig {
@@ -40,7 +44,9 @@ impl RawConfig {
             sessions: RawSessions::read(&mut section, reading),
             set_response_headers: section.pairs("set_response_headers", reading),
             pass_identity_headers: section.flag("pass_identity_headers", reading),
+            policies: RawPolicies::read(&mut section, reading),
             routes: routes(&mut section, reading),
+            tests: section.node("tests").map(|node| expectations::tests(&node, reading)).unwrap_or_default(),
         };
         section.close("the configuration", GLOBAL, reading);
         unsupported::warn_of_variables(GLOBAL, reading.env, reading.problems);
@@ -51,6 +57,14 @@ impl RawConfig {
 /// `routes`, also called `policy`; or the variable of either name.
 fn routes(section: &mut Section, reading: &mut Reading<'_>) -> Given<Vec<RawRoute>> {
     let (routes, policy) = (section.node("routes"), section.node("policy"));
+    if let Some(policy) = policy.as_ref().filter(|policy| is_of_rules(policy)) {
+        reading.problems.error(
+            &policy.place,
+            "at the top, `policy` is an older name of `routes`, but here are the rules or the name of a policy",
+            "Rules for every route are `global_policy`; those of one route stand below `policy` in it.",
+        );
+        return Given::Unreadable;
+    }
     if routes.is_some()
         && policy.is_some()
         && let Some(place) = section.place_of("policy")
@@ -71,6 +85,19 @@ fn routes(section: &mut Section, reading: &mut Reading<'_>) -> Given<Vec<RawRout
         Given::Unreadable if read.is_empty() => Given::Unreadable,
         Given::Absent => Given::Absent,
         Given::Value(()) | Given::Unreadable => Given::Value(read),
+    }
+}
+
+/// Whether somebody took the older name of `routes` for a policy.
+fn is_of_rules(policy: &Node) -> bool {
+    let is_rule = |node: &Node| match &node.content {
+        Content::Map(entries) => entries.iter().any(|entry| matches!(entry.key.as_str(), "allow" | "deny")),
+        Content::Scalar(_) => true,
+        Content::Null | Content::List(_) => false,
+    };
+    match &policy.content {
+        Content::List(items) => items.iter().any(|item| is_rule(item)),
+        _ => is_rule(policy),
     }
 }
 

@@ -79,6 +79,79 @@ fn ten_thousand_routes_are_no_trouble() {
 }
 
 #[test]
+fn rules_that_routes_share_cannot_blow_memory_up() {
+    let mut text = String::from("policies:\n  all:\n    - allow:\n        or:\n");
+    for user in 0..10_000 {
+        writeln!(text, "          - user: u{user}").unwrap();
+    }
+    text.push_str("routes:\n");
+    for route in 0..1000 {
+        writeln!(text, "  - {{from: \"https://a{route}.example.com\", to: \"http://a\", policy: all}}").unwrap();
+    }
+    assert!(refused_soon(&text).contains("more than a million criteria"));
+}
+
+#[test]
+fn lists_that_routes_share_are_kept_once() {
+    let mut text = String::from("policies:\n  all: {allow: {or: [{email: {in_people: all}}]}}\npeople:\n  all:\n");
+    for person in 0..20_000 {
+        writeln!(text, "    - p{person}@example.com").unwrap();
+    }
+    text.push_str("routes:\n");
+    for route in 0..5000 {
+        writeln!(text, "  - {{from: \"https://a{route}.example.com\", to: \"http://a\", policy: all}}").unwrap();
+    }
+    let begun = Instant::now();
+    // A hundred million addresses, were they copied.
+    assert_eq!(World::default().load(&text).unwrap().config.routes.len(), 5000);
+    assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn groups_of_people_may_be_chained_but_not_asked_for_without_end() {
+    let mut text = String::from("people:\n");
+    for group in 0..20_000 {
+        writeln!(text, "  g{group}: [g{}, p{group}@example.com]", group + 1).unwrap();
+    }
+    text.push_str("  g20000: [g0]\n");
+    assert!(refused_soon(&format!("{text}{ROUTE}")).contains("`g0` → `g1` → `g2`"));
+    let asked = vec!["{email: {in_people: g0}}"; 51].join(", ");
+    let text = text.replace("  g20000: [g0]\n", "  g20000: []\n");
+    let route = format!(
+        "routes:\n  - {{from: \"https://a.example.com\", to: \"http://a\", policy: {{allow: {{or: [{asked}]}}}}}}\n"
+    );
+    assert!(refused_soon(&format!("{text}{route}")).contains("more than 100000 people"));
+}
+
+#[test]
+fn expressions_cannot_blow_memory_up() {
+    let bombs = ["(a{1000}){1000}", "((a{100}){100}){100}", "(((((a*)*)*)*)*){999}", "(\\\\w{300}){3}", "(x+x+)+y"];
+    let mut text = String::from(
+        "routes:\n  - from: https://a.example.com\n    to: http://a\n    policy:\n      - allow:\n          or:\n",
+    );
+    for number in 0..1100 {
+        let pattern = if number < 400 { bombs[number % bombs.len()] } else { "x" };
+        writeln!(text, "            - user: {{matches: \"{pattern}{number}\"}}").unwrap();
+    }
+    let report = refused_soon(&text);
+    assert!(report.contains("too much memory") && report.contains("one pattern more than the 1000"), "{report}");
+}
+
+#[test]
+fn policies_of_aliases_are_read_in_time() {
+    let mut text = String::from("x: &c {email: {in: [a, b, c]}}\n");
+    let uses = vec!["*c"; 20_000].join(", ");
+    writeln!(
+        text,
+        "routes:\n  - from: https://a.example.com\n    to: http://a\n    policy: {{allow: {{or: [{uses}]}}}}"
+    )
+    .unwrap();
+    refused_soon(&text);
+    let deep = "{allow: {or: ".repeat(200);
+    assert!(refused_soon(&format!("global_policy: {deep}\n{ROUTE}")).contains("nested too deeply"));
+}
+
+#[test]
 fn a_long_text_of_nonsense_is_refused_soon() {
     for line in ["k{}: v\n", "- k{}: v\n", "k{}: [a, b, c]\n"] {
         let mut text = String::new();
@@ -197,7 +270,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_written_into_a_route_panics(key in "from|to|prefix|path|regex|host_rewrite|prefix_rewrite|timeout|redirect|response|policy|name|tls_client_cert|tls_client_key|tls_downstream_client_ca|tls_upstream_server_name", value in "\\PC{0,40}") {
+    fn nothing_written_into_a_route_panics(key in "from|to|prefix|path|regex|host_rewrite|prefix_rewrite|timeout|redirect|response|policy|policy_shadow|show_error_details|name|tls_client_cert|tls_client_key|tls_downstream_client_ca|tls_upstream_server_name", value in "\\PC{0,40}") {
         let _ = World::default().report(&format!("{ROUTE}    {key}: {value}\n"));
     }
 
@@ -207,6 +280,22 @@ proptest! {
         value in "\\PC{0,40}",
     ) {
         let _ = World::default().report(&format!("autocert: true\n{key}: {value}\n{ROUTE}"));
+    }
+
+    #[test]
+    fn nothing_written_for_all_routes_panics(key in "policies|people|global_policy|support_contact|idp_groups_claim", value in "\\PC{0,40}") {
+        let _ = World::default().report(&format!("{key}: {value}\n{ROUTE}"));
+    }
+
+    #[test]
+    fn nothing_asked_by_a_policy_panics(
+        criterion in "email|user|groups|claim/[a-z/.]{0,12}|source_ip|http_(method|path|query/a|header/\\PC{0,4})|websocket|authentication_age|date|day_of_week|time_of_day|client_certificate",
+        inner in prop::option::of("is|in|matches|glob|has_all|in_people|ignore_case|after|before|timezone|days|at_most|san_dns"),
+        value in "[-0-9:.apmT+Z/,* ]{0,12}|\\PC{0,12}",
+    ) {
+        let value = format!("'{}'", value.replace('\'', "''"));
+        let value = inner.map_or(value.clone(), |key| format!("{{{key}: {value}}}"));
+        let _ = World::default().report(&format!("people: {{a: [b@example.com]}}\nglobal_policy: {{deny: {{or: [{{'{criterion}': {value}}}]}}}}\n{ROUTE}"));
     }
 
     #[test]

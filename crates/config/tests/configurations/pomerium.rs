@@ -108,7 +108,11 @@ fn grammar() {
         ("§2.1 criterion: not none", "- allow: {or: [{}]}", "criterion"),
         ("§2.1 criterion is a map", "- allow: {or: [accept]}", "criterion"),
         ("§2.1 an unknown criterion is an error", "- allow: {or: [{frobnicate: true}]}", "`frobnicate`"),
-        ("§2.1 policy is no scalar", "policy: allow", "`policy`"),
+        (
+            "§2.1 policy is no scalar; a text would be the name of one of `policies`",
+            "policy: allow",
+            "no policy `allow`",
+        ),
         (
             "§2.3 `pomerium_routes` was taken out of Pomerium too",
             "- allow: {or: [{pomerium_routes: true}]}",
@@ -178,23 +182,28 @@ fn operators() {
             anna(),
             "deny email-ok",
         ),
-        ("§2.2 an empty `and` contributes nothing", "- allow: {and: []}", anna(), "deny "),
-        ("§2.2 an empty `or` contributes nothing", "- allow: {or: []}", anna(), "deny "),
-        ("§2.2 an empty `not` contributes nothing: it is not true of everybody", "- allow: {not: []}", anna(), "deny "),
-        ("§2.2 an empty `nor` contributes nothing", "- allow: {nor: []}", anna(), "deny "),
+        ("§2.2 an empty `and` contributes nothing", "- allow: {and: []}", anna(), "deny no-rule"),
+        ("§2.2 an empty `or` contributes nothing", "- allow: {or: []}", anna(), "deny no-rule"),
+        (
+            "§2.2 an empty `not` contributes nothing: it is not true of everybody",
+            "- allow: {not: []}",
+            anna(),
+            "deny no-rule",
+        ),
+        ("§2.2 an empty `nor` contributes nothing", "- allow: {nor: []}", anna(), "deny no-rule"),
         (
             "§2.2 an empty `and` in a deny rule denies nobody",
             "- allow: {or: [{accept: 1}]}\n- deny: {and: []}",
             nobody(),
             "allow accept",
         ),
-        ("§2.2 no rule at all: denied by default", "policy: []", anna(), "deny "),
-        ("§2.2 no rule at all: denied by default, strangers too", "policy: []", nobody(), "deny "),
+        ("§2.2 no rule at all: denied by default", "policy: []", anna(), "deny no-rule"),
+        ("§2.2 no rule at all: denied by default, strangers too", "policy: []", nobody(), "deny no-rule"),
         (
             "§2.2 only deny rules, none of which holds: denied by default",
             "- deny: {or: [{email: ben@example.com}]}",
             anna(),
-            "deny ",
+            "deny no-rule",
         ),
     ]);
     check(&rows);

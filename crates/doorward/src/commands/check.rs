@@ -1,18 +1,44 @@
-//! `doorward check`: every problem of a configuration at once.
+//! `doorward check`: every problem of a configuration at once, and what it changes against another one.
 
-use std::path::PathBuf;
+mod against;
+mod named;
+mod probes;
+
+use std::path::Path;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use doorward_config::{Config, Overrides, Provider};
 
-use super::{Failure, configuration_file, load_file};
+use super::{Failure, configuration_file, load_file, load_to_serve};
+use crate::cli::CheckArguments;
 use crate::terminal::{complain, say};
 
-pub(crate) fn run(file: Option<PathBuf>) -> Result<ExitCode, Failure> {
-    let file = configuration_file(file)?;
-    let loaded = load_file(&file, &Overrides::default())?;
+pub(crate) fn run(arguments: CheckArguments) -> Result<ExitCode, Failure> {
+    let file = configuration_file(arguments.file)?;
+    let loaded = load_to_serve(&file, &Overrides::default())?;
     loaded.hints.iter().for_each(complain);
     let config = loaded.config;
+    let Some(old_file) = arguments.against else {
+        tell(&file, &config);
+        return Ok(ExitCode::SUCCESS);
+    };
+    // Whether its own tests pass is nothing to somebody who is about to replace it.
+    let old = load_file(&old_file, &Overrides::default()).map_err(|failure| {
+        let file = old_file.display();
+        Failure::Said(format!("{file} cannot be compared with, because it has problems itself:\n{failure}"))
+    })?;
+    let changes = against::changes(&old.config, &config, SystemTime::now())?;
+    if arguments.json {
+        say(changes.in_json(&old_file, &file));
+    } else {
+        tell(&file, &config);
+        changes.tell(&old_file, &file);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tell(file: &Path, config: &Config) {
     let who = match &config.sign_in.provider {
         Provider::BuiltIn(users) => format!("built-in accounts ({} named)", users.len()),
         Provider::Oidc(provider) => format!("{} at {}", provider.kind.as_str(), provider.issuer),
@@ -20,10 +46,12 @@ pub(crate) fn run(file: Option<PathBuf>) -> Result<ExitCode, Failure> {
     say(format_args!("{}: good", file.display()));
     say(format_args!("  routes        {}", config.routes.len()));
     say(format_args!("  sign-in       {} by {who}", config.sign_in.origin));
-    say(format_args!("  certificates  {}", certificates(&config)));
+    say(format_args!("  certificates  {}", certificates(config)));
     say(format_args!("  listens on    {}", config.listeners.address));
     say(format_args!("  data in       {}", config.data_dir.display()));
-    Ok(ExitCode::SUCCESS)
+    if !config.tests.is_empty() {
+        say(format_args!("  tests         {} passed", config.tests.len()));
+    }
 }
 
 /// Where the certificates come from, the first choice first.

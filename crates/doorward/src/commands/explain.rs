@@ -1,24 +1,21 @@
 //! `doorward explain`: may somebody open a URL, and why. No server is asked.
 
-use std::net::IpAddr;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::SystemTime;
+use std::str::FromStr;
+use std::time::{Duration, SystemTime};
 
-use doorward_authorize::{Explanation, Facts, RuleExplanation, Verdict, Visitor};
-use doorward_certificates::ClientTrusts;
-use doorward_config::{Config, Overrides, Provider, Route};
-use doorward_hygiene::{NormalPath, Origin};
-use doorward_identity::{Claims, Email, Groups, Identity, Presented, Subject, VerifiedEmail};
-use doorward_proxy::{NotFound, RouteTable};
-use http::{HeaderMap, Method, Uri};
+use doorward_authorize::Verdict;
+use doorward_config::{Limit, Overrides, Person, Question, RequestUrl, point_in_time};
+use doorward_identity::{Claims, Email, Groups};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use serde_json::{Map, Value, json};
 
-use super::{Failure, configuration_file, load_file, routes};
+use super::{Failure, configuration_file, load_file, routes, tree};
 use crate::cli::ExplainArguments;
+use crate::judge::{Answer, Judge};
 use crate::terminal::say;
 
 /// Exit code for "denied".
@@ -27,87 +24,102 @@ const DENIED: u8 = 3;
 const SIGN_IN: u8 = 4;
 
 pub(crate) fn run(arguments: &ExplainArguments) -> Result<ExitCode, Failure> {
-    let question = Question::parse(arguments)?;
+    let question = question(arguments)?;
     let file = configuration_file(arguments.config.config.clone())?;
     let loaded = load_file(&file, &Overrides::default())?;
-    let sign_in_host = loaded.config.sign_in.origin.host.clone();
-    let table = RouteTable::new(loaded.config.routes.iter().cloned().map(Arc::new), [sign_in_host]);
-    let origin = &question.origin;
-    let route = match table.find(&origin.host, Some(origin.port), &question.path) {
-        Ok(route) => route,
-        Err(NotFound::Host) => return Ok(no_route(arguments, "no route has this host")),
-        Err(NotFound::Path) => return Ok(no_route(arguments, "no route of this host has this path")),
-        Err(NotFound::Ambiguous) => {
-            return Ok(no_route(arguments, "this path could be read as another route's, so it is refused (400)"));
-        }
-    };
-    let now = SystemTime::now();
-    let certificate = presented(arguments.client_cert.as_deref(), origin, &loaded.config, now)?;
-    let identity = question.identity.map(|identity| with_configured_groups(identity, &loaded.config));
-    let facts = Facts {
-        method: &question.method,
-        host: &question.origin.host,
-        path: &question.path,
-        query: question.query.as_deref(),
-        headers: &HeaderMap::new(),
-        source_ip: question.address,
-        client_certificate: &certificate,
-        websocket: false,
-        now,
-    };
-    let visitor = identity.as_ref().map_or(Visitor::Anonymous, Visitor::Known);
-    let explanation = route.policy.explain(&facts, visitor);
+    let judge = Judge::new(&loaded.config).map_err(|error| Failure::of(&error))?;
+    let answer = judge.answer(&question, SystemTime::now());
+    let file = file.display().to_string();
     if arguments.json {
-        say(json!({ "url": arguments.url, "as": arguments.who, "method": question.method.as_str(),
-                    "from": routes::from(route), "to": routes::to(&route.target), "explanation": explanation }));
+        say(in_json(&question, &answer, &file));
     } else {
-        tell(arguments, route, &explanation, &file.display().to_string());
+        tell(&question, &answer, &file);
     }
-    Ok(ExitCode::from(match explanation.verdict {
+    Ok(ExitCode::from(match answer.ruling.verdict {
         Verdict::Allow => 0,
         Verdict::SignIn => SIGN_IN,
         Verdict::Deny => DENIED,
     }))
 }
 
-/// What is asked, parsed.
-struct Question {
-    origin: Origin,
-    path: NormalPath,
-    query: Option<String>,
-    method: Method,
-    address: IpAddr,
-    identity: Option<Identity>,
-}
-
-impl Question {
-    fn parse(arguments: &ExplainArguments) -> Result<Self, Failure> {
-        let said = |what: String| Failure::Said(what);
-        let uri: Uri = arguments.url.parse().map_err(|error| said(format!("{}: {error}", arguments.url)))?;
-        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return Err(said(format!("{} is no whole URL, as in https://code.example.com/", arguments.url)));
-        };
-        let origin = Origin::parse(&format!("{scheme}://{authority}"))
-            .map_err(|error| said(format!("{}: {error}", arguments.url)))?;
-        let path = NormalPath::parse(uri.path())
-            .map_err(|error| said(format!("{}: such a path is refused (400): {error}", arguments.url)))?;
-        let method = Method::from_bytes(arguments.method.to_ascii_uppercase().as_bytes())
-            .map_err(|_| said(format!("{} is no HTTP method", arguments.method)))?;
-        Ok(Self {
-            origin,
-            path,
-            query: uri.query().map(str::to_owned),
-            method,
-            address: arguments.ip,
-            identity: arguments.who.as_deref().map(|email| identity(email, arguments)).transpose()?,
-        })
+fn tell(question: &Question, answer: &Answer, file: &str) {
+    let websocket = if question.websocket { " (WebSocket)" } else { "" };
+    say(tree::harmless(&format!("{} {}{websocket}", question.method, question.url.text)));
+    say(format_args!("who       {}", tree::who(question.who.as_ref())));
+    match &answer.found {
+        Some(found) => {
+            let (route, to) = (&found.route, routes::to(&found.route.target));
+            say(format_args!("route     {} → {to}  ({file}:{})", routes::from(route), route.line));
+            say(tree::harmless(&format!("          because {}", answer.why)));
+        }
+        None => say(tree::harmless(&format!("route     none: {}", answer.why))),
     }
+    tree::lines(answer, file).iter().for_each(say);
 }
 
-fn identity(email: &str, arguments: &ExplainArguments) -> Result<Identity, Failure> {
+/// The shape that `docs/testing-policies.md` documents.
+pub(super) fn in_json(question: &Question, answer: &Answer, file: &str) -> Value {
+    let route = answer.found.as_ref().map(|found| {
+        json!({ "id": found.route.id.as_str(), "line": found.route.line,
+                "from": routes::from(&found.route), "to": routes::to(&found.route.target) })
+    });
+    json!({
+        "url": question.url.text,
+        "method": question.method.as_str(),
+        "as": question.who.as_ref().map(|person| person.email.as_str()),
+        "file": file,
+        "decision": answer.ruling.verdict.as_str(),
+        "reasons": answer.ruling.reasons,
+        "route": route,
+        "why": answer.why,
+        "explanation": answer.found.as_ref().map(|found| &found.explanation),
+        "shadow": answer.found.as_ref().and_then(|found| found.shadow.as_ref()),
+    })
+}
+
+/// What is asked, parsed.
+fn question(arguments: &ExplainArguments) -> Result<Question, Failure> {
+    let url =
+        RequestUrl::parse(&arguments.url).map_err(|error| Failure::Said(format!("{}: {error}", arguments.url)))?;
+    let method = Method::from_bytes(arguments.method.to_ascii_uppercase().as_bytes())
+        .map_err(|_| Failure::Said(format!("--method {}: this is no HTTP method", arguments.method)))?;
+    if arguments.websocket && method != Method::GET {
+        return Err(Failure::Said("--websocket: a WebSocket is asked for by GET, and by no other method".into()));
+    }
+    let time = arguments.time.as_deref().map(|text| {
+        point_in_time(text).ok_or_else(|| {
+            let what = "this is no point in time with its offset from UTC, as in 2026-11-21T09:30:00+01:00";
+            Failure::Said(format!("--time {text}: {what}"))
+        })
+    });
+    Ok(Question {
+        who: arguments.who.as_deref().map(|email| person(email, arguments)).transpose()?,
+        url,
+        method,
+        ip: arguments.ip,
+        headers: headers(&arguments.header)?,
+        websocket: arguments.websocket,
+        time: time.transpose()?,
+        certificate: arguments.client_cert.as_deref().map(certificate).transpose()?.unwrap_or_default(),
+    })
+}
+
+fn person(email: &str, arguments: &ExplainArguments) -> Result<Person, Failure> {
     let email = Email::parse(email).map_err(|error| Failure::Said(format!("--as {email}: {error}")))?;
+    Ok(Person {
+        verified: !arguments.unverified,
+        user: arguments.user.clone().unwrap_or_default(),
+        groups: Groups::new(arguments.group.iter().cloned()),
+        claims: claims(&arguments.claim)?,
+        identity_provider: arguments.identity_provider.clone(),
+        authentication_age: arguments.signed_in_ago.as_deref().map_or(Ok(Duration::ZERO), age)?,
+        ..Person::new(email)
+    })
+}
+
+fn claims(given: &[String]) -> Result<Claims, Failure> {
     let mut claims = Map::new();
-    for claim in &arguments.claim {
+    for claim in given {
         let (name, value) =
             claim.split_once('=').ok_or_else(|| Failure::Said(format!("--claim {claim}: write it as NAME=VALUE")))?;
         // Named several times, a claim is a list.
@@ -119,19 +131,34 @@ fn identity(email: &str, arguments: &ExplainArguments) -> Result<Identity, Failu
             Some(first) => *first = json!([first.take(), value]),
         }
     }
-    Ok(Identity {
-        subject: Subject { issuer: "explain".into(), id: arguments.user.clone().unwrap_or_default() },
-        email: if arguments.unverified { VerifiedEmail::Unverified(email) } else { VerifiedEmail::Verified(email) },
-        name: None,
-        groups: Groups::new(arguments.group.iter().cloned()),
-        claims: Claims::new(claims),
-        authenticated_at: SystemTime::now(),
-    })
+    Ok(Claims::new(claims))
 }
 
-/// What the host's authorities make of the certificate in a file.
-fn presented(file: Option<&Path>, origin: &Origin, config: &Config, now: SystemTime) -> Result<Presented, Failure> {
-    let Some(file) = file else { return Ok(Presented::Nothing) };
+fn age(text: &str) -> Result<Duration, Failure> {
+    let said = |what: &str| Failure::Said(format!("--signed-in-ago {text}: {what}, as in 2h or 1h30m"));
+    let limit = Limit::from_str(text).map_err(|reason| said(&format!("write a span of time, but {reason}")))?;
+    limit.duration().ok_or_else(|| said("write more than nothing"))
+}
+
+fn headers(given: &[String]) -> Result<HeaderMap, Failure> {
+    let mut headers = HeaderMap::new();
+    for header in given {
+        // What stands behind the name may be a secret.
+        let (name, value) =
+            header.split_once(':').ok_or_else(|| Failure::Said("--header: write it as 'NAME: VALUE'".into()))?;
+        let parsed = (HeaderName::from_bytes(name.trim().as_bytes()), HeaderValue::from_str(value.trim()));
+        match parsed {
+            (Ok(name), Ok(value)) => drop(headers.append(name, value)),
+            (Err(_), _) => {
+                return Err(Failure::Said("--header: what stands before the `:` is no name of a header".into()));
+            }
+            (_, Err(_)) => return Err(Failure::Said(format!("--header '{name}: …': a header cannot have this value"))),
+        }
+    }
+    Ok(headers)
+}
+
+fn certificate(file: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
     let said = |what: String| Failure::Said(format!("--client-cert {}: {what}", file.display()));
     let chain: Vec<_> = CertificateDer::pem_file_iter(file)
         .and_then(Iterator::collect)
@@ -139,71 +166,5 @@ fn presented(file: Option<&Path>, origin: &Origin, config: &Config, now: SystemT
     if chain.is_empty() {
         return Err(said("there is no PEM certificate in it".into()));
     }
-    let trusts = ClientTrusts::new(config.tls.client_certificates.as_ref(), &config.tls.client_certificates_by_host)
-        .map_err(|error| Failure::of(&error))?;
-    // Where no authority is configured, no certificate is asked for.
-    Ok(trusts.of(&origin.host).map_or(Presented::Nothing, |trust| trust.judge(&chain, now)))
-}
-
-/// A built-in account is in the groups that the configuration gives it, besides those asked about.
-fn with_configured_groups(mut identity: Identity, config: &Config) -> Identity {
-    if let Provider::BuiltIn(users) = &config.sign_in.provider {
-        let configured = users.iter().filter(|user| Some(&user.email) == identity.email.for_display());
-        let groups = configured.flat_map(|user| user.groups.iter().cloned());
-        identity.groups = Groups::new(identity.groups.as_slice().iter().cloned().chain(groups));
-    }
-    identity
-}
-
-fn no_route(arguments: &ExplainArguments, why: &str) -> ExitCode {
-    if arguments.json {
-        say(json!({ "url": arguments.url, "as": arguments.who, "explanation": null, "why": why }));
-    } else {
-        say(format_args!("{}: {why}; nobody gets through", arguments.url));
-    }
-    ExitCode::from(DENIED)
-}
-
-fn tell(arguments: &ExplainArguments, route: &Route, explanation: &Explanation, file: &str) {
-    let who = arguments.who.as_deref().unwrap_or("somebody who has not signed in");
-    say(format_args!("{} {} as {who}", arguments.method.to_ascii_uppercase(), arguments.url));
-    say(format_args!(
-        "route    {} ({} → {}), {file}:{}",
-        route.id,
-        routes::from(route),
-        routes::to(&route.target),
-        route.line
-    ));
-    if explanation.rules.is_empty() {
-        say("rules    none, so nobody is allowed");
-    }
-    for rule in &explanation.rules {
-        tell_rule(rule, file);
-    }
-    let verdict = match explanation.verdict {
-        Verdict::Allow => "allow",
-        Verdict::SignIn => "sign in first",
-        Verdict::Deny => "deny",
-    };
-    let by = explanation.deciding_rule.map_or("no rule held".into(), |number| format!("rule {number}"));
-    let reasons = explanation.reasons.join(", ");
-    say(format_args!("decision {verdict}: {by}{}{reasons}", if reasons.is_empty() { "" } else { ", " }));
-}
-
-fn tell_rule(rule: &RuleExplanation, file: &str) {
-    let joined = match rule.operator.as_str() {
-        "and" => "if all of these hold",
-        "or" => "if one of these holds",
-        "not" => "if none of these holds",
-        _ => "if one of these does not hold",
-    };
-    say(format_args!("rule {}   {} {} {joined}  ({file}:{})", rule.number, mark(rule.held), rule.action, rule.line));
-    for criterion in &rule.criteria {
-        let found = if criterion.found.is_empty() { String::new() } else { format!("   found: {}", criterion.found) };
-        say(format_args!("           {} {}{found}", mark(criterion.held), criterion.asked));
-    }
-}
-
-fn mark(held: bool) -> char {
-    if held { '✓' } else { '✗' }
+    Ok(chain)
 }

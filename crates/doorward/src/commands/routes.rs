@@ -7,6 +7,7 @@ use doorward_config::{Overrides, PathRule, Route, Target};
 
 use super::{Failure, configuration_file, load_file};
 use crate::terminal::table;
+use crate::why::written;
 
 pub(crate) fn run(file: Option<PathBuf>) -> Result<ExitCode, Failure> {
     let loaded = load_file(&configuration_file(file)?, &Overrides::default())?;
@@ -26,7 +27,7 @@ pub(crate) fn from(route: &Route) -> String {
         PathRule::Prefix(prefix) if prefix == "/" => route.from.to_string(),
         PathRule::Prefix(prefix) => format!("{}{prefix}", route.from),
         PathRule::Exact(path) => format!("{}{path} exactly", route.from),
-        PathRule::Regex(regex) => format!("{} matching {regex}", route.from),
+        PathRule::Regex(regex) => format!("{} matching {}", route.from, written(regex.as_str())),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use doorward_config::{CertificateFlag, Loaded, Overrides};
 
-use super::{Failure, configuration_file, load_file};
+use super::{Failure, configuration_file, load_to_serve};
 use crate::cli::{CertificateArguments, RunArguments};
 use crate::server;
 use crate::terminal::complain;
@@ -15,7 +15,7 @@ pub(crate) fn run(arguments: RunArguments) -> Result<ExitCode, Failure> {
     let overrides = overrides(arguments.certificate)?;
     let file = configuration_file(arguments.config.config)?;
     let watched = file.clone();
-    serve(move || load_file(&file, &overrides), Some(watched))
+    serve(move || load_to_serve(&file, &overrides), Some(watched))
 }
 
 /// Loads with `load`, serves until told to stop, and loads again on each reload.

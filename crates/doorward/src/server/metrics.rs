@@ -5,7 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use doorward_proxy::ProxyBody;
+use doorward_proxy::{DecisionCount, DifferenceCount, ProxyBody};
 use doorward_transport::{Handler, Peer};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -33,6 +33,10 @@ pub(crate) struct Figures {
     pub(crate) failures: u64,
     /// WebSockets and long answers that are open.
     pub(crate) tunnels: usize,
+    /// What policies decided, by route.
+    pub(crate) decisions: Vec<DecisionCount>,
+    /// Where shadow policies would have decided something else.
+    pub(crate) shadow_differences: Vec<DifferenceCount>,
 }
 
 /// One certificate.
@@ -115,14 +119,38 @@ impl Collector for Source {
             let counter = ConstCounter::new(value);
             counter.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
         }
+        decisions(&mut encoder, &figures.decisions)?;
+        shadow_differences(&mut encoder, &figures.shadow_differences)?;
         let tunnels = ConstGauge::new(i64::try_from(figures.tunnels).unwrap_or(i64::MAX));
         let help = "WebSockets and long answers that are open";
         tunnels.encode(encoder.encode_descriptor("tunnels", help, None, MetricType::Gauge)?)
     }
 }
 
+fn decisions(encoder: &mut DescriptorEncoder<'_>, counts: &[DecisionCount]) -> fmt::Result {
+    let help = "Requests that a route's policy decided on, by the first of the reasons";
+    let mut family = encoder.encode_descriptor("decisions", help, None, MetricType::Counter)?;
+    for DecisionCount { route, decision, reason, count } in counts {
+        let labels = [("route", route.as_str()), ("decision", decision.as_str()), ("reason", reason)];
+        ConstCounter::new(*count).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+fn shadow_differences(encoder: &mut DescriptorEncoder<'_>, counts: &[DifferenceCount]) -> fmt::Result {
+    let help = "Requests that a route's policy_shadow would have decided otherwise";
+    let mut family = encoder.encode_descriptor("policy_shadow_differences", help, None, MetricType::Counter)?;
+    for DifferenceCount { route, decision, shadow, count } in counts {
+        let labels = [("route", route.as_str()), ("decision", decision.as_str()), ("shadow", shadow.as_str())];
+        ConstCounter::new(*count).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
+    use doorward_authorize::{RouteId, Verdict};
+
     use super::*;
 
     #[test]
@@ -132,6 +160,18 @@ mod tests {
             renewals: 2,
             failures: 1,
             tunnels: 3,
+            decisions: vec![DecisionCount {
+                route: RouteId::new("a \"quoted\" name"),
+                decision: Verdict::SignIn,
+                reason: "user-unauthenticated",
+                count: 4,
+            }],
+            shadow_differences: vec![DifferenceCount {
+                route: RouteId::new("app"),
+                decision: Verdict::Allow,
+                shadow: Verdict::Deny,
+                count: 5,
+            }],
         };
         let page = Metrics::new(Arc::new(move || figures.clone())).text().unwrap();
         for line in [
@@ -140,6 +180,9 @@ mod tests {
             "doorward_certificate_renewals_total 2",
             "doorward_certificate_failures_total 1",
             "doorward_tunnels 3",
+            "# TYPE doorward_decisions counter",
+            "doorward_decisions_total{route=\"a \\\"quoted\\\" name\",decision=\"sign-in\",reason=\"user-unauthenticated\"} 4",
+            "doorward_policy_shadow_differences_total{route=\"app\",decision=\"allow\",shadow=\"deny\"} 5",
         ] {
             assert!(page.lines().any(|there| there == line), "{line}\n{page}");
         }

@@ -13,7 +13,7 @@ use doorward_sessions::{FileStore, Secret32, Sessions, server_secret};
 use doorward_transport::Drain;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::ServerError;
 use super::gate::Gate;
@@ -116,6 +116,14 @@ impl Service {
         }
     }
 
+    /// Ends what is open and has become forbidden by the time alone.
+    pub(crate) fn redecide_by_time(&self, now: SystemTime) {
+        let ended = self.tunnels.redecide_by_time(&self.snapshot.load(), now);
+        if ended > 0 {
+            info!(ended, "tunnels were ended that policy does not allow any more");
+        }
+    }
+
     /// New links for the configuration's people who have no password yet.
     ///
     /// # Errors
@@ -157,9 +165,15 @@ impl Service {
 
     /// Gathers the metrics.
     pub(crate) fn gather(&self) -> Gather {
-        let (certificates, tunnels) = (self.certificates.clone(), self.tunnels());
+        let (certificates, tunnels, snapshot) = (self.certificates.clone(), self.tunnels(), self.snapshot());
         Arc::new(move || {
-            let mut figures = Figures { tunnels: tunnels.count(), ..Figures::default() };
+            let snapshot = snapshot.load();
+            let mut figures = Figures {
+                tunnels: tunnels.count(),
+                decisions: snapshot.decisions(),
+                shadow_differences: snapshot.shadow_differences(),
+                ..Figures::default()
+            };
             if let Some(certificates) = &certificates {
                 certificates.measure(&mut figures, SystemTime::now());
             }
@@ -210,7 +224,9 @@ impl Lasting {
             sessions: Arc::clone(&self.sessions),
             accounts: Some(Arc::clone(&self.accounts)),
             clock: Arc::new(SystemTime::now),
-            routes_of: Arc::new(move |identity| portal.open_to(identity, SystemTime::now())),
+            routes_of: Arc::new(move |identity, client, headers| {
+                portal.open_to(identity, client, headers, SystemTime::now())
+            }),
         };
         Ok(Authenticator::new(settings, previous)?)
     }
@@ -231,6 +247,7 @@ impl Lasting {
             identify: gate.clone(),
             own: gate,
             clients: certificates.map(|certificates| certificates.handshakes() as _),
+            support_contact: config.support_contact.clone(),
             signer: Some(Arc::new(Signer::new(Arc::clone(&self.keys), config.sign_in.origin.to_string()))),
         };
         Ok(Snapshot::build(settings, previous)?)

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use doorward_authorize::{Action, Rule};
+use doorward_authorize::{Action, Case, Criterion, Operator, Rule, StringMatcher, StringTest};
 
 use super::support::*;
 
@@ -176,4 +176,179 @@ async fn a_path_is_not_read_twice() {
     assert_eq!(front.get("/admin").await.status, 401);
     assert_eq!(front.get("/%61dmin").await.status, 401);
     assert!(seen.all().is_empty(), "{:?}", seen.all());
+}
+
+fn text(test: StringTest) -> StringMatcher {
+    StringMatcher::new(vec![test], Case::Sensitive)
+}
+
+fn is(wanted: &str) -> StringMatcher {
+    text(StringTest::Is(wanted.into()))
+}
+
+fn below(start: &str) -> Criterion {
+    Criterion::HttpPath(text(StringTest::StartsWith(start.into())))
+}
+
+fn query(name: &str, wanted: &str) -> Criterion {
+    Criterion::HttpQuery { name: name.into(), matcher: is(wanted) }
+}
+
+fn header_is(name: &'static str, wanted: &str) -> Criterion {
+    Criterion::HttpHeader { name: http::HeaderName::from_static(name), matcher: is(wanted) }
+}
+
+/// Everybody, but for what this holds for.
+fn all_but(criterion: Criterion) -> Vec<Rule> {
+    let deny = allow(criterion).into_iter().map(|rule| Rule { action: Action::Deny, ..rule });
+    everybody().into_iter().chain(deny).collect()
+}
+
+/// Everybody where this does not hold.
+fn unless(criterion: Criterion) -> Vec<Rule> {
+    allow(criterion).into_iter().map(|rule| Rule { operator: Operator::Not, ..rule }).collect()
+}
+
+/// Sends each of these heads, and expects none of them to reach the application.
+async fn keeps_out(rules: Vec<Rule>, heads: &[&str]) {
+    let (address, seen) = upstream_saying(OK).await;
+    let front = Front::start(with_policy(route(upstream_at(address)), rules.clone())).await;
+    for head in heads {
+        let reply = front.ask(head, "").await;
+        assert!(matches!(reply.status, 400 | 403), "{head:?} was answered with {} under {rules:?}", reply.status);
+    }
+    assert!(seen.all().is_empty(), "{:?}", seen.all());
+}
+
+/// Sends each of these heads, and expects the application to answer.
+async fn lets_in(rules: Vec<Rule>, heads: &[&str]) {
+    let (address, _) = upstream_saying(OK).await;
+    let front = Front::start(with_policy(route(upstream_at(address)), rules.clone())).await;
+    for head in heads {
+        assert_eq!(front.ask(head, "").await.status, 200, "{head:?} under {rules:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_rule_about_a_path_is_not_walked_around() {
+    let paths = [
+        "/admin",
+        "/admin/x",
+        "//admin",
+        "/%61dmin",
+        "/;x/admin",
+        "/;/admin",
+        "/admin;x",
+        "/admin%3bx",
+        "//admin//x",
+        "/%2fadmin",
+        "/./admin",
+        "/x/../admin",
+        "/x/..;/admin",
+        "/%2e/admin",
+        "/\\admin",
+        "/admin%00",
+    ];
+    let heads: Vec<_> = paths.iter().map(|path| format!("GET {path} HTTP/1.1")).collect();
+    let heads: Vec<_> = heads.iter().map(String::as_str).collect();
+    keeps_out(all_but(below("/admin")), &heads).await;
+    keeps_out(unless(below("/admin")), &heads).await;
+    lets_in(all_but(below("/admin")), &["GET /x HTTP/1.1", "GET //x HTTP/1.1", "GET /?/admin HTTP/1.1"]).await;
+}
+
+#[tokio::test]
+async fn a_rule_about_a_path_is_not_satisfied_by_one_that_can_be_read_as_another() {
+    lets_in(allow(below("/public/")), &["GET /public/x HTTP/1.1", "GET /public//x HTTP/1.1"]).await;
+    keeps_out(
+        allow(below("/public/")),
+        &[
+            "GET //public/x HTTP/1.1",
+            "GET /public;/x HTTP/1.1",
+            "GET /public/../admin HTTP/1.1",
+            "GET /public/..;/admin HTTP/1.1",
+            "GET /public%2fx HTTP/1.1",
+            "GET /admin?/public/ HTTP/1.1",
+            "GET /Public/x HTTP/1.1",
+            "GET http://app.test/admin?/public/ HTTP/1.1",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_rule_about_the_query_is_not_walked_around_by_saying_things_twice() {
+    lets_in(allow(query("role", "reader")), &["GET /?role=reader HTTP/1.1", "GET /?x=1&role=reader HTTP/1.1"]).await;
+    keeps_out(
+        allow(query("role", "reader")),
+        &[
+            "GET /?role=reader&role=admin HTTP/1.1",
+            "GET /?role=admin&role=reader HTTP/1.1",
+            "GET /?role=reader&%72ole=admin HTTP/1.1",
+            "GET /?role=reader%00 HTTP/1.1",
+            "GET /?role=reader%26role=admin HTTP/1.1",
+            "GET /?ROLE=reader HTTP/1.1",
+            "GET /?role=reader&role=%ff HTTP/1.1",
+            "GET /;role=reader HTTP/1.1",
+            "GET /?x=1;role=reader HTTP/1.1",
+            "GET /?role=reader;role=admin HTTP/1.1",
+            "GET / HTTP/1.1",
+        ],
+    )
+    .await;
+    let denied = [
+        "GET /?debug=1 HTTP/1.1",
+        "GET /?debug=0&debug=1 HTTP/1.1",
+        "GET /?debug=1&debug=0 HTTP/1.1",
+        "GET /?%64ebug=%31 HTTP/1.1",
+        "GET /?debug=0&debug=%ff HTTP/1.1",
+        "GET /?x&&debug=1 HTTP/1.1",
+        "GET /?x;debug=1 HTTP/1.1",
+    ];
+    keeps_out(all_but(query("debug", "1")), &denied).await;
+    keeps_out(unless(query("debug", "1")), &denied).await;
+    lets_in(all_but(query("debug", "1")), &["GET /?debug=0 HTTP/1.1", "GET / HTTP/1.1"]).await;
+}
+
+#[tokio::test]
+async fn a_rule_about_a_header_sees_what_the_application_sees() {
+    lets_in(allow(header_is("x-tenant", "a")), &["GET / HTTP/1.1\r\nX-Tenant: a"]).await;
+    keeps_out(
+        allow(header_is("x-tenant", "a")),
+        &[
+            "GET / HTTP/1.1\r\nx-tenant: a\r\nx-tenant: b",
+            "GET / HTTP/1.1\r\nx-tenant: b\r\nX-TENANT: a",
+            "GET / HTTP/1.1\r\nx_tenant: a",
+            "GET / HTTP/1.1\r\nx-tenant: a, b",
+            // Taken off before the application: it would be decided on, and not be sent.
+            "GET / HTTP/1.1\r\nx-tenant: a\r\nconnection: x-tenant",
+            "GET / HTTP/1.1\r\nx-tenant: a\r\nConnection: close, X-Tenant",
+        ],
+    )
+    .await;
+    keeps_out(
+        all_but(header_is("x-debug", "1")),
+        &["GET / HTTP/1.1\r\nx-debug: 1", "GET / HTTP/1.1\r\nx-debug: 0\r\nx-debug: 1"],
+    )
+    .await;
+    // It does not arrive there either.
+    let (address, seen) = upstream_saying(OK).await;
+    let front = Front::start(with_policy(route(upstream_at(address)), all_but(header_is("x-debug", "1")))).await;
+    assert_eq!(front.ask("GET / HTTP/1.1\r\nx-debug: 1\r\nconnection: x-debug", "").await.status, 200);
+    assert_eq!(header(&seen.only(), "x-debug"), None);
+}
+
+#[tokio::test]
+async fn no_policy_believes_a_visitor_who_speaks_for_us() {
+    for name in ["x-forwarded-for", "x-real-ip", "x-doorward-claim-email", "x-forwarded-proto", "x-client-cert", "te"] {
+        let head = format!("GET / HTTP/1.1\r\n{name}: trailers");
+        keeps_out(allow(header_is(name, "trailers")), &[&head]).await;
+    }
+    let source = doorward_authorize::Networks::new(vec!["10.0.0.0/8".parse().unwrap()]);
+    keeps_out(
+        allow(Criterion::SourceIp(source)),
+        &["GET / HTTP/1.1\r\nx-forwarded-for: 10.0.0.1", "GET / HTTP/1.1\r\nforwarded: for=10.0.0.1"],
+    )
+    .await;
+    let method = Criterion::HttpMethod(is("GET"));
+    keeps_out(allow(method), &["POST / HTTP/1.1\r\nx-http-method-override: GET", "get / HTTP/1.1"]).await;
 }

@@ -158,3 +158,26 @@ async fn a_connection_is_judged_once_for_many_requests_and_again_after_a_reload(
     assert_eq!(connection.head().await.status, 403);
     assert_eq!(judge.asked.load(Ordering::SeqCst), 2);
 }
+
+#[tokio::test]
+async fn what_a_certificate_opened_ends_when_it_is_not_believed_any_more() {
+    let (address, _) = raw_upstream(|mut connection, _| async move {
+        connection.request().await;
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+        connection.send(&format!("{head}9\r\ndata: 1\n\n\r\n")).await;
+        connection.closes_within(PATIENCE).await;
+    })
+    .await;
+    let judge = Arc::new(Judge::default());
+    let front = front(guarded(route(upstream_at(address))), Some(1), &judge).await;
+    let mut connection = front.connect().await;
+    connection.send(&request("GET / HTTP/1.1", "", false)).await;
+    assert_eq!(connection.head().await.status, 200);
+    connection.until("data: 1\n\n\r\n").await;
+    eventually("the answer is known to be long", || front.tunnels.count() == 1).await;
+    let (snapshot, now) = (front.snapshot.load_full(), SystemTime::now());
+    assert_eq!(front.tunnels.redecide_by_time(&snapshot, now + Duration::from_secs(120)), 0);
+    judge.strict.store(true, Ordering::SeqCst);
+    assert_eq!(front.tunnels.redecide_by_time(&snapshot, now + Duration::from_secs(240)), 1);
+    assert!(connection.closes_within(Duration::from_secs(1)).await);
+}

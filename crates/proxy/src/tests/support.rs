@@ -291,6 +291,7 @@ impl Front {
             own: Arc::new(Own),
             signer: Some(Arc::clone(&self.signer)),
             clients: self.clients.clone(),
+            support_contact: Some("help@app.test".into()),
         };
         let previous = self.snapshot.load_full();
         let next = Arc::new(Snapshot::build_with(settings, Some(&previous), self.limits).unwrap());
@@ -338,6 +339,7 @@ fn empty_snapshot(visitors: &Arc<Visitors>) -> Snapshot {
         own: Arc::new(Own),
         signer: None,
         clients: None,
+        support_contact: None,
     };
     Snapshot::build(settings, None).unwrap()
 }

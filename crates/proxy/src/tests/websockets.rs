@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use doorward_authorize::{Age, Case, Criterion, DateRange, Operator, StringMatcher, StringTest};
 use doorward_config::{Limit, Route};
+use jiff::Timestamp;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::support::*;
@@ -187,6 +189,69 @@ async fn a_reload_ends_the_tunnels_it_no_longer_allows() {
         assert_eq!(front.reload(vec![other]), 1);
         assert!(connection.closes_within(SOON).await);
     }
+}
+
+/// Alice, while this holds.
+fn while_it_holds(address: SocketAddr, criterion: &Criterion) -> Route {
+    let rules = only(ALICE).into_iter().map(|mut rule| {
+        rule.operator = Operator::And;
+        rule.criteria.push(criterion.clone());
+        rule
+    });
+    with_policy(alices(address), rules.collect())
+}
+
+#[tokio::test]
+async fn the_clock_ends_the_tunnels_whose_policy_looks_at_it_and_no_others() {
+    let (address, _) = echo().await;
+    let now = SystemTime::now();
+    let later = |seconds| now + Duration::from_secs(seconds);
+    let until = |seconds| Some(Timestamp::try_from(later(seconds)).unwrap());
+    let hour = Some(Duration::from_secs(3600));
+    for criterion in [
+        Criterion::Date(DateRange { after: None, before: until(3600) }),
+        Criterion::AuthenticationAge(Age { at_most: hour, at_least: None }),
+    ] {
+        let front = Front::start(while_it_holds(address, &criterion)).await;
+        front.visitors.sign_in(ALICE).await;
+        let mut connection = open(&front).await;
+        let snapshot = front.snapshot.load_full();
+        assert_eq!(front.tunnels.redecide_by_time(&snapshot, later(3000)), 0, "{criterion}");
+        connection.send("more").await;
+        connection.until("more").await;
+        assert_eq!(front.tunnels.redecide_by_time(&snapshot, later(3601)), 1, "{criterion}");
+        assert!(connection.closes_within(SOON).await, "{criterion}");
+    }
+    // Nothing is asked again of a policy that the time does not change: not even whether it would allow it now.
+    let mut front = Front::start(alices(address)).await;
+    front.visitors.sign_in(ALICE).await;
+    let mut connection = open(&front).await;
+    assert_eq!(front.tunnels.redecide_by_time(&front.snapshot.load_full(), later(1_000_000)), 0);
+    connection.send("more").await;
+    connection.until("more").await;
+    // A reload is another matter.
+    assert_eq!(front.reload(vec![while_it_holds(address, &Criterion::Reject)]), 1);
+    assert!(connection.closes_within(SOON).await);
+}
+
+#[tokio::test]
+async fn a_reload_may_look_at_headers_that_the_tunnel_was_opened_with() {
+    let (address, _) = echo().await;
+    let agent = |name: &str| {
+        let matcher = StringMatcher::new(vec![StringTest::Is(name.into())], Case::Sensitive);
+        while_it_holds(address, &Criterion::UserAgent(matcher))
+    };
+    let mut front = Front::start(alices(address)).await;
+    front.visitors.sign_in(ALICE).await;
+    let mut connection = front.connect().await;
+    connection.send(&handshake("\r\norigin: https://app.test\r\nuser-agent: editor")).await;
+    assert_eq!(connection.head().await.status, 101);
+    connection.until("hello").await;
+    assert_eq!(front.reload(vec![agent("editor")]), 0);
+    connection.send("more").await;
+    connection.until("more").await;
+    assert_eq!(front.reload(vec![agent("browser")]), 1);
+    assert!(connection.closes_within(SOON).await);
 }
 
 #[tokio::test]

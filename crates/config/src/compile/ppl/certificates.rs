@@ -1,15 +1,13 @@
-//! The criteria about client certificates.
+//! The criterion about client certificates.
+//!
+//! Refuses: fingerprints and hashes that no certificate can have.
 
-use doorward_authorize::{CertificateMatcher, Criterion, TextSet};
+use doorward_authorize::{Case, CertificateMatcher, Criterion, StringMatcher, TextSet};
 
 use crate::compile::Compiler;
-use crate::raw::nearest;
-use crate::yaml::{Content, Entry, Node, shown};
+use crate::yaml::{Content, Node};
 
-const TESTS: [&str; 2] = ["fingerprint", "spki_hash"];
-/// Those that Pomerium has besides. Names say nothing of a certificate that nobody believes, and the criterion does not
-/// ask whether it is believed.
-const NAMES: [&str; 3] = ["san_dns", "san_email", "san_uri"];
+const TESTS: [&str; 5] = ["fingerprint", "spki_hash", "san_dns", "san_email", "san_uri"];
 
 impl Compiler<'_> {
     pub(super) fn client_certificate(&mut self, node: &Node) -> Option<Criterion> {
@@ -27,25 +25,28 @@ impl Compiler<'_> {
                 return None;
             }
         };
-        let (mut fingerprints, mut hashes, mut whole) = (None, None, true);
+        let (mut matcher, mut whole) = (CertificateMatcher::default(), true);
         for entry in entries {
+            let value = &entry.value;
             let read = match entry.key.as_str() {
-                "fingerprint" => self.fingerprints(&entry.value).map(|list| fingerprints = Some(list)),
-                "spki_hash" => self.spki_hashes(&entry.value).map(|list| hashes = Some(list)),
+                "fingerprint" => self.fingerprints(value).map(|list| matcher.fingerprints = Some(TextSet::new(list))),
+                "spki_hash" => self.spki_hashes(value).map(|list| matcher.spki_hashes = Some(TextSet::new(list))),
+                name @ "san_dns" => self.certificate_name(name, value).map(|names| matcher.san_dns = Some(names)),
+                name @ "san_email" => self.certificate_name(name, value).map(|names| matcher.san_email = Some(names)),
+                name @ "san_uri" => self.certificate_name(name, value).map(|names| matcher.san_uri = Some(names)),
                 _ => {
-                    self.other_certificate_test(entry);
+                    self.no_test("client_certificate", entry, &TESTS, &[]);
                     None
                 }
             };
             whole &= read.is_some();
         }
-        whole.then(|| {
-            Criterion::ClientCertificate(CertificateMatcher {
-                fingerprints: fingerprints.map(TextSet::new),
-                spki_hashes: hashes.map(TextSet::new),
-                ..CertificateMatcher::default()
-            })
-        })
+        whole.then_some(Criterion::ClientCertificate(matcher))
+    }
+
+    /// One of the names of a certificate.
+    fn certificate_name(&mut self, key: &str, node: &Node) -> Option<StringMatcher> {
+        self.string_matcher(key, node, Case::Sensitive)
     }
 
     fn fingerprints(&mut self, node: &Node) -> Option<Vec<String>> {
@@ -78,11 +79,14 @@ impl Compiler<'_> {
         mend: &str,
     ) -> Option<Vec<String>> {
         let nodes = match &node.content {
-            Content::List(items) => items.iter().map(AsRef::as_ref).collect(),
+            Content::List(items) => items.iter().map(AsRef::as_ref).collect::<Vec<&Node>>(),
             _ => vec![node],
         };
         if nodes.is_empty() {
             self.problems.error(&node.place, format!("`{key}` has nothing to compare with"), mend);
+            return None;
+        }
+        if !self.is_list_short_enough(key, nodes.len(), &node.place) {
             return None;
         }
         let mut values = Vec::new();
@@ -110,25 +114,5 @@ impl Compiler<'_> {
         let mend = "Write `client_certificate: {fingerprint: SHA256}`; whether one is believed is said by \
                     `invalid_client_certificate`.";
         self.problems.error(&node.place, what, mend);
-    }
-
-    fn other_certificate_test(&mut self, entry: &Entry) {
-        if NAMES.contains(&entry.key.as_str()) {
-            self.problems.error(
-                &entry.place,
-                format!("`client_certificate` cannot be compared by `{}` here", entry.key),
-                "Names are asked for by `match_subject_alt_names` in `downstream_mtls`, of certificates that are believed.",
-            );
-            return;
-        }
-        let mend = match nearest(&entry.key, &TESTS) {
-            Some(meant) => format!("Did you mean `{meant}`?"),
-            None => format!("It can be compared by: {}.", TESTS.join(", ")),
-        };
-        self.problems.error(
-            &entry.place,
-            format!("`client_certificate` cannot be compared by `{}`", shown(&entry.key)),
-            mend,
-        );
     }
 }

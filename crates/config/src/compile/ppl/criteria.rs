@@ -1,51 +1,74 @@
-//! Criteria and their matchers.
+//! Criteria: the name says what is asked, and what stands behind it how.
+//!
+//! Refuses: names that are no criteria, and those of Pomerium that ask for what there is not here.
 
-use doorward_authorize::{Case, Criterion, ListMatcher, ListTest, StringMatcher, StringTest, TextSet};
+use doorward_authorize::{Case, Criterion};
 
 use crate::compile::Compiler;
-use crate::raw::{At, nearest};
+use crate::raw::nearest;
 use crate::yaml::{Content, Entry, Node, shown};
 
 /// Those that are understood.
-const KNOWN: [&str; 11] = [
+const KNOWN: [&str; 24] = [
     "accept",
     "authenticated_user",
+    "authentication_age",
+    "authentication_method",
     "claim",
     "client_certificate",
     "cors_preflight",
+    "date",
+    "day_of_week",
     "domain",
     "email",
     "groups",
-    "invalid_client_certificate",
-    "reject",
-    "user",
-];
-
-/// Those that Pomerium has besides.
-const LATER: [&str; 15] = [
-    "date",
-    "day_of_week",
-    "device",
+    "http_header",
     "http_method",
     "http_path",
-    "mcp_tool",
-    "pomerium_routes",
-    "record",
+    "http_query",
+    "identity_provider",
+    "invalid_client_certificate",
+    "reject",
     "source_ip",
-    "ssh_ca",
-    "ssh_publickey",
-    "ssh_username",
-    "ssh_username_matches_claim",
-    "ssh_username_matches_email",
     "time_of_day",
+    "user",
+    "user_agent",
+    "websocket",
 ];
 
-const STRING_TESTS: [&str; 7] = ["is", "not", "contains", "starts_with", "ends_with", "in", "not_in"];
-const LIST_TESTS: [&str; 3] = ["has", "is", "exclude"];
+/// Those with a name behind a slash.
+const WITH_PATH: [&str; 3] = ["claim", "http_header", "http_query"];
+
+const NO_SSH: &str = "Doorward forwards HTTP, not SSH";
+
+/// Those that Pomerium has besides: why they are not here, and what to do instead.
+const REFUSED: [(&str, &str, &str); 9] = [
+    (
+        "device",
+        "Doorward knows no devices that people have registered",
+        "A client certificate names a device: see `downstream_mtls`, and the criterion `client_certificate`.",
+    ),
+    (
+        "mcp_tool",
+        "Doorward does not look into the bodies of requests, where a tool would be named",
+        "Remove it, if you can do without; `http_path` tells the server that is asked.",
+    ),
+    ("pomerium_routes", "Pomerium itself has taken it out again", "Remove it. Doorward's own pages need no rule."),
+    (
+        "record",
+        "there are no records of other systems in Doorward",
+        "What the identity provider says of a person is `groups` and `claim/NAME`.",
+    ),
+    ("ssh_ca", NO_SSH, "Remove the rule."),
+    ("ssh_publickey", NO_SSH, "Remove the rule."),
+    ("ssh_username", NO_SSH, "Remove the rule."),
+    ("ssh_username_matches_claim", NO_SSH, "Remove the rule."),
+    ("ssh_username_matches_email", NO_SSH, "Remove the rule."),
+];
 
 /// Whether a criterion of this name exists, here or in Pomerium.
 pub(super) fn is_known(name: &str) -> bool {
-    KNOWN.contains(&name) || LATER.contains(&name)
+    KNOWN.contains(&name) || REFUSED.iter().any(|(refused, ..)| *refused == name)
 }
 
 impl Compiler<'_> {
@@ -53,7 +76,9 @@ impl Compiler<'_> {
         let Content::Map(entries) = &node.content else {
             let mend = match &node.content {
                 Content::Scalar(scalar) if is_known(&scalar.text) => format!("Write `- {}: true`.", scalar.text),
-                _ => "Write `- NAME: VALUE`, as in `- email: {is: you@example.com}`.".into(),
+                _ => self
+                    .misplaced_name(node)
+                    .unwrap_or_else(|| "Write `- NAME: VALUE`, as in `- email: {is: you@example.com}`.".into()),
             };
             let what = format!("a criterion is a name with a value, but here is {}", node.kind());
             self.problems.error(&node.place, what, mend);
@@ -75,47 +100,51 @@ impl Compiler<'_> {
             self.unknown_criterion(name, entry);
             return None;
         }
-        if path.is_some() && name != "claim" {
+        if path.is_some() && !WITH_PATH.contains(&name) {
             self.problems.error(
                 &entry.place,
                 format!("`{name}` has nothing below it that `/` could lead to"),
-                format!("Write `{name}`. Claims are `claim/NAME`."),
+                format!("Write `{name}`. Names stand behind `claim/`, `http_header/` and `http_query/`."),
             );
             return None;
         }
         let data = &entry.value;
         match name {
-            "accept" => self.plain(entry, Criterion::Accept),
-            "reject" => self.plain(entry, Criterion::Reject),
-            "authenticated_user" => self.plain(entry, Criterion::AuthenticatedUser),
-            "cors_preflight" => self.plain(entry, Criterion::CorsPreflight),
+            "accept" => Some(self.plain(entry, Criterion::Accept)),
+            "reject" => Some(self.plain(entry, Criterion::Reject)),
+            "authenticated_user" => Some(self.plain(entry, Criterion::AuthenticatedUser)),
+            "cors_preflight" => Some(self.plain(entry, Criterion::CorsPreflight)),
             "client_certificate" => self.client_certificate(data),
-            "invalid_client_certificate" => self.plain(entry, Criterion::InvalidClientCertificate),
+            "invalid_client_certificate" => Some(self.plain(entry, Criterion::InvalidClientCertificate)),
             "user" => self.string_matcher(name, data, Case::Sensitive).map(Criterion::User),
-            "email" => {
-                let matcher = self.string_matcher(name, data, Case::Insensitive)?;
-                Some(Criterion::Email(matcher))
-            }
-            "domain" => {
-                let matcher = self.string_matcher(name, data, Case::Insensitive)?;
-                Some(Criterion::Domain(matcher))
-            }
+            "email" => self.string_matcher(name, data, Case::Insensitive).map(Criterion::Email),
+            "domain" => self.string_matcher(name, data, Case::Insensitive).map(Criterion::Domain),
             "groups" => self.list_matcher(name, data).map(Criterion::Groups),
+            "authentication_age" => self.authentication_age(data),
+            "authentication_method" => self.list_matcher(name, data).map(Criterion::AuthenticationMethod),
+            "identity_provider" => self.string_matcher(name, data, Case::Sensitive).map(Criterion::IdentityProvider),
+            "http_method" => self.string_matcher(name, data, Case::Sensitive).map(Criterion::HttpMethod),
+            "http_path" => self.string_matcher(name, data, Case::Sensitive).map(Criterion::HttpPath),
+            "http_header" => self.http_header(path, entry),
+            "http_query" => self.http_query(path, entry),
+            "user_agent" => self.string_matcher(name, data, Case::Sensitive).map(Criterion::UserAgent),
+            "source_ip" => self.source_ip(data),
+            "websocket" => self.websocket(data),
+            "date" => self.date(data),
+            "day_of_week" => self.day_of_week(data),
+            "time_of_day" => self.time_of_day(data),
             _ => self.claim(path, entry),
         }
     }
 
     fn unknown_criterion(&mut self, name: &str, entry: &Entry) {
-        if LATER.contains(&name) {
-            self.problems.error(
-                &entry.place,
-                format!("the criterion `{name}` is known, but not supported yet"),
-                format!("So far there are: {}.", KNOWN.join(", ")),
-            );
+        if let Some((_, why, mend)) = REFUSED.iter().find(|(refused, ..)| *refused == name) {
+            self.problems.error(&entry.place, format!("the criterion `{name}` is not supported: {why}"), *mend);
             return;
         }
-        let all: Vec<&str> = KNOWN.into_iter().chain(LATER).collect();
-        let mend = match nearest(name, &all) {
+        // Looking for the nearest name takes its time.
+        let meant = if self.problems.are_too_many() { None } else { nearest(name, &KNOWN) };
+        let mend = match meant {
             Some(meant) => format!("Did you mean `{meant}`?"),
             None => format!("The criteria are: {}.", KNOWN.join(", ")),
         };
@@ -123,172 +152,21 @@ impl Compiler<'_> {
     }
 
     /// A criterion whose value says nothing. Pomerium takes `false` for `true` here.
-    fn plain(&mut self, entry: &Entry, criterion: Criterion) -> Option<Criterion> {
+    fn plain(&mut self, entry: &Entry, criterion: Criterion) -> Criterion {
         let off = match &entry.value.content {
             Content::Scalar(scalar) => scalar.text.eq_ignore_ascii_case("false"),
             _ => false,
         };
         if off {
-            self.problems.error(
+            self.problems.warning(
                 &entry.value.place,
-                format!("`{0}: false` would mean the same as `{0}: true`", entry.key),
+                format!(
+                    "`{0}: false` means the same as `{0}: true`: what stands behind it is not looked at",
+                    entry.key
+                ),
                 "Remove the criterion; to turn one round, put it under `not`.",
             );
-            return None;
         }
-        Some(criterion)
-    }
-
-    fn claim(&mut self, path: Option<&str>, entry: &Entry) -> Option<Criterion> {
-        let Some(path) = path.filter(|path| !path.is_empty()) else {
-            self.problems.error(
-                &entry.place,
-                "`claim` does not say which",
-                "Write its name behind a slash, as in `claim/department: {is: security}`.",
-            );
-            return None;
-        };
-        let matcher = self.list_matcher("claim", &entry.value)?;
-        Some(Criterion::Claim { path: path.to_owned(), matcher })
-    }
-
-    fn string_matcher(&mut self, criterion: &str, node: &Node, case: Case) -> Option<StringMatcher> {
-        let entries = match &node.content {
-            Content::Map(entries) => entries,
-            Content::Scalar(_) => {
-                let text = self.reading().text(criterion, node)?;
-                return Some(StringMatcher::new(vec![StringTest::Is(text.value)], case));
-            }
-            Content::List(_) => {
-                self.problems.error(
-                    &node.place,
-                    format!("`{criterion}` compares with one value, but here is a list"),
-                    format!("Write `{criterion}: {{in: [ONE, OTHER]}}`."),
-                );
-                return None;
-            }
-            Content::Null => {
-                self.nothing_to_compare(criterion, node, "is");
-                return None;
-            }
-        };
-        let tests: Vec<_> = entries.iter().map(|entry| self.string_test(criterion, entry)).collect();
-        if tests.is_empty() {
-            self.nothing_to_compare(criterion, node, "is");
-            return None;
-        }
-        tests.into_iter().collect::<Option<Vec<_>>>().map(|tests| StringMatcher::new(tests, case))
-    }
-
-    fn string_test(&mut self, criterion: &str, entry: &Entry) -> Option<StringTest> {
-        let name = entry.key.as_str();
-        if matches!(name, "in" | "not_in") {
-            let values = self.values(name, &entry.value)?;
-            return Some(if name == "in" {
-                StringTest::In(TextSet::new(values))
-            } else {
-                StringTest::NotIn(TextSet::new(values))
-            });
-        }
-        let test: fn(String) -> StringTest = match name {
-            "is" => StringTest::Is,
-            "not" => StringTest::Not,
-            "contains" => StringTest::Contains,
-            "starts_with" => StringTest::StartsWith,
-            "ends_with" => StringTest::EndsWith,
-            _ => {
-                self.no_test(criterion, entry, &STRING_TESTS);
-                return None;
-            }
-        };
-        self.value(name, &entry.value).map(|text| test(text.value))
-    }
-
-    fn list_matcher(&mut self, criterion: &str, node: &Node) -> Option<ListMatcher> {
-        let entries = match &node.content {
-            Content::Map(entries) => entries,
-            Content::Scalar(_) => {
-                let text = self.reading().text(criterion, node)?;
-                return Some(ListMatcher::new(vec![ListTest::Has(text.value)], Case::Sensitive));
-            }
-            Content::List(_) => {
-                self.problems.error(
-                    &node.place,
-                    format!("`{criterion}` compares with one value, but here is a list"),
-                    format!("Write one criterion for each below `or`: `- {criterion}: {{has: ONE}}`."),
-                );
-                return None;
-            }
-            Content::Null => {
-                self.nothing_to_compare(criterion, node, "has");
-                return None;
-            }
-        };
-        let tests: Vec<_> = entries.iter().map(|entry| self.list_test(criterion, entry)).collect();
-        if tests.is_empty() {
-            self.nothing_to_compare(criterion, node, "has");
-            return None;
-        }
-        tests.into_iter().collect::<Option<Vec<_>>>().map(|tests| ListMatcher::new(tests, Case::Sensitive))
-    }
-
-    fn list_test(&mut self, criterion: &str, entry: &Entry) -> Option<ListTest> {
-        let test: fn(String) -> ListTest = match entry.key.as_str() {
-            "has" => ListTest::Has,
-            "is" => ListTest::Is,
-            "exclude" => ListTest::Exclude,
-            _ => {
-                self.no_test(criterion, entry, &LIST_TESTS);
-                return None;
-            }
-        };
-        self.value(&entry.key, &entry.value).map(|text| test(text.value))
-    }
-
-    /// One value to compare with. The empty text would be found in, before and after everything.
-    fn value(&mut self, test: &str, node: &Node) -> Option<At<String>> {
-        if matches!(node.content, Content::List(_)) {
-            self.problems.error(
-                &node.place,
-                format!("`{test}` compares with one value, but here is a list"),
-                "Write one criterion for each below `or`; texts have `in: [ONE, OTHER]` too.",
-            );
-            return None;
-        }
-        let given = if matches!(node.content, Content::Null) { None } else { Some(self.reading().text(test, node)?) };
-        let value = given.filter(|given| !given.value.is_empty());
-        if value.is_none() {
-            self.problems.error(&node.place, format!("`{test}` has nothing to compare with"), "Give it a value.");
-        }
-        value
-    }
-
-    fn values(&mut self, test: &str, node: &Node) -> Option<Vec<String>> {
-        let Content::List(items) = &node.content else {
-            self.problems.error(
-                &node.place,
-                format!("`{test}` compares with a list of values, but here is {}", node.kind()),
-                format!("Write `{test}: [ONE, OTHER]`."),
-            );
-            return None;
-        };
-        let values: Vec<_> = items.iter().map(|item| self.value(test, item).map(|text| text.value)).collect();
-        values.into_iter().collect()
-    }
-
-    fn no_test(&mut self, criterion: &str, entry: &Entry, tests: &[&str]) {
-        let mend = match nearest(&entry.key, tests) {
-            Some(meant) => format!("Did you mean `{meant}`?"),
-            None => format!("It can be compared by: {}.", tests.join(", ")),
-        };
-        self.problems.error(&entry.place, format!("`{criterion}` cannot be compared by `{}`", shown(&entry.key)), mend);
-    }
-
-    fn nothing_to_compare(&mut self, criterion: &str, node: &Node, test: &str) {
-        self.problems.error(
-            &node.place,
-            format!("`{criterion}` has nothing to compare with"),
-            format!("Write `{criterion}: {{{test}: VALUE}}`."),
-        );
+        criterion
     }
 }
