@@ -36,7 +36,7 @@ fn decide(policy: &Policy, facts: &Facts<'_>, visitor: Visitor<'_>) -> (Verdict,
         line: rule.map_or(0, |rule| policy.rules[rule.0 - 1].line),
     };
     let stranger = Reason::UserUnauthenticated;
-    if denied && (against.has(Reason::ClientCertificateRequired) || against.has(Reason::InvalidClientCertificate)) {
+    if against.has(Reason::ClientCertificateRequired) || against.has(Reason::InvalidClientCertificate) {
         (Verdict::Deny, grounds(against, denying))
     } else if reasons.has(stranger) || against.has(stranger) {
         (Verdict::SignIn, grounds(Reasons::only(stranger), denying.or(first)))
