@@ -9,6 +9,9 @@ use crate::judge::{Answer, Ruling};
 
 /// Where the rules of a global policy come from, as explanations name it.
 const GLOBAL: &str = "global_policy";
+/// The same of a route's own rules, and of those that stand in place of them on trial.
+const OWN: &str = "policy";
+const TRIAL: &str = "policy_shadow";
 
 /// The rules of a policy, each with its criteria, below a title; then what was decided. `file` is where they stand.
 pub(crate) fn lines(answer: &Answer, file: &str) -> Vec<String> {
@@ -21,6 +24,11 @@ pub(crate) fn lines(answer: &Answer, file: &str) -> Vec<String> {
         None => format!("decision  {}", decision(&found.explanation, file)),
     });
     if let Some(shadow) = &found.shadow {
+        let mut shadow = shadow.clone();
+        for rule in shadow.rules.iter_mut().filter(|rule| rule.origin == OWN) {
+            TRIAL.clone_into(&mut rule.origin);
+        }
+        let shadow = &shadow;
         lines.extend(policy("policy_shadow, which decides nothing", shadow, file));
         let told = decision(shadow, file);
         lines.push(if shadow.verdict == found.explanation.verdict {
