@@ -121,6 +121,15 @@ async fn whom_a_global_policy_keeps_out_is_told_that_it_does() {
     let (code, told) = explained(folder.path(), &["https://wiki.example.test/"]).await;
     assert_eq!(code, Some(4));
     assert_eq!(told.last().unwrap(), "decision  sign in first: no rule held, user-unauthenticated");
+    // Where a rule lets everybody in, another has to know who it is.
+    let open = format!(
+        "{REQUIRING}routes: [{{from: 'https://a.example.test', to: 'http://127.0.0.1:1', allow_public_unauthenticated_access: true}}]"
+    );
+    std::fs::write(folder.path().join("config.yaml"), open).unwrap();
+    let (code, told) = explained(folder.path(), &["https://a.example.test/"]).await;
+    let last =
+        "decision  sign in first: rule 1 (global_policy, config.yaml:1) has to know who it is, user-unauthenticated";
+    assert_eq!((code, told.last().unwrap().as_str()), (Some(4), last));
 }
 
 const TESTS: &str = "tests:
@@ -235,4 +244,23 @@ async fn a_new_global_policy_is_told_by_whom_it_keeps_out() {
 async fn a_change_of_a_policy_on_trial_changes_nothing() {
     let changed = CONFIG.replace("has: mfa", "has: hwk");
     assert_eq!(changes(CONFIG, &changed).await, ["nothing changes for the people and requests named"]);
+}
+
+#[tokio::test]
+async fn a_change_of_how_to_sign_in_is_told() {
+    let old = CONFIG
+        .replace("has_any: [wheel, admins]}}]", "has_any: [wheel, admins]}}, {authentication_method: {has: hwk}}]");
+    let new = old.replace("has: hwk", "has: mfa");
+    let told = changes(&old, &new).await;
+    assert_eq!(
+        told[..3],
+        [
+            "code.example.test/",
+            "- somebody who signed in by hwk loses https://code.example.test/",
+            "+ somebody who signed in by mfa gains https://code.example.test/",
+        ]
+    );
+    let provider = |name: &str| old.replace("authentication_method: {has: hwk}", &format!("identity_provider: {name}"));
+    let told = changes(&provider("https://one.example"), &provider("https://two.example")).await;
+    assert_eq!(told[1], "- somebody from https://one.example loses https://code.example.test/");
 }

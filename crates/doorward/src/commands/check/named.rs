@@ -101,6 +101,15 @@ impl Named {
                 let claims = Map::from_iter([(path.clone(), values.into())]);
                 self.somebody(label, |person| person.claims = Claims::new(claims));
             }),
+            Criterion::AuthenticationMethod(matcher) => lists(matcher).for_each(|methods| {
+                let label = format!("somebody who signed in by {}", methods.join(" and "));
+                let claims = Map::from_iter([("amr".to_owned(), methods.into())]);
+                self.somebody(label, |person| person.claims = Claims::new(claims));
+            }),
+            Criterion::IdentityProvider(matcher) => texts(matcher).for_each(|issuer| {
+                let label = format!("somebody from {issuer}");
+                self.somebody(label, |person| person.identity_provider = Some(issuer.to_owned()));
+            }),
             _ => {}
         }
     }
@@ -174,10 +183,11 @@ fn both(one: (&str, &Person), other: (&str, &Person)) -> Option<(String, Person)
     } else if !other.1.user.is_empty() {
         return None;
     }
+    let identity_provider = first.1.identity_provider.clone().or_else(|| second.1.identity_provider.clone());
     let groups = Groups::new(one.1.groups.iter().chain(other.1.groups.iter()).map(str::to_owned));
     let claims = one.1.claims.iter().chain(other.1.claims.iter());
     let claims = Claims::new(claims.map(|(name, value)| (name.to_owned(), value.clone())).collect());
-    let person = Person { user, groups, claims, ..Person::new(email.clone()) };
+    let person = Person { user, groups, claims, identity_provider, ..Person::new(email.clone()) };
     (person != *one.1).then_some((label, person))
 }
 
