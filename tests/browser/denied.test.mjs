@@ -130,7 +130,7 @@ test('where the route tells, one sentence says what would have been needed', asy
 test('somebody whose sign-in is too old is asked to sign in again, and may', async () => {
   const { page, at } = stages.address;
   const text = await denied(page, `${at('fresh')}/`, 'fresh');
-  assert.match(text, /sign/i);
+  assert.match(text, /You need to sign in again, as a sign-in may be at most 1s old\./);
   await page.getByRole('link', { name: 'Sign in again' }).click();
   await page.locator('form button[type="submit"]').first().click();
   await page.waitForLoadState();

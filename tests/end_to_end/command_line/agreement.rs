@@ -1,5 +1,6 @@
 //! What `doorward explain` says of a request is what the proxy does with it.
 
+mod cases;
 mod language;
 
 use serde_json::{Value, json};
