@@ -264,3 +264,23 @@ async fn a_change_of_how_to_sign_in_is_told() {
     let told = changes(&provider("https://one.example"), &provider("https://two.example")).await;
     assert_eq!(told[1], "- somebody from https://one.example loses https://code.example.test/");
 }
+
+#[tokio::test]
+async fn where_nobody_asked_about_gets_in_no_change_is_not_called_none() {
+    let rule = |method: &str| {
+        format!(
+            "routes: [{{from: 'https://a.example.test', to: 'http://127.0.0.1:1', policy: [{{allow: {{and: \
+             [{{groups: {{has: wheel}}}}, {{authentication_method: {{has: {method}}}}}]}}}}]}}]\n"
+        )
+    };
+    let unclear = "unclear: a.example.test/ has other rules, but nobody who was asked about may open it, before or \
+                   after; a test of somebody who may would tell";
+    let nothing = "nothing changes for the people and requests named";
+    assert_eq!(changes(&rule("mfa"), &rule("hwk")).await, [nothing, unclear]);
+    // Where the rules only moved, nothing is unclear; and a test tells.
+    assert_eq!(changes(&rule("mfa"), &format!("# moved\n\n{}", rule("mfa"))).await, [nothing]);
+    let test = "tests: [{as: a@b.example, groups: [wheel], claims: {amr: [hwk]}, url: 'https://a.example.test/', expect: allow}]\n";
+    let told = changes(&rule("mfa"), &format!("{}{test}", rule("hwk"))).await;
+    assert_eq!(told[0], "a.example.test/");
+    assert!(told[1].starts_with("+ a@b.example (in wheel") && !told.contains(&unclear.to_owned()), "{told:#?}");
+}
