@@ -103,6 +103,8 @@ impl Policy {
             Some(rules) => rules.evaluate(facts, visitor),
             None => (Outcome::no(Reason::NoRule), None),
         };
+        let unknown = Reason::UserUnauthenticated;
+        let allowing_stranger = allow.reasons.has(unknown);
         if let Some(required) = &self.require {
             allow = all([allow, required.evaluate(facts, visitor).0].into_iter());
         }
@@ -110,7 +112,6 @@ impl Policy {
             Some(rules) => rules.evaluate(facts, visitor),
             None => (any(iter::empty()), None),
         };
-        let unknown = Reason::UserUnauthenticated;
         let grounds = |reasons: Reasons, rule: Option<RuleNumber>| {
             let line = rule.and_then(|rule| self.rule(rule)).map_or(0, |rule| rule.line);
             Grounds { reasons, rule, line }
@@ -119,6 +120,9 @@ impl Policy {
         if deny.reasons.has_any(Reasons::OF_CLIENT_CERTIFICATES) {
             Ruling::Deny(grounds(deny.reasons, denying))
         } else if allow.reasons.has(unknown) || deny.reasons.has(unknown) {
+            // Not every rule that holds has to do with it: some do so whoever asks.
+            let denying = denying.filter(|_| deny.reasons.has(unknown));
+            let allowing = allowing.filter(|_| allowing_stranger);
             Ruling::SignIn(grounds(Reasons::only(unknown), denying.or(allowing)))
         } else if deny.held {
             Ruling::Deny(grounds(deny.reasons, denying))
