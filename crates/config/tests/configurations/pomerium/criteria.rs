@@ -5,7 +5,6 @@ use super::{check, check_refused, route};
 use crate::world::World;
 
 #[test]
-#[expect(clippy::large_stack_arrays, reason = "one table, read from top to bottom")]
 fn criteria_about_people() {
     check(&[
         ("§2.3 accept: always", "- allow: {or: [{accept: true}]}", nobody(), "allow accept"),
