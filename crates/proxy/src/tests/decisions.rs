@@ -202,6 +202,13 @@ async fn answers_are_public_only_where_nobody_is_ever_kept_out() {
         ([everybody(), only(ALICE)].concat(), true),
         (global(everybody()).chain(everybody()).collect(), true),
         (with(Operator::Or, vec![path.clone()]), false),
+        // It asks strangers who they are.
+        (
+            [everybody(), only(ALICE).into_iter().map(|rule| Rule { operator: Operator::Not, ..rule }).collect()]
+                .concat(),
+            false,
+        ),
+        (everybody().into_iter().chain(with(Operator::Nor, vec![path.clone()])).collect(), true),
         (with(Operator::And, vec![path.clone(), Criterion::Accept]), false),
         (global(allow(path.clone())).chain(everybody()).collect(), false),
         (global(everybody()).chain(allow(path.clone())).collect(), false),

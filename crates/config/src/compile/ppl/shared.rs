@@ -161,6 +161,8 @@ impl Compiler<'_> {
         if self.shared.copied <= MOST_COPIED {
             return true;
         }
+        // What a route lacks now is no fault of its own.
+        self.shared.unreadable = true;
         // Once is enough.
         if before <= MOST_COPIED {
             self.problems.error(
