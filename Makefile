@@ -32,8 +32,8 @@ test-compose: ## docker-compose.yaml in a real engine; skipped where there can b
 	@mkdir -p $(dir $(SKIPPED))
 	@tests/compose/run.sh
 
-bench: ## what certificates cost; handshakes a second
-	cargo bench --locked -p doorward-tests --bench handshakes
+bench: ## handshakes with many certificates, decisions of large policies, look-ups among many routes; fails below the bars
+	cargo bench --locked -p doorward-tests --bench handshakes --bench decisions --bench route_table
 
 image: ## the container image `doorward`
 	docker build --tag doorward .

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
+use doorward_authorize::Reason;
 use doorward_config::{Env, Files, Loaded, Overrides, Problems, Source, load};
 
 fn root() -> &'static Path {
@@ -202,6 +203,13 @@ fn the_example_configuration_loads_without_a_hint() {
     let loaded = load_text("config.example.yaml", &text).unwrap_or_else(|problems| panic!("{problems}"));
     let hints: Vec<_> = loaded.hints.iter().map(ToString::to_string).collect();
     assert!(hints.is_empty(), "{}", hints.join("\n"));
+}
+
+#[test]
+fn every_reason_is_explained() {
+    let text = std::fs::read_to_string(root().join("docs/policy.md")).unwrap();
+    let missing: Vec<_> = Reason::ALL.into_iter().filter(|reason| !text.contains(&format!("`{reason}`"))).collect();
+    assert!(missing.is_empty(), "docs/policy.md says nothing of {missing:?}");
 }
 
 #[test]

@@ -6,38 +6,34 @@ use std::collections::HashMap;
 
 use doorward_hygiene::{HostPattern, Hostname, parent_of};
 
-/// A map from hosts and wildcards of hosts.
+use crate::by_text::ByText;
+
+/// An unchanging map from hosts and wildcards of hosts.
 #[derive(Debug)]
 pub(crate) struct ByHost<T> {
-    exact: HashMap<Hostname, T>,
+    exact: ByText<T>,
     /// `*.example.com` by `example.com`.
-    below: HashMap<Hostname, T>,
+    below: ByText<T>,
 }
 
-impl<T> Default for ByHost<T> {
-    fn default() -> Self {
-        Self { exact: HashMap::new(), below: HashMap::new() }
+impl<T> From<HashMap<HostPattern, T>> for ByHost<T> {
+    fn from(map: HashMap<HostPattern, T>) -> Self {
+        let (mut exact, mut below) = (HashMap::new(), HashMap::new());
+        for (pattern, value) in map {
+            match pattern {
+                HostPattern::Exact(host) => exact.insert(host, value),
+                HostPattern::Below(parent) => below.insert(parent, value),
+            };
+        }
+        Self { exact: exact.into(), below: below.into() }
     }
 }
 
 impl<T> ByHost<T> {
     /// What there is for this host.
     pub(crate) fn get(&self, host: &Hostname) -> Option<&T> {
-        self.exact.get(host).or_else(|| self.below.get(parent_of(host)?))
-    }
-
-    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.exact.values_mut().chain(self.below.values_mut())
-    }
-}
-
-impl<T: Default> ByHost<T> {
-    /// What is kept under this very pattern; made when there is nothing yet.
-    pub(crate) fn entry(&mut self, pattern: &HostPattern) -> &mut T {
-        match pattern {
-            HostPattern::Exact(host) => self.exact.entry(host.clone()).or_default(),
-            HostPattern::Below(parent) => self.below.entry(parent.clone()).or_default(),
-        }
+        let below = || if self.below.is_empty() { None } else { self.below.get(parent_of(host)?) };
+        self.exact.get(host.as_str()).or_else(below)
     }
 }
 
@@ -47,12 +43,10 @@ mod tests {
 
     #[test]
     fn a_name_comes_before_a_wildcard_and_a_wildcard_is_one_label() {
-        let mut map = ByHost::<Option<&str>>::default();
-        for pattern in
-            ["*.dev.example.com", "own.dev.example.com", "*.a.dev.example.com", "dev.example.com", "10.0.0.1"]
-        {
-            *map.entry(&HostPattern::parse(pattern).unwrap()) = Some(pattern);
-        }
+        let patterns =
+            ["*.dev.example.com", "own.dev.example.com", "*.a.dev.example.com", "dev.example.com", "10.0.0.1"];
+        let map: HashMap<_, _> = patterns.map(|pattern| (HostPattern::parse(pattern).unwrap(), pattern)).into();
+        let map = ByHost::from(map);
         for (host, found) in [
             ("own.dev.example.com", Some("own.dev.example.com")),
             ("a.dev.example.com", Some("*.dev.example.com")),
@@ -69,7 +63,7 @@ mod tests {
             ("[::1]", None),
         ] {
             let host = Hostname::parse(host).unwrap();
-            assert_eq!(map.get(&host).copied().flatten(), found, "{host}");
+            assert_eq!(map.get(&host).copied(), found, "{host}");
         }
     }
 }

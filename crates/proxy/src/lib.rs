@@ -8,6 +8,7 @@ mod account;
 mod answer;
 mod body;
 mod by_host;
+mod by_text;
 mod challenges;
 mod clients;
 mod error;

@@ -12,6 +12,7 @@ use doorward_hygiene::{HostPattern, Hostname, NormalPath};
 use regex::Regex;
 
 use crate::by_host::ByHost;
+use crate::by_text::ByText;
 
 /// The port of an https URL that names none.
 const HTTPS: u16 = 443;
@@ -29,6 +30,9 @@ impl Routed for Route {
 }
 
 /// Every route, found by host and path in a time that does not depend on how many there are.
+///
+/// The usual host has one route, for all of its paths: it is found by the host alone, and what the table has of it is a
+/// few dozen bytes. What more there is to a host is kept apart.
 #[derive(Debug)]
 pub struct RouteTable<R> {
     hosts: ByHost<HostRoutes<R>>,
@@ -49,16 +53,16 @@ impl<R: Routed> RouteTable<R> {
     /// A table of these routes; where two are for the same, the first wins. `own` are hosts that no wildcard may take
     /// though no route names them: the sign-in host's, whose pages no application may stand beside.
     pub fn new(routes: impl IntoIterator<Item = Arc<R>>, own: impl IntoIterator<Item = Hostname>) -> Self {
-        let mut table = Self { hosts: ByHost::default() };
+        let mut hosts: HashMap<HostPattern, Vec<(u16, Arc<R>)>> = HashMap::new();
         for route in routes {
             let from = &route.route().from;
-            table.hosts.entry(&from.host).add(from.port, &route);
+            hosts.entry(from.host.clone()).or_default().push((from.port, route));
         }
         for host in own {
-            let _nothing = table.hosts.entry(&HostPattern::Exact(host));
+            let _nothing = hosts.entry(HostPattern::Exact(host)).or_default();
         }
-        table.hosts.values_mut().for_each(HostRoutes::settle);
-        table
+        let hosts: HashMap<_, _> = hosts.into_iter().map(|(host, routes)| (host, HostRoutes::new(&routes))).collect();
+        Self { hosts: hosts.into() }
     }
 
     /// Whether this host is one of the table's, by its name or by a wildcard.
@@ -73,7 +77,10 @@ impl<R: Routed> RouteTable<R> {
     /// The port of the request chooses between routes that differ by port; where none has it, it does not matter:
     /// Doorward may be reached by another port than the one in `from` (a container's, a balancer's).
     pub fn find(&self, host: &Hostname, port: Option<u16>, path: &NormalPath) -> Result<&Arc<R>, NotFound> {
-        let paths = self.hosts.get(host).ok_or(NotFound::Host)?.at(port.unwrap_or(HTTPS));
+        let paths = match self.hosts.get(host).ok_or(NotFound::Host)? {
+            HostRoutes::Only(route) => return Ok(route),
+            HostRoutes::Several(ports) => ports.at(port.unwrap_or(HTTPS)),
+        };
         let found = paths.find(path.decoded());
         if let Some(loose) = path.loose() {
             let other = paths.find(loose);
@@ -85,71 +92,86 @@ impl<R: Routed> RouteTable<R> {
     }
 }
 
+/// The routes of one host.
 #[derive(Debug)]
-struct HostRoutes<R> {
-    by_port: Vec<(u16, PathTable<R>)>,
+enum HostRoutes<R> {
+    /// One, for all paths.
+    Only(Arc<R>),
+    Several(Box<Ports<R>>),
+}
+
+impl<R: Routed> HostRoutes<R> {
+    fn new(routes: &[(u16, Arc<R>)]) -> Self {
+        if let [(_, route)] = routes
+            && matches!(&route.route().path, PathRule::Prefix(prefix) if prefix == "/")
+        {
+            return Self::Only(Arc::clone(route));
+        }
+        Self::Several(Box::new(Ports::new(routes)))
+    }
+}
+
+/// Routes told apart by their ports.
+#[derive(Debug)]
+struct Ports<R> {
+    /// Each port's own; empty where there is only one port, and nothing needs to be told apart.
+    own: Vec<(u16, PathTable<R>)>,
     /// Of all ports together.
     any: PathTable<R>,
 }
 
-// By hand, since the derived one would ask it of `R` too.
-impl<R> Default for HostRoutes<R> {
-    fn default() -> Self {
-        Self { by_port: Vec::new(), any: PathTable::default() }
-    }
-}
-
-impl<R: Routed> HostRoutes<R> {
-    fn add(&mut self, port: u16, route: &Arc<R>) {
-        self.any.add(route);
-        if let Some((_, table)) = self.by_port.iter_mut().find(|(known, _)| *known == port) {
-            table.add(route);
-        } else {
-            let mut table = PathTable::default();
-            table.add(route);
-            self.by_port.push((port, table));
+impl<R: Routed> Ports<R> {
+    fn new(routes: &[(u16, Arc<R>)]) -> Self {
+        let mut ports: Vec<u16> = Vec::new();
+        for (port, _) in routes {
+            if !ports.contains(port) {
+                ports.push(*port);
+            }
         }
-    }
-
-    /// With one port only, all routes are in `any` and nothing needs to be told apart.
-    fn settle(&mut self) {
-        if self.by_port.len() == 1 {
-            self.by_port.clear();
+        if ports.len() == 1 {
+            ports.clear();
+        }
+        let at = |port: u16| routes.iter().filter(move |(own, _)| *own == port).map(|(_, route)| route);
+        Self {
+            own: ports.into_iter().map(|port| (port, PathTable::new(at(port)))).collect(),
+            any: PathTable::new(routes.iter().map(|(_, route)| route)),
         }
     }
 
     fn at(&self, port: u16) -> &PathTable<R> {
-        self.by_port.iter().find(|(known, _)| *known == port).map_or(&self.any, |(_, table)| table)
+        self.own.iter().find(|(known, _)| *known == port).map_or(&self.any, |(_, table)| table)
     }
 }
 
+/// Routes told apart by their paths.
 #[derive(Debug)]
 struct PathTable<R> {
-    exact: HashMap<Box<str>, Arc<R>>,
+    exact: ByText<Arc<R>>,
     regexes: Vec<(Regex, Arc<R>)>,
-    prefixes: HashMap<Box<str>, Arc<R>>,
+    prefixes: ByText<Arc<R>>,
     longest_prefix: usize,
 }
 
-impl<R> Default for PathTable<R> {
-    fn default() -> Self {
-        Self { exact: HashMap::new(), regexes: Vec::new(), prefixes: HashMap::new(), longest_prefix: 0 }
-    }
-}
-
 impl<R: Routed> PathTable<R> {
-    fn add(&mut self, route: &Arc<R>) {
-        let route = Arc::clone(route);
-        match &route.route().path {
-            PathRule::Exact(path) => {
-                self.exact.entry(path.as_str().into()).or_insert(route);
-            }
-            PathRule::Regex(regex) => self.regexes.push((regex.clone(), route)),
-            PathRule::Prefix(prefix) => {
-                self.longest_prefix = self.longest_prefix.max(prefix.len());
-                self.prefixes.entry(prefix.as_str().into()).or_insert(route);
+    fn new<'a>(routes: impl Iterator<Item = &'a Arc<R>>) -> Self
+    where
+        R: 'a,
+    {
+        let (mut exact, mut regexes, mut prefixes) = (HashMap::new(), Vec::new(), HashMap::new());
+        for route in routes {
+            let own = Arc::clone(route);
+            match &route.route().path {
+                PathRule::Exact(path) => {
+                    exact.entry(path.as_str()).or_insert(own);
+                }
+                PathRule::Regex(regex) => regexes.push((regex.clone(), own)),
+                PathRule::Prefix(prefix) => {
+                    prefixes.entry(prefix.as_str()).or_insert(own);
+                }
             }
         }
+        let longest_prefix = prefixes.keys().map(|prefix| prefix.len()).max().unwrap_or_default();
+        Self { exact: exact.into(), regexes, prefixes: prefixes.into(), longest_prefix }
     }
 
     fn find(&self, path: &str) -> Option<&Arc<R>> {
@@ -162,7 +184,8 @@ impl<R: Routed> PathTable<R> {
     /// Looks up every prefix of the path that could be one of ours, the longest first: the whole path, and at each
     /// slash the path up to it and including it. Paths longer than our longest prefix cost nothing more.
     fn longest_prefix_of(&self, path: &str) -> Option<&Arc<R>> {
-        if let Some(route) = self.prefixes.get(path) {
+        let whole = Some(path).filter(|path| path.len() <= self.longest_prefix);
+        if let Some(route) = whole.and_then(|path| self.prefixes.get(path)) {
             return Some(route);
         }
         let reach = path.len().min(self.longest_prefix + 1);

@@ -1,5 +1,6 @@
 //! One configuration, compiled for serving. A reload builds the next one aside and swaps it in whole.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -82,13 +83,13 @@ impl Snapshot {
         });
         let named = settings.origins.iter().filter_map(|origin| origin.host.exact().cloned());
         let table = RouteTable::new(routes.filter_map(|route| route.map(Arc::new)), named);
-        let mut origins = ByHost::<Vec<OriginPattern>>::default();
+        let mut origins: HashMap<_, Vec<_>> = HashMap::new();
         for origin in settings.origins {
-            origins.entry(&origin.host).push(origin);
+            origins.entry(origin.host.clone()).or_default().push(origin);
         }
         Ok(Self {
             table,
-            origins,
+            origins: origins.into(),
             upstreams,
             generation: previous.map_or(0, |previous| previous.generation + 1),
             cookie_stem: settings.cookie_stem.into(),

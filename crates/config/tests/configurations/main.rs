@@ -21,6 +21,7 @@ mod hostile;
 mod people;
 mod policies;
 mod policy_warnings;
+mod pomerium;
 mod protect;
 mod secrets;
 mod shared_policies;

@@ -167,7 +167,24 @@ fn a_host_without_a_fitting_path_is_told_from_a_host_nobody_has() {
     assert_eq!(found(&table, "h", "/app/").as_deref(), Ok("app"));
 }
 
-/// What the documentation says, looked for one by one.
+/// What the documentation says of hosts and ports, looked for one by one: the rules that are asked for a path.
+fn asked<'a>(
+    routes: &'a [(String, String, PathRule)],
+    host: &Hostname,
+    port: u16,
+) -> Option<Vec<&'a (String, String, PathRule)>> {
+    let from = |route: &(String, String, PathRule)| OriginPattern::parse(&route.1).unwrap();
+    let exact = |route: &&(String, String, PathRule)| from(route).host.exact() == Some(host);
+    let named = routes.iter().any(|route| exact(&route));
+    let covers =
+        |route: &&(String, String, PathRule)| if named { exact(route) } else { from(route).host.matches(host) };
+    let of_host: Vec<_> = routes.iter().filter(covers).collect();
+    let has_port = of_host.iter().any(|route| from(route).port == port);
+    let asked = of_host.iter().filter(|route| !has_port || from(route).port == port).copied().collect();
+    (!of_host.is_empty()).then_some(asked)
+}
+
+/// What it says of paths.
 fn by_the_book<'a>(rules: &'a [(String, PathRule)], path: &str) -> Option<&'a str> {
     let exact = rules.iter().find(|(_, rule)| matches!(rule, PathRule::Exact(exact) if exact == path));
     let regex = || rules.iter().find(|(_, rule)| matches!(rule, PathRule::Regex(regex) if regex.is_match(path)));
@@ -216,6 +233,36 @@ proptest! {
                 _ => strict.map(str::to_owned).ok_or(NotFound::Path),
             };
             prop_assert_eq!(found(&table, "h", &path), expected, "{}", path);
+        }
+    }
+
+    #[test]
+    fn a_host_a_wildcard_and_a_port_are_found_as_one_by_one(
+        routes in proptest::collection::vec(
+            ("(\\*\\.)?([ab]\\.){0,2}h\\.test(:8443)?", prop_oneof![2 => Just(prefix("/")), 1 => any_rule()]),
+            0..10,
+        ),
+        asks in proptest::collection::vec(("([abc]\\.){0,3}h\\.test", prop_oneof![Just(443_u16), Just(8443), Just(9)], any_path()), 1..12),
+    ) {
+        let routes: Vec<_> = routes
+            .into_iter()
+            .enumerate()
+            .map(|(number, (from, rule))| (format!("r{number}"), format!("https://{from}"), rule))
+            .collect();
+        let as_given: Vec<_> = routes.iter().map(|(id, from, rule)| (id.as_str(), from.as_str(), rule.clone())).collect();
+        let table = table(&as_given);
+        for (host, port, path) in asks {
+            let normal = NormalPath::parse(&path).unwrap();
+            let host = Hostname::parse(&host).unwrap();
+            let expected = asked(&routes, &host, port).ok_or(NotFound::Host).and_then(|routes| {
+                let rules: Vec<_> = routes.into_iter().map(|(id, _, rule)| (id.clone(), rule.clone())).collect();
+                let strict = by_the_book(&rules, normal.decoded()).map(str::to_owned);
+                match normal.loose().map(|loose| by_the_book(&rules, loose).map(str::to_owned)) {
+                    Some(loose) if loose != strict => Err(NotFound::Ambiguous),
+                    _ => strict.ok_or(NotFound::Path),
+                }
+            });
+            prop_assert_eq!(found(&table, &format!("{host}:{port}"), &path), expected, "{}:{}{}", host, port, path);
         }
     }
 }
