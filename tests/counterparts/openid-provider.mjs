@@ -17,7 +17,8 @@
 //   DELETE /requests         start counting anew
 //   POST   /clients          {"client_id", "client_secret", "redirect_uris", "post_logout_redirect_uris", "id_token_signed_response_alg", …}
 //                            or a list of them; any client metadata of OpenID Connect Registration
-//   POST   /people           {"login", …}: adds or changes somebody: "email", "email_verified", "name", "groups", "disabled"
+//   POST   /people           {"login", …}: adds or changes somebody: "email", "email_verified", "name", "groups", "disabled",
+//                            "realm_access" (as Keycloak has it: {"roles": […]}), and how they sign in: "amr", "acr"
 //   POST   /rotate           new signing keys; the old ones stay published unless {"forget": true}
 //   POST   /faults           {"endpoint": "jwks", "kind": "500"|"hang"|"close"|"garbage"|"html"|"empty", "times": 1}, or
 //                            {"endpoint", "kind": "answer", "status", "type", "body"}; endpoints are named as in /requests
@@ -146,7 +147,8 @@ async function interact(request, response) {
   const person = people.byLogin(form.get('login'));
   if (!person) return show(403, 'nobody is called that');
   if (person.disabled) return show(403, 'this account is disabled');
-  return finish({ login: { accountId: person.sub } }, { mergeWithLastSubmission: false });
+  const { sub: accountId, amr, acr } = person;
+  return finish({ login: { accountId, amr, acr } }, { mergeWithLastSubmission: false });
 }
 
 async function answer(request, response) {

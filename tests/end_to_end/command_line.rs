@@ -6,4 +6,5 @@ mod certificate;
 mod check;
 mod explain;
 mod others;
+mod policies;
 mod test;

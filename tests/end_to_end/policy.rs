@@ -2,6 +2,7 @@
 
 mod denied;
 mod facts;
+mod provider;
 mod records;
 mod shadow;
 

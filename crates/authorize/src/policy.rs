@@ -88,7 +88,8 @@ impl Policy {
 
     /// Decides. In this order, which is Pomerium's:
     ///
-    /// 1. A deny rule holds because of the client certificate: deny. Signing in would not help.
+    /// 1. The reasons of the deny rules say that a client certificate is missing or not believed: deny. Signing in would
+    ///    not help.
     /// 2. A rule needed to know who asks, that decided it, and nobody has signed in: sign in.
     /// 3. A deny rule holds: deny.
     /// 4. An allow rule holds, and one of the global policy where it has any: allow.
@@ -115,6 +116,8 @@ impl Policy {
             Some(rules) => rules.evaluate(facts, visitor),
             None => (Outcome::no(Reason::NoRule), None),
         };
+        let unknown = Reason::UserUnauthenticated;
+        let allowing_stranger = allow.reasons.has(unknown);
         if let Some(required) = &self.ruled.require {
             allow = all([allow, required.evaluate(facts, visitor).0].into_iter());
         }
@@ -122,14 +125,17 @@ impl Policy {
             Some(rules) => rules.evaluate(facts, visitor),
             None => (any(iter::empty()), None),
         };
-        let unknown = Reason::UserUnauthenticated;
         let grounds = |reasons: Reasons, rule: Option<RuleNumber>| {
             let line = rule.and_then(|rule| self.rule(rule)).map_or(0, |rule| rule.line);
             Grounds { reasons, rule, line }
         };
-        if deny.held && deny.reasons.has_any(Reasons::OF_CLIENT_CERTIFICATES) {
+        // Whether or not the rule held, as Pomerium has it: `not: [invalid_client_certificate]` denies those who show none.
+        if deny.reasons.has_any(Reasons::OF_CLIENT_CERTIFICATES) {
             Ruling::Deny(grounds(deny.reasons, denying))
         } else if allow.reasons.has(unknown) || deny.reasons.has(unknown) {
+            // Not every rule that holds has to do with it: some do so whoever asks.
+            let denying = denying.filter(|_| deny.reasons.has(unknown));
+            let allowing = allowing.filter(|_| allowing_stranger);
             Ruling::SignIn(grounds(Reasons::only(unknown), denying.or(allowing)))
         } else if deny.held {
             Ruling::Deny(grounds(deny.reasons, denying))

@@ -131,11 +131,8 @@ pub struct Denied<'a> {
 impl<'a> Denied<'a> {
     /// Where a link to whom to ask leads; none when it is just a name.
     pub(crate) fn contact_link(&self) -> Option<Cow<'a, str>> {
-        let contact = self.support_contact?;
-        if contact.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            return None;
-        }
-        if ["https://", "http://"].iter().any(|scheme| contact.starts_with(scheme)) {
+        let contact = self.support_contact.filter(|contact| is_one_word(contact))?;
+        if self.is_contact_a_page() {
             return Some(Cow::Borrowed(contact));
         }
         // Nothing that could begin a header of the mail, or hide another address.
@@ -146,6 +143,16 @@ impl<'a> Denied<'a> {
         (plain(local, ".!#$'*+/=_-") && plain(domain, ".-"))
             .then(|| Cow::Owned(format!("mailto:{}", local.replace('#', "%23").replace('/', "%2F") + "@" + domain)))
     }
+
+    /// Whether whom to ask is a page, at which one asks, and not somebody.
+    pub(crate) fn is_contact_a_page(&self) -> bool {
+        let is_page = |contact: &str| ["https://", "http://"].iter().any(|scheme| contact.starts_with(scheme));
+        self.support_contact.is_some_and(|contact| is_one_word(contact) && is_page(contact))
+    }
+}
+
+fn is_one_word(text: &str) -> bool {
+    !text.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 
 /// A client certificate is needed, and there is none that will do.

@@ -171,7 +171,12 @@ fn text(page: &Page<'_>, request_id: &str) -> String {
             lines.extend(["Access denied", "", denied_sentence(page)]);
             lines.extend(page.needed);
             if let Some(contact) = page.support_contact {
-                lines.extend(["", "If you think you should have access, ask", contact]);
+                let ask = if page.is_contact_a_page() {
+                    "If you think you should have access, ask at"
+                } else {
+                    "If you think you should have access, ask"
+                };
+                lines.extend(["", ask, contact]);
             }
         }
         Page::SignOutConfirm(_) => lines.push("Signing out has to be confirmed in a browser."),

@@ -249,13 +249,13 @@ const DENIED: Denied<'static> =
 #[test]
 fn whom_to_ask_is_a_link_only_where_it_can_be_one() {
     let page = |contact| html_of(&Page::Denied(Denied { support_contact: Some(contact), ..DENIED }));
-    for (contact, link) in [
-        ("it@example.com", "mailto:it@example.com"),
-        ("first.last+tag@sub.example.com", "mailto:first.last+tag@sub.example.com"),
-        ("https://help.example.com/access?team=a&b", "https://help.example.com/access?team=a&#38;b"),
-        ("http://help.example.com", "http://help.example.com"),
+    for (contact, ask, link) in [
+        ("it@example.com", "ask", "mailto:it@example.com"),
+        ("first.last+tag@sub.example.com", "ask", "mailto:first.last+tag@sub.example.com"),
+        ("https://help.example.com/access?team=a&b", "ask at", "https://help.example.com/access?team=a&#38;b"),
+        ("http://help.example.com", "ask at", "http://help.example.com"),
     ] {
-        assert!(page(contact).contains(&format!("ask <a href=\"{link}\">")), "{contact}: {}", page(contact));
+        assert!(page(contact).contains(&format!("{ask} <a href=\"{link}\">")), "{contact}: {}", page(contact));
     }
     for contact in [
         "Amina in IT",
@@ -280,7 +280,7 @@ fn whom_to_ask_is_a_link_only_where_it_can_be_one() {
 fn the_denied_page_offers_the_sign_in_that_would_help() {
     let page = |sign_in_again| html_of(&Page::Denied(Denied { who: Some("eve@example.com"), sign_in_again, ..DENIED }));
     assert!(page(false).contains("<a href=\"/o\">Sign in as somebody else</a>"));
-    assert!(page(true).contains("<a href=\"/o\">Sign in again</a>"));
+    assert!(page(true).contains("<a class=\"button\" href=\"/o\">Sign in again</a>"));
 }
 
 #[test]

@@ -42,13 +42,13 @@ export class People {
 }
 
 export const CLAIMS = {
-  openid: ['sub'],
+  openid: ['sub', 'amr', 'acr'],
   email: ['email', 'email_verified'],
   // Groups come with the profile too, as most providers are set up by hand to do.
-  profile: ['name', 'preferred_username', 'groups'],
+  profile: ['name', 'preferred_username', 'groups', 'realm_access'],
   groups: ['groups'],
 };
 
-export function claimsOf({ login, disabled, ...person }) {
+export function claimsOf({ login, disabled, amr, acr, ...person }) {
   return { preferred_username: login, ...person };
 }

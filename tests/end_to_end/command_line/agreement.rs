@@ -1,6 +1,9 @@
 //! What `doorward explain` says of a request is what the proxy does with it.
 
-use serde_json::Value;
+mod cases;
+mod language;
+
+use serde_json::{Value, json};
 
 use crate::harness::browser::{Ask, Browser};
 use crate::harness::hostile_provider::Person;
@@ -84,18 +87,25 @@ struct Known {
     email: &'static str,
     groups: &'static [&'static str],
     team: Option<&'static str>,
+    /// How the provider saw that it is them (`amr`).
+    methods: &'static [&'static str],
 }
 
 impl Known {
     fn person(&self) -> Person {
-        let person = Person::new(self.email).in_groups(self.groups);
+        let mut person = Person::new(self.email).in_groups(self.groups);
+        if !self.methods.is_empty() {
+            person = person.claim("amr", json!(self.methods));
+        }
         self.team.into_iter().fold(person, |person, team| person.claim("team", team.into()))
     }
 
     fn arguments(&self) -> Vec<String> {
-        let mut all = vec!["--as".to_owned(), self.email.to_owned()];
+        let name = self.email.split('@').next().unwrap();
+        let mut all = vec!["--as".to_owned(), self.email.to_owned(), "--user".to_owned(), format!("sub-{name}")];
         all.extend(self.groups.iter().flat_map(|group| ["--group".to_owned(), (*group).to_owned()]));
         all.extend(self.team.iter().flat_map(|team| ["--claim".to_owned(), format!("team={team}")]));
+        all.extend(self.methods.iter().flat_map(|method| ["--claim".to_owned(), format!("amr={method}")]));
         all
     }
 }
@@ -129,9 +139,9 @@ async fn a_hundred_requests_are_decided_as_they_are_explained() {
     .await;
     let people = [
         None,
-        Some(Known { email: "alice@example.com", groups: &[], team: None }),
-        Some(Known { email: "x@contractor.example", groups: &["staff", "wheel"], team: Some("red") }),
-        Some(Known { email: "y@corp.example", groups: &["wheel"], team: Some("red") }),
+        Some(Known { email: "alice@example.com", groups: &[], team: None, methods: &[] }),
+        Some(Known { email: "x@contractor.example", groups: &["staff", "wheel"], team: Some("red"), methods: &[] }),
+        Some(Known { email: "y@corp.example", groups: &["wheel"], team: Some("red"), methods: &[] }),
     ];
     let (mut asked, mut statuses) = (0, std::collections::BTreeMap::<u16, usize>::new());
     for who in &people {

@@ -106,7 +106,7 @@ fn what_is_missing_is_said_in_one_sentence() {
         ),
         (
             Criterion::AuthenticationAge(Age { at_most: Some(hour), at_least: None }),
-            "You need to sign in again (at most 1h ago).",
+            "You need to sign in again, as a sign-in may be at most 1h old.",
         ),
         (
             Criterion::AuthenticationMethod(list(ListTest::HasAny(set(&["mfa", "hwk"])))),

@@ -160,7 +160,7 @@ fn younger(wanted: Age, asked: Asked<'_>) -> String {
     let Visitor::Known(identity) = asked.visitor else { return "to sign in".into() };
     let is = age(identity.authenticated_at, asked.facts.now);
     match (wanted.at_most, wanted.at_least) {
-        (Some(most), _) if is > most => format!("to sign in again (at most {} ago)", span_of(most)),
+        (Some(most), _) if is > most => format!("to sign in again, as a sign-in may be at most {} old", span_of(most)),
         (_, Some(least)) => format!("to wait until your sign-in is {} old", span_of(least)),
         _ => "to sign in again".into(),
     }

@@ -9,6 +9,12 @@ use crate::judge::{Answer, Ruling};
 
 /// Where the rules of a global policy come from, as explanations name it.
 const GLOBAL: &str = "global_policy";
+/// The same of a route's own rules, and of those that stand in place of them on trial.
+const OWN: &str = "policy";
+const TRIAL: &str = "policy_shadow";
+
+/// The reason to ask somebody to sign in.
+const STRANGER: &str = "user-unauthenticated";
 
 /// The rules of a policy, each with its criteria, below a title; then what was decided. `file` is where they stand.
 pub(crate) fn lines(answer: &Answer, file: &str) -> Vec<String> {
@@ -21,6 +27,11 @@ pub(crate) fn lines(answer: &Answer, file: &str) -> Vec<String> {
         None => format!("decision  {}", decision(&found.explanation, file)),
     });
     if let Some(shadow) = &found.shadow {
+        let mut shadow = shadow.clone();
+        for rule in shadow.rules.iter_mut().filter(|rule| rule.origin == OWN) {
+            TRIAL.clone_into(&mut rule.origin);
+        }
+        let shadow = &shadow;
         lines.extend(policy("policy_shadow, which decides nothing", shadow, file));
         let told = decision(shadow, file);
         lines.push(if shadow.verdict == found.explanation.verdict {
@@ -44,9 +55,17 @@ pub(super) fn decision(explanation: &Explanation, file: &str) -> String {
 pub(super) fn decided_by(explanation: &Explanation, file: &str) -> String {
     let deciding = explanation.deciding_rule.and_then(|number| explanation.rules.get(number.checked_sub(1)?));
     deciding.map_or_else(
-        || no_rule(explanation).to_owned(),
+        || asking(explanation, file).unwrap_or_else(|| no_rule(explanation).to_owned()),
         |rule| format!("rule {} ({})", rule.number, origin(rule, file)),
     )
+}
+
+/// Who has to sign in although a rule lets everybody in is told which other one has to know them.
+fn asking(explanation: &Explanation, file: &str) -> Option<String> {
+    let asks = |rule: &&RuleExplanation| rule.criteria.iter().any(|criterion| criterion.reasons.contains(&STRANGER));
+    let is_held = explanation.rules.iter().any(|rule| rule.held);
+    let rule = explanation.rules.iter().find(asks).filter(|_| is_held && explanation.verdict == Verdict::SignIn)?;
+    Some(format!("rule {} ({}) has to know who it is", rule.number, origin(rule, file)))
 }
 
 /// What to say where no rule decided.

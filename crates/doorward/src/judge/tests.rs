@@ -37,14 +37,17 @@ fn a_shadow_is_told_beside_the_policy_and_decides_nothing() {
         told[4..],
         [
             "policy_shadow, which decides nothing",
-            "└─ ✗ rule 1: allow if this holds  (policy, c.yaml:1)",
+            "└─ ✗ rule 1: allow if this holds  (policy_shadow, c.yaml:1)",
             "   └─ ✗ email is alice@example.com — found: bob@example.com",
             "shadow    would change allow to deny: no rule held, email-unauthorized",
         ]
     );
     let answer = judge.answer(&asked("as: alice@example.com"), SystemTime::now());
     let told = drawn(&answer, "c.yaml");
-    assert_eq!(told.last().unwrap(), "shadow    would change nothing: allow: rule 1 (policy, c.yaml:1), email-ok");
+    assert_eq!(
+        told.last().unwrap(),
+        "shadow    would change nothing: allow: rule 1 (policy_shadow, c.yaml:1), email-ok"
+    );
 }
 
 #[test]

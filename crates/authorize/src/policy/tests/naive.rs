@@ -20,6 +20,8 @@ fn decide(policy: &Policy, facts: &Facts<'_>, visitor: Visitor<'_>) -> (Verdict,
     if unsaid {
         reasons = Reasons::only(Reason::NoRule);
     }
+    let asks = |rule: Option<RuleNumber>, reasons: Reasons| rule.filter(|_| reasons.has(Reason::UserUnauthenticated));
+    let first_asks = asks(first, reasons);
     let (required, also, _, nobody) = joined(Joined::Require);
     if !nobody {
         reasons = match (allowed, required) {
@@ -36,10 +38,10 @@ fn decide(policy: &Policy, facts: &Facts<'_>, visitor: Visitor<'_>) -> (Verdict,
         line: rule.map_or(0, |rule| policy.rules()[rule.0 - 1].line),
     };
     let stranger = Reason::UserUnauthenticated;
-    if denied && (against.has(Reason::ClientCertificateRequired) || against.has(Reason::InvalidClientCertificate)) {
+    if against.has(Reason::ClientCertificateRequired) || against.has(Reason::InvalidClientCertificate) {
         (Verdict::Deny, grounds(against, denying))
     } else if reasons.has(stranger) || against.has(stranger) {
-        (Verdict::SignIn, grounds(Reasons::only(stranger), denying.or(first)))
+        (Verdict::SignIn, grounds(Reasons::only(stranger), asks(denying, against).or(first_asks)))
     } else if denied {
         (Verdict::Deny, grounds(against, denying))
     } else if allowed {

@@ -25,7 +25,7 @@ const CLAIMS: &str = r#"{
 
 /// A request.
 pub(super) struct Ask {
-    identity: Option<Identity>,
+    identity: Option<Box<Identity>>,
     method: Method,
     path: &'static str,
     query: Option<&'static str>,
@@ -73,7 +73,7 @@ fn person(name: &str, email: fn(Email) -> VerifiedEmail, groups: &[&str]) -> Ask
         claims: serde_yaml::from_str(CLAIMS).unwrap(),
         authenticated_at: UNIX_EPOCH,
     };
-    Ask { identity: Some(identity), ..nobody() }
+    Ask { identity: Some(Box::new(identity)), ..nobody() }
 }
 
 impl Ask {
@@ -156,7 +156,7 @@ impl Ask {
             websocket: false,
             now: self.now,
         };
-        let visitor = self.identity.as_ref().map_or(Visitor::Anonymous, Visitor::Known);
+        let visitor = self.identity.as_deref().map_or(Visitor::Anonymous, Visitor::Known);
         let decision: Decision = loaded.config.routes[0].policy.decide(&facts, visitor);
         format!("{} {}", decision.verdict().as_str(), decision.grounds().reasons)
     }

@@ -101,11 +101,10 @@ fn order_of_decision_with_certificates() {
             "sign-in user-unauthenticated",
         ),
         (
-            "differs §2.2 order 1: Pomerium looks at the reasons of deny rules that did not hold, too, so that under `not` a missing \
-             certificate denies. A deny rule that does not hold denies nobody here",
+            "§2.2 order 1: the reasons count, whether or not the rule held: under `not` a missing certificate denies, too",
             "- deny: {not: [{invalid_client_certificate: true}]}\n- allow: {or: [{accept: 1}]}",
             nobody(),
-            "allow accept",
+            "deny client-certificate-required",
         ),
     ]);
 }

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::time::SystemTime;
 
-use doorward_authorize::{RouteId, Verdict};
-use doorward_config::Config;
+use doorward_authorize::{RouteId, Rule, Verdict};
+use doorward_config::{Config, Route};
 use serde_json::{Value, json};
 
 use super::probes::{Probe, Request, Requests, people, requests};
@@ -29,6 +29,8 @@ pub(super) struct Changes {
     by_route: BTreeMap<String, Vec<Change>>,
     /// Routes that nothing was asked of.
     not_asked: Vec<String>,
+    /// Routes whose rules change, and that let in nobody who was asked about, before or after.
+    unopened: Vec<String>,
     asked: usize,
     left_out: usize,
 }
@@ -65,6 +67,7 @@ fn changes_up_to(most: usize, old: &Config, new: &Config, now: SystemTime) -> Re
     let ids = |config: &Config| config.routes.iter().map(|route| route.id.to_string()).collect::<BTreeSet<_>>();
     let (old_ids, new_ids) = (ids(old), ids(new));
     let mut by_route: BTreeMap<String, Vec<Change>> = BTreeMap::new();
+    let mut unopened = whose_rules_change(old, new);
     // Of too many questions the last are left out: those about people on routes that do not name them.
     let on = by_route_of(&list, [&was, &is], now);
     let first =
@@ -79,6 +82,11 @@ fn changes_up_to(most: usize, old: &Config, new: &Config, now: SystemTime) -> Re
         let mut question = request.question.clone();
         question.who.clone_from(person);
         let (was, is) = (was.rule(&question, now), is.rule(&question, now));
+        for ruling in [&was, &is] {
+            if let (Verdict::Allow, Some(route)) = (ruling.verdict, &ruling.route) {
+                unopened.remove(route.as_str());
+            }
+        }
         if was.verdict != is.verdict {
             let route = is.route.as_ref().or(was.route.as_ref());
             let route = route.map_or_else(|| NO_ROUTE.to_owned(), ToString::to_string);
@@ -94,10 +102,21 @@ fn changes_up_to(most: usize, old: &Config, new: &Config, now: SystemTime) -> Re
         new_routes: new_ids.difference(&old_ids).cloned().collect(),
         removed_routes: old_ids.difference(&new_ids).cloned().collect(),
         by_route,
+        unopened: unopened.into_iter().filter(|route| !not_asked.contains(route)).collect(),
         not_asked,
         asked: all.min(most),
         left_out: all.saturating_sub(most),
     })
+}
+
+/// The routes of both whose rules are not the same, wherever they stand.
+fn whose_rules_change(old: &Config, new: &Config) -> BTreeSet<String> {
+    let rules = |route: &Route| -> Vec<Rule> {
+        route.policy.rules().iter().cloned().map(|rule| Rule { line: 0, ..rule }).collect()
+    };
+    let before: HashMap<_, _> = old.routes.iter().map(|route| (&route.id, route)).collect();
+    let changed = |route: &&Route| before.get(&route.id).is_some_and(|before| rules(before) != rules(route));
+    new.routes.iter().filter(changed).map(|route| route.id.to_string()).collect()
 }
 
 /// The requests that each route answers, in either configuration, by their place in the list.
@@ -152,6 +171,12 @@ impl Changes {
             let some = if self.left_out > 0 { " that were asked about" } else { "" };
             say(format_args!("  nothing changes for the people and requests named{some}"));
         }
+        for route in &self.unopened {
+            say(format_args!(
+                "  unclear: {route} has other rules, but nobody who was asked about may open it, before or after; \
+                 a test of somebody who may would tell"
+            ));
+        }
         for route in &self.not_asked {
             say(format_args!("  not asked: {route}, since no test has a URL for it"));
         }
@@ -185,6 +210,7 @@ impl Changes {
             "removed_routes": self.removed_routes,
             "changes": changes.collect::<Vec<_>>(),
             "routes_not_asked": self.not_asked,
+            "routes_nobody_opens": self.unopened,
             "asked": self.asked,
             "left_out": self.left_out,
         })

@@ -46,6 +46,7 @@ pub(super) fn people(old: &Config, new: &Config) -> Vec<Probe> {
     let mut named = Named::default();
     named.add(old);
     named.add(new);
+    named.as_required([old, new]);
     for (label, Somebody { person, on, everywhere }) in named.into_people() {
         people.add(label, Some(person), (!everywhere).then_some(on));
     }
