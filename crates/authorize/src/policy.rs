@@ -5,6 +5,7 @@ mod lookup;
 mod shadow;
 
 use std::iter;
+use std::sync::Arc;
 
 use crate::criterion::Outcome;
 use crate::explain::{self, Explanation};
@@ -17,10 +18,16 @@ use crate::{
 use compiled::Compiled;
 pub use shadow::{Judgement, Shadow};
 
-/// The rules of one route.
+/// The rules of one route. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Policy {
     route: RouteId,
+    ruled: Arc<Ruled>,
+}
+
+/// Rules, as they were written and as they are decided on.
+#[derive(Debug)]
+struct Ruled {
     rules: Vec<Rule>,
     allow: Option<Compiled>,
     require: Option<Compiled>,
@@ -34,7 +41,13 @@ impl Policy {
         let rules: Vec<_> = rules.into_iter().filter(|rule| !rule.criteria.is_empty()).collect();
         let [allow, require, deny] =
             [Joined::Allow, Joined::Require, Joined::Deny].map(|joined| compiled(&rules, joined));
-        Self { route, rules, allow, require, deny }
+        Self { route, ruled: Arc::new(Ruled { rules, allow, require, deny }) }
+    }
+
+    /// The same rules for another route. They are kept once: a named policy may stand in thousands of routes.
+    #[must_use]
+    pub fn for_route(&self, route: RouteId) -> Self {
+        Self { route, ruled: Arc::clone(&self.ruled) }
     }
 
     /// The route it belongs to.
@@ -44,33 +57,33 @@ impl Policy {
 
     /// The rules, in the order they are numbered.
     pub fn rules(&self) -> &[Rule] {
-        &self.rules
+        &self.ruled.rules
     }
 
     /// The rule of this number.
     pub fn rule(&self, number: RuleNumber) -> Option<&Rule> {
-        self.rules.get(number.0.checked_sub(1)?)
+        self.ruled.rules.get(number.0.checked_sub(1)?)
     }
 
     /// Whether nothing in it could ever allow anybody.
     pub fn denies_everyone(&self) -> bool {
-        self.allow.is_none()
+        self.ruled.allow.is_none()
     }
 
     /// Whether an anonymous visitor may ever be let in by a rule that needs to know nobody: what is
     /// answered then is not private.
     pub fn is_public(&self) -> bool {
         let accepts = |joined: Joined| {
-            self.rules.iter().any(|rule| {
+            self.ruled.rules.iter().any(|rule| {
                 rule.is_for(joined) && rule.operator == Operator::Or && rule.criteria.contains(&Criterion::Accept)
             })
         };
-        accepts(Joined::Allow) && (self.require.is_none() || accepts(Joined::Require))
+        accepts(Joined::Allow) && (self.ruled.require.is_none() || accepts(Joined::Require))
     }
 
     /// Every criterion of every rule.
     pub fn criteria(&self) -> impl Iterator<Item = &Criterion> {
-        self.rules.iter().flat_map(|rule| &rule.criteria)
+        self.ruled.rules.iter().flat_map(|rule| &rule.criteria)
     }
 
     /// Decides. In this order, which is Pomerium's:
@@ -99,16 +112,16 @@ impl Policy {
 
     /// What is decided, without the permit that comes of it.
     pub(crate) fn judge(&self, facts: &Facts<'_>, visitor: Visitor<'_>) -> Ruling {
-        let (mut allow, allowing) = match &self.allow {
+        let (mut allow, allowing) = match &self.ruled.allow {
             Some(rules) => rules.evaluate(facts, visitor),
             None => (Outcome::no(Reason::NoRule), None),
         };
         let unknown = Reason::UserUnauthenticated;
         let allowing_stranger = allow.reasons.has(unknown);
-        if let Some(required) = &self.require {
+        if let Some(required) = &self.ruled.require {
             allow = all([allow, required.evaluate(facts, visitor).0].into_iter());
         }
-        let (deny, denying) = match &self.deny {
+        let (deny, denying) = match &self.ruled.deny {
             Some(rules) => rules.evaluate(facts, visitor),
             None => (any(iter::empty()), None),
         };
@@ -136,7 +149,7 @@ impl Policy {
 
 impl PartialEq for Policy {
     fn eq(&self, other: &Self) -> bool {
-        self.route == other.route && self.rules == other.rules
+        self.route == other.route && (Arc::ptr_eq(&self.ruled, &other.ruled) || self.rules() == other.rules())
     }
 }
 

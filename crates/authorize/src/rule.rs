@@ -39,7 +39,7 @@ pub enum Operator {
 
 impl Operator {
     /// Whether each criterion is turned round before they are joined.
-    fn inverts(self) -> bool {
+    pub fn inverts(self) -> bool {
         matches!(self, Self::Not | Self::Nor)
     }
 }

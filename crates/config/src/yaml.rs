@@ -53,6 +53,16 @@ pub(crate) struct Entry {
 }
 
 impl Node {
+    /// Whether something in it comes from an environment variable.
+    pub(crate) fn is_from_environment(&self) -> bool {
+        match &self.content {
+            Content::Null => false,
+            Content::Scalar(scalar) => !scalar.expands || scalar.text.contains("${"),
+            Content::List(items) => items.iter().any(|item| item.is_from_environment()),
+            Content::Map(entries) => entries.iter().any(|entry| entry.value.is_from_environment()),
+        }
+    }
+
     /// A text that came from an environment variable and is taken as it is.
     pub(crate) fn literal(text: String, place: Place) -> Self {
         Self { place, content: Content::Scalar(Scalar { text, expands: false }), weight: 1 }

@@ -5,10 +5,10 @@ use std::time::SystemTime;
 
 use doorward_authorize::{Decision, Facts, Visitor};
 use doorward_config::{PathRule, Route};
-use doorward_hygiene::headers::{strip_hop_by_hop, strip_reserved};
 use doorward_hygiene::{HostPattern, NormalPath};
 use doorward_identity::{Identity, Presented};
 use doorward_pages::{RouteAddress, RouteCard};
+use doorward_proxy::passed_on;
 use http::{HeaderMap, Method};
 
 /// The routes that have an address one can open, or a wildcard of such.
@@ -39,10 +39,7 @@ impl Portal {
         headers: &HeaderMap,
         now: SystemTime,
     ) -> Vec<RouteCard> {
-        // Policies see what would be passed on.
-        let mut headers = headers.clone();
-        strip_hop_by_hop(&mut headers);
-        strip_reserved(&mut headers);
+        let headers = passed_on(headers);
         let open = self.entrances.iter().filter(|(path, route)| {
             // No criterion asks for the host; of a wildcard's, the name behind it stands for all.
             let (HostPattern::Exact(host) | HostPattern::Below(host)) = &route.from.host;

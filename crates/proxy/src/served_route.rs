@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use doorward_authorize::{Action, Criterion, Decision, Facts, Judgement, Policy, Shadow, Visitor};
+use doorward_authorize::{Action, Criterion, Decision, Facts, Judgement, Policy, Rule, Shadow, Visitor};
 use doorward_config::{Limit, Redirect, Route, Target};
 use doorward_hygiene::CleanHead;
 use doorward_identity::Presented;
@@ -133,7 +133,9 @@ pub(crate) fn visitor(session: Option<&LiveSession>) -> Visitor<'_> {
     session.map_or(Visitor::Anonymous, |session| Visitor::Known(session.identity()))
 }
 
-/// A policy that lets everybody in but for some lets nobody in unseen.
+/// A policy that lets everybody in but for some lets nobody in unseen. Nor does one with a `not` about people: that
+/// holds of strangers, and asks who they are.
 fn is_public(policy: &Policy) -> bool {
-    policy.is_public() && policy.rules().iter().all(|rule| rule.action == Action::Allow)
+    let asks = |rule: &Rule| rule.operator.inverts() && rule.criteria.iter().any(Criterion::is_about_a_person);
+    policy.is_public() && policy.rules().iter().all(|rule| rule.action == Action::Allow && !asks(rule))
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::Write;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -130,6 +130,8 @@ struct Shared {
     waiting: Mutex<Vec<u8>>,
     arrived: Condvar,
     dropped: AtomicU64,
+    /// Whether lines are on their way that no longer wait.
+    writing: Arc<AtomicBool>,
 }
 
 impl AccessLog {
@@ -152,7 +154,7 @@ impl AccessLog {
     /// When the system has no thread left to write them.
     pub fn to(format: LogFormat, mut writer: Box<dyn Write + Send>) -> std::io::Result<Self> {
         let shared = Arc::<Shared>::default();
-        let weak = Arc::downgrade(&shared);
+        let (weak, writing) = (Arc::downgrade(&shared), Arc::clone(&shared.writing));
         std::thread::Builder::new().name("access-log".into()).spawn(move || {
             let mut batch = Vec::new();
             // Ends by itself when the last clone is gone.
@@ -162,6 +164,7 @@ impl AccessLog {
                 // Nobody is left to tell when standard output is gone.
                 let _gone = writer.write_all(&batch).and_then(|()| writer.flush());
                 batch.clear();
+                writing.store(false, Ordering::Release);
             }
         })?;
         Ok(Self { shared, format: Some(format) })
@@ -189,7 +192,8 @@ impl AccessLog {
     pub fn flush(&self) {
         for _ in 0..40 {
             std::thread::sleep(GATHER);
-            if self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            let waiting = self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            if waiting.is_empty() && !self.shared.writing.load(Ordering::Acquire) {
                 break;
             }
         }
@@ -222,7 +226,9 @@ impl Shared {
         if !timed_out.timed_out() {
             std::thread::sleep(GATHER);
         }
-        std::mem::swap(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner), batch);
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        self.writing.store(!waiting.is_empty(), Ordering::Release);
+        std::mem::swap(&mut *waiting, batch);
     }
 }
 
@@ -370,5 +376,28 @@ mod tests {
         let text = written(LogFormat::Human, &lines);
         let seen: Vec<&str> = text.lines().map(|l| l.split(' ').nth(2).unwrap().split_once('/').unwrap().1).collect();
         assert_eq!(seen, (0..500).map(|n| n.to_string()).collect::<Vec<_>>());
+    }
+
+    /// Standard output into a pipe that is read slowly.
+    struct Slow(Memory);
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            std::thread::sleep(GATHER * 8);
+            self.0.write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_is_flushed_has_been_written() {
+        let memory = Memory::default();
+        let log = AccessLog::to(LogFormat::Json, Box::new(Slow(memory.clone()))).unwrap();
+        log.write(&line("/last"));
+        log.flush();
+        assert!(String::from_utf8_lossy(&memory.0.lock().unwrap()).contains("/last"));
     }
 }

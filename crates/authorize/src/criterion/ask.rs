@@ -48,7 +48,8 @@ impl Criterion {
                 Presented::Accepted(_) => Outcome::no(Reason::ClientCertificateOk),
             },
             Self::HttpMethod(matcher) => {
-                Outcome::new(matcher.holds(facts.method.as_str()), Reason::HttpMethodOk, Reason::HttpMethodUnauthorized)
+                let read = readings::of_method(facts.method, |method| matcher.holds(method));
+                outcome(read, Reason::HttpMethodOk, Reason::HttpMethodUnauthorized)
             }
             Self::HttpPath(matcher) => {
                 let read = readings::of_path(facts.path, |path| matcher.holds(path));

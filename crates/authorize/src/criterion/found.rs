@@ -8,6 +8,9 @@ use super::{Criterion, readings};
 use crate::times::{age, span_of};
 use crate::{Facts, Visitor, certificate};
 
+/// Stands for a value that may be a secret, because it is compared with one.
+const NOT_SHOWN: &str = "a value (not shown)";
+
 impl Criterion {
     pub(crate) fn found(&self, facts: &Facts<'_>, visitor: Visitor<'_>) -> String {
         match self {
@@ -20,9 +23,15 @@ impl Criterion {
                 None => facts.path.decoded().into(),
                 Some(loose) => format!("{}, which some read as {loose}", facts.path.decoded()),
             },
+            Self::HttpHeader { name, matcher } if matcher.is_secret() && facts.headers.contains_key(name) => {
+                NOT_SHOWN.into()
+            }
             Self::HttpHeader { name, .. } => header_lines(facts, name),
             Self::UserAgent(_) => header_lines(facts, &header::USER_AGENT),
-            Self::HttpQuery { name, .. } => listed(&readings::values_of_query(facts.query, name), "no such parameter"),
+            Self::HttpQuery { name, matcher } => match readings::values_of_query(facts.query, name) {
+                values if matcher.is_secret() && !values.is_empty() => NOT_SHOWN.into(),
+                values => listed(&values, "no such parameter"),
+            },
             Self::SourceIp(_) => facts.source_ip.to_canonical().to_string(),
             Self::Websocket(_) => if facts.websocket { "a WebSocket" } else { "no WebSocket" }.into(),
             Self::Date(_) => jiff::Timestamp::try_from(facts.now).map_or_else(|_| String::new(), |now| now.to_string()),

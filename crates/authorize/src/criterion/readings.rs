@@ -3,7 +3,7 @@
 //! Each reading is asked. Where they do not agree, nobody can say whether the criterion holds.
 
 use doorward_hygiene::NormalPath;
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, Method};
 use percent_encoding::percent_decode;
 use smallvec::SmallVec;
 
@@ -29,6 +29,15 @@ impl Readings {
 /// The path, and the looser reading that some applications take.
 pub(super) fn of_path(path: &NormalPath, holds: impl Fn(&str) -> bool) -> Readings {
     Readings::of(std::iter::once(path.decoded()).chain(path.loose()).map(|path| Some(holds(path))))
+}
+
+/// The method, and in capitals: `delete` is another method than `DELETE` (RFC 9110 §9.1), but not to every application.
+pub(super) fn of_method(method: &Method, holds: impl Fn(&str) -> bool) -> Readings {
+    let said = method.as_str();
+    if !said.bytes().any(|byte| byte.is_ascii_lowercase()) {
+        return Readings::Agree(holds(said));
+    }
+    Readings::of([holds(said), holds(&said.to_ascii_uppercase())].into_iter().map(Some))
 }
 
 /// Every line of a header.
@@ -121,6 +130,20 @@ mod tests {
         let path = NormalPath::parse("/public//admin").unwrap();
         assert_eq!(of_path(&path, |path| path.starts_with("/public/admin")), Readings::Differ);
         assert_eq!(of_path(&path, |path| path.starts_with("/public")), Readings::Agree(true));
+    }
+
+    #[test]
+    fn a_method_in_small_letters_is_unclear_when_it_matters() {
+        let is_delete = |method: &str| method == "DELETE";
+        for (method, expected) in [
+            ("DELETE", Readings::Agree(true)),
+            ("delete", Readings::Differ),
+            ("Delete", Readings::Differ),
+            ("get", Readings::Agree(false)),
+            ("M-SEARCH", Readings::Agree(false)),
+        ] {
+            assert_eq!(of_method(&method.parse().unwrap(), is_delete), expected, "{method}");
+        }
     }
 
     #[test]

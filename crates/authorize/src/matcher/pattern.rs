@@ -1,6 +1,7 @@
 //! Patterns: regular expressions and globs, always of the whole text, in linear time.
 
 use std::fmt;
+use std::sync::Arc;
 
 use regex::{Regex, RegexBuilder};
 use regex_syntax::ast;
@@ -19,12 +20,13 @@ const LARGEST_CACHE: usize = 256 * 1024;
 /// How deeply groups may nest.
 const DEEPEST: u32 = 50;
 
-/// A pattern that matches whole texts.
+/// A pattern that matches whole texts. Clones share it, and the memory that threads keep for it: a named policy may
+/// stand in every route.
 #[derive(Debug, Clone)]
 pub struct Pattern {
-    written: Box<str>,
+    written: Arc<str>,
     case: Case,
-    regex: Regex,
+    regex: Arc<Regex>,
 }
 
 impl Pattern {
@@ -83,7 +85,7 @@ impl Pattern {
             .nest_limit(DEEPEST + 8)
             .build();
         match regex {
-            Ok(regex) => Ok(Self { written: written.into(), case, regex }),
+            Ok(regex) => Ok(Self { written: written.into(), case, regex: Arc::new(regex) }),
             Err(regex::Error::CompiledTooBig(_)) => Err(InvalidPattern::TooLarge),
             Err(error) => Err(InvalidPattern::Syntax(error.to_string())),
         }

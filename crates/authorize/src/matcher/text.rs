@@ -90,12 +90,24 @@ impl fmt::Display for StringTest {
 pub struct StringMatcher {
     tests: Vec<StringTest>,
     case: Case,
+    secret: bool,
 }
 
 impl StringMatcher {
     /// A matcher of these tests, joined by "and". Patterns among them have to be compiled for the same case.
     pub fn new(tests: Vec<StringTest>, case: Case) -> Self {
-        Self { tests: tests.into_iter().map(|test| test.folded(case)).collect(), case }
+        Self { tests: tests.into_iter().map(|test| test.folded(case)).collect(), case, secret: false }
+    }
+
+    /// The same, with what it compares with never shown, nor what was found.
+    #[must_use]
+    pub fn secret(self) -> Self {
+        Self { secret: true, ..self }
+    }
+
+    /// Whether what it compares with may not be shown.
+    pub fn is_secret(&self) -> bool {
+        self.secret
     }
 
     /// The tests, for those who look at policies rather than evaluate them.
@@ -117,6 +129,9 @@ impl StringMatcher {
 
 impl fmt::Display for StringMatcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.secret {
+            return f.write_str("as an environment variable says (not shown)");
+        }
         joined(f, &self.tests, " and ")
     }
 }

@@ -106,10 +106,10 @@ fn certificate(fingerprint: &str) -> ClientCertificate {
 }
 
 fn presented() -> [Presented; 3] {
-    let shown = std::sync::Arc::new(certificate("ab"));
+    let shown = Arc::new(certificate("ab"));
     [
         Presented::Nothing,
-        Presented::Refused { certificate: std::sync::Arc::clone(&shown), reason: "it was revoked".into() },
+        Presented::Refused { certificate: Arc::clone(&shown), reason: "it was revoked".into() },
         Presented::Accepted(shown),
     ]
 }

@@ -11,6 +11,7 @@
 
 mod certificates;
 mod clock;
+mod compiled;
 mod criteria;
 mod list_matcher;
 mod networks;

@@ -1,6 +1,6 @@
 //! Routes, one by one.
 
-use doorward_authorize::{Policy, RouteId, Shadow};
+use doorward_authorize::{RouteId, Rule, Shadow};
 use doorward_hygiene::{NormalPath, OriginPattern};
 use http::HeaderValue;
 use rustls_pki_types::CertificateDer;
@@ -9,6 +9,7 @@ use super::Compiler;
 use super::client_certificates::OfHost;
 use super::headers::ResponseHeaders;
 use super::policy_warnings::LookedAt;
+use super::ppl::PlacedRule;
 use crate::domain::route::{HostHeader, PathRule, Route};
 use crate::domain::timeouts::Limit;
 use crate::problem::Place;
@@ -95,7 +96,7 @@ impl Compiler<'_> {
         let before = self.problems.count(crate::Severity::Error);
         let placed = self.policy(&raw.policy, &raw.place);
         self.policy_warnings(&placed, raw, before, looked_at);
-        let rules = placed.into_iter().map(|placed| placed.rule).collect();
+        let rules = rules_of(placed);
         let before = self.problems.count(crate::Severity::Error);
         let shadow = self.policy_shadow(&raw.policy);
         if let Some(placed) = &shadow {
@@ -106,11 +107,8 @@ impl Compiler<'_> {
         let (from, path, target) = (from?, path?, target?);
         let id = route_id(&from, &path);
         let route = Route {
-            policy: Policy::new(id.clone(), rules),
-            policy_shadow: shadow.map(|placed| {
-                let rules = placed.into_iter().map(|placed| placed.rule).collect();
-                Shadow::new(Policy::new(id.clone(), rules))
-            }),
+            policy: self.shared.policies.of(&id, rules),
+            policy_shadow: shadow.map(|placed| Shadow::new(self.shared.policies.of(&id, rules_of(placed)))),
             show_error_details: raw.show_error_details.as_ref().is_some_and(|flag| flag.value),
             name: raw.name.as_ref().map_or_else(|| default_name(&from, &path), |name| name.value.clone()),
             description: raw.description.as_ref().map(|text| text.value.clone()).unwrap_or_default(),
@@ -238,6 +236,10 @@ impl Compiler<'_> {
             }
         }
     }
+}
+
+fn rules_of(placed: Vec<PlacedRule>) -> Vec<Rule> {
+    placed.into_iter().map(|placed| placed.rule).collect()
 }
 
 /// The name of a route in logs: its host, and how its paths are told.

@@ -88,7 +88,9 @@ fn rules_that_routes_share_cannot_blow_memory_up() {
     for route in 0..1000 {
         writeln!(text, "  - {{from: \"https://a{route}.example.com\", to: \"http://a\", policy: all}}").unwrap();
     }
-    assert!(refused_soon(&text).contains("more than a million criteria"));
+    let refused = refused_soon(&text);
+    assert!(refused.contains("more than a million criteria"));
+    assert!(!refused.contains("denies everyone"), "nine hundred routes are not to blame: {refused}");
 }
 
 #[test]

@@ -132,3 +132,25 @@ proptest! {
         prop_assert!(!report.contains(CANARY), "{}\n=>\n{}", text, report);
     }
 }
+
+#[test]
+fn what_a_client_has_to_send_is_shown_only_where_it_stands_in_the_file() {
+    for (value, is_shown) in [
+        ("{is: hunter2}", true),
+        ("hunter2", true),
+        ("${API_KEY}", false),
+        ("{in: [other, \"${API_KEY}\"]}", false),
+        ("{starts_with: \"x${API_KEY}\"}", false),
+        ("$${API_KEY}", false),
+    ] {
+        for name in ["http_header/X-Api-Key", "http_query/key"] {
+            let lines = format!("to: http://app:8080\npolicy:\n- allow:\n    or:\n    - {name}: {value}\n");
+            let text = crate::world::route_with(&lines);
+            let loaded = World::default().variable("API_KEY", CANARY).load(&text);
+            let config = loaded.unwrap_or_else(|problems| panic!("{problems}")).config;
+            let asked = config.routes[0].policy.rules()[0].criteria[0].to_string();
+            assert_eq!(asked.contains("not shown"), !is_shown, "{name} {value}: {asked}");
+            assert_eq!(asked.contains(CANARY), is_shown, "{name} {value}: {asked}");
+        }
+    }
+}

@@ -203,6 +203,7 @@ async fn answers_are_public_only_where_nobody_is_ever_kept_out() {
         ([everybody(), only(ALICE)].concat(), true),
         (global(everybody()).chain(everybody()).collect(), true),
         (with(Operator::Or, vec![path.clone()]), false),
+        (everybody().into_iter().chain(with(Operator::Nor, vec![path.clone()])).collect(), true),
         (with(Operator::And, vec![path.clone(), Criterion::Accept]), false),
         (global(allow(path.clone())).chain(everybody()).collect(), false),
         (global(everybody()).chain(allow(path.clone())).collect(), false),
@@ -219,4 +220,11 @@ async fn answers_are_public_only_where_nobody_is_ever_kept_out() {
         let expected = if public { "public, max-age=60" } else { "private, max-age=60" };
         assert_eq!((reply.status, reply.header("cache-control")), (200, Some(expected)), "{text}");
     }
+    // A `not` about people asks strangers who they are, and who has signed in is no stranger to a cache either.
+    let not_alice = only(ALICE).into_iter().map(|rule| Rule { operator: Operator::Not, ..rule });
+    let front =
+        front(with_policy(route(upstream_at(address)), everybody().into_iter().chain(not_alice).collect())).await;
+    assert_eq!(front.get("/").await.status, 401);
+    let reply = front.ask(&as_visitor(BOB), "").await;
+    assert_eq!((reply.status, reply.header("cache-control")), (200, Some("private, max-age=60")));
 }

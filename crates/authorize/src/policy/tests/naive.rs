@@ -8,7 +8,7 @@ use super::*;
 /// Decides without having compiled anything.
 fn decide(policy: &Policy, facts: &Facts<'_>, visitor: Visitor<'_>) -> (Verdict, Grounds) {
     let joined = |joined: Joined| {
-        let rules = policy.rules.iter().enumerate().filter(|(_, rule)| rule.is_for(joined));
+        let rules = policy.rules().iter().enumerate().filter(|(_, rule)| rule.is_for(joined));
         let outcomes: Vec<_> = rules.map(|(index, rule)| (index + 1, rule.evaluate(facts, visitor))).collect();
         let first = outcomes.iter().find(|(_, outcome)| outcome.held).map(|(number, _)| RuleNumber(*number));
         let held = first.is_some();
@@ -35,7 +35,7 @@ fn decide(policy: &Policy, facts: &Facts<'_>, visitor: Visitor<'_>) -> (Verdict,
     let grounds = |reasons, rule: Option<RuleNumber>| Grounds {
         reasons,
         rule,
-        line: rule.map_or(0, |rule| policy.rules[rule.0 - 1].line),
+        line: rule.map_or(0, |rule| policy.rules()[rule.0 - 1].line),
     };
     let stranger = Reason::UserUnauthenticated;
     if against.has(Reason::ClientCertificateRequired) || against.has(Reason::InvalidClientCertificate) {

@@ -46,3 +46,26 @@ fn an_explanation_tells_why_a_certificate_was_refused() {
     assert_eq!(criterion.asked, "client_certificate fingerprint in [ab, cd]");
     assert_eq!(criterion.found, "CN=laptop (ab), not accepted: it was revoked");
 }
+
+#[test]
+fn what_is_compared_with_a_secret_is_not_shown() {
+    let key = StringMatcher::new(vec![StringTest::Is("hunter2".into())], Case::Sensitive).secret();
+    let name = http::HeaderName::from_static("x-api-key");
+    let criteria = vec![
+        Criterion::HttpHeader { name: name.clone(), matcher: key.clone() },
+        Criterion::HttpQuery { name: "key".into(), matcher: key },
+    ];
+    let policy = Policy::new(RouteId::new("code"), vec![rule(Allow, And, criteria)]);
+    let mut headers = HeaderMap::new();
+    let tell = |headers: &HeaderMap, query: Option<&'static str>| {
+        with_facts(&Method::GET, headers, |facts| policy.explain(&Facts { query, ..*facts }, Visitor::Anonymous))
+    };
+    let found = |told: &Explanation| told.rules[0].criteria.iter().map(|one| one.found.clone()).collect::<Vec<_>>();
+    assert_eq!(found(&tell(&headers, None)), ["no such header", "no such parameter"]);
+    headers.insert(name, http::HeaderValue::from_static("hunter2"));
+    let told = tell(&headers, Some("key=hunter2"));
+    assert_eq!(told.verdict, Verdict::Allow);
+    assert_eq!(found(&told), ["a value (not shown)", "a value (not shown)"]);
+    let json = serde_json::to_string(&told).unwrap();
+    assert!(!json.contains("hunter2"), "{json}");
+}

@@ -2,7 +2,7 @@
 //!
 //! Refuses: names that no header can have, and criteria that do not say which header or parameter they mean.
 
-use doorward_authorize::{Case, Criterion};
+use doorward_authorize::{Case, Criterion, StringMatcher};
 use http::HeaderName;
 
 use crate::compile::Compiler;
@@ -26,7 +26,7 @@ impl Compiler<'_> {
                 "Write it as in `http_header/X-Environment`.",
             );
         }
-        let matcher = self.string_matcher(&shown(&entry.key), &entry.value, Case::Sensitive)?;
+        let matcher = self.value_of_request(entry)?;
         Some(Criterion::HttpHeader { name: known?, matcher })
     }
 
@@ -40,8 +40,14 @@ impl Compiler<'_> {
             return None;
         };
         let short = self.is_short_enough("http_query", name, &entry.place);
-        let matcher = self.string_matcher(&shown(&entry.key), &entry.value, Case::Sensitive)?;
+        let matcher = self.value_of_request(entry)?;
         short.then(|| Criterion::HttpQuery { name: name.to_owned(), matcher })
+    }
+
+    /// What stands in an environment variable, and is compared with what a client sends, may be a key to a door.
+    fn value_of_request(&mut self, entry: &Entry) -> Option<StringMatcher> {
+        let matcher = self.string_matcher(&shown(&entry.key), &entry.value, Case::Sensitive)?;
+        Some(if entry.value.is_from_environment() { matcher.secret() } else { matcher })
     }
 
     pub(super) fn websocket(&mut self, node: &Node) -> Option<Criterion> {

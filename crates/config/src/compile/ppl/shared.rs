@@ -1,5 +1,5 @@
 //! What the policies of one configuration have in common: named policies, the global one, groups of people, and the
-//! patterns compiled so far. Each is read once and told once, wherever it is used.
+//! patterns and policies compiled so far. Each is read once and told once, wherever it is used.
 //!
 //! Refuses: names of policies that nobody could write, names that are not there, and rules that would be copied
 //! into routes a million times.
@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use doorward_authorize::Origin;
 
 use super::PlacedRule;
+use super::compiled::Policies;
 use super::patterns::Patterns;
 use super::people::Groups;
 use crate::compile::Compiler;
@@ -33,6 +34,7 @@ pub(crate) struct Shared {
     global: Vec<PlacedRule>,
     pub(super) groups: Groups,
     pub(super) patterns: Patterns,
+    pub(in crate::compile) policies: Policies,
     copied: usize,
     /// Whether something is wrong with what is shared, so that what a route lacks may be there.
     pub(in crate::compile) unreadable: bool,
@@ -161,6 +163,8 @@ impl Compiler<'_> {
         if self.shared.copied <= MOST_COPIED {
             return true;
         }
+        // What a route lacks now is no fault of its own.
+        self.shared.unreadable = true;
         // Once is enough.
         if before <= MOST_COPIED {
             self.problems.error(
