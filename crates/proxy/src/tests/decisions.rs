@@ -145,7 +145,8 @@ async fn the_access_line_names_the_rule_that_denied() {
     let rule = |line: &serde_json::Value| (line["rule"].clone(), line["rule-line"].clone());
     assert_eq!(rule(&lines[0]), (serde_json::Value::Null, serde_json::Value::Null));
     assert_eq!(rule(&lines[1]), ("2".into(), 14.into()));
-    assert_eq!((&lines[2]["decision"], &lines[2]["rule"]), (&"sign-in".into(), &"1".into()), "{}", lines[2]);
+    // Neither rule holds because nobody is known; the first one does whoever asks.
+    assert_eq!((&lines[2]["decision"], &lines[2]["rule"]), (&"sign-in".into(), &"none".into()), "{}", lines[2]);
 }
 
 #[tokio::test]
