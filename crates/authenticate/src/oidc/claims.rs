@@ -32,6 +32,9 @@ const PROTOCOL: [&str; 16] = [
     "acr",
 ];
 
+/// How far ahead of ours a provider's clock may be.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(5 * 60);
+
 /// The claims of both, those of the userinfo endpoint before those of the ID token.
 ///
 /// # Errors
@@ -81,13 +84,7 @@ pub(crate) fn identity(
         Some(id) if !id.is_empty() && id.len() <= 255 => id.to_owned(),
         _ => return Err(AuthenticateError::Untrusted("its ID token has no usable `sub`".into())),
     };
-    let authenticated_at = claims
-        .get("auth_time")
-        .and_then(Value::as_f64)
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since))
-        .filter(|time| *time <= now)
-        .unwrap_or(now);
+    let authenticated_at = authenticated_at(claims.get("auth_time"), now);
     // They bound the token to its sign-in, and say nothing of the person.
     claims.retain(|name, _| !matches!(name.as_str(), "nonce" | "at_hash" | "c_hash"));
     let email = email(&claims, conventions.anybodys);
@@ -112,6 +109,17 @@ fn email(claims: &Map<String, Value>, anybodys: bool) -> VerifiedEmail {
         Some(said) => is_true(said),
     };
     if verified { VerifiedEmail::Verified(email) } else { VerifiedEmail::Unverified(email) }
+}
+
+/// When the person really signed in. A provider that does not say leaves it at now; what it says and cannot be is so long
+/// ago that no rule takes it for fresh.
+fn authenticated_at(said: Option<&Value>, now: SystemTime) -> SystemTime {
+    let Some(said) = said.filter(|said| !said.is_null()) else { return now };
+    said.as_f64()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since))
+        .filter(|time| time.duration_since(now).is_ok_and(|ahead| ahead <= CLOCKS_DIFFER) || *time <= now)
+        .map_or(SystemTime::UNIX_EPOCH, |time| time.min(now))
 }
 
 /// Some providers write their booleans as texts.
@@ -310,16 +318,19 @@ mod tests {
     }
 
     #[test]
-    fn the_time_of_the_sign_in_is_the_providers_unless_it_lies_ahead() {
+    fn the_time_of_the_sign_in_is_the_providers_and_never_fresh_when_it_cannot_be() {
         let at = |claims| identity_of(claims, false).authenticated_at;
         assert_eq!(
             at(json!({"auth_time": 1_700_000_000})),
             SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)
         );
         assert_eq!(at(json!({"auth_time": 1.7e9})), SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000));
-        assert_eq!(at(json!({"auth_time": 1_900_000_000})), now());
-        assert_eq!(at(json!({"auth_time": -1})), now());
-        assert_eq!(at(json!({"auth_time": u64::MAX})), now());
-        assert_eq!(at(json!({})), now());
+        assert_eq!(at(json!({"auth_time": 1_800_000_060})), now(), "clocks differ");
+        for absent in [json!({}), json!({"auth_time": null})] {
+            assert_eq!(at(absent), now());
+        }
+        for wrong in [json!(1_900_000_000), json!(-1), json!(u64::MAX), json!("1700000000"), json!([1_700_000_000])] {
+            assert_eq!(at(json!({ "auth_time": wrong })), SystemTime::UNIX_EPOCH);
+        }
     }
 }
