@@ -58,6 +58,21 @@ pub enum SessionsError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The address of a shared store is not one. Never shows the address: passwords are in it.
+    #[error("the session store's address cannot be used: {problem}")]
+    StoreAddress {
+        /// What is wrong with it, and how to mend it.
+        problem: String,
+    },
+    /// The shared store was reached and does not let us work: waiting would not help.
+    #[error("{store} refuses to be the session store: {source}")]
+    StoreRefused {
+        /// Which kind of server.
+        store: &'static str,
+        /// What it said.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
     /// The file of the server's secret does not hold one.
     #[error(
         "{} does not hold a server secret and was left as it is: restore it from a backup, or delete it (everybody signs in again)",

@@ -26,6 +26,7 @@ pub use seal::{Sealer, Secret32};
 pub use server_secret::server_secret;
 pub use sessions::Sessions;
 pub use store::{
-    Expected, FileStore, MemoryStore, Put, RecordKey, RecordKind, SessionStore, StoreFuture, Stored, Version,
+    Change, Changes, Expected, FileStore, MemoryStore, PostgresOptions, PostgresStore, Put, RecordKey, RecordKind,
+    RedisOptions, RedisStore, SessionStore, StoreFuture, Stored, Version,
 };
 pub use ticket::Ticket;

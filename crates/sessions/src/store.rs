@@ -3,15 +3,21 @@
 //! A store sees hashed names, expiry times and sealed bytes, nothing else. The promises below are checked by
 //! one contract suite that every store passes.
 
+mod change;
 mod file;
 mod memory;
+mod postgres;
+mod redis;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+pub use change::{Change, Changes};
 pub use file::FileStore;
 pub use memory::MemoryStore;
+pub use postgres::{PostgresOptions, PostgresStore};
+pub use redis::{RedisOptions, RedisStore};
 
 use crate::StoreUnavailable;
 
@@ -38,15 +44,36 @@ pub trait SessionStore: Send + Sync {
         now: SystemTime,
     ) -> StoreFuture<'_, Put>;
 
+    /// Removes the record, expired or not, if its version is as expected. True for exactly one of any number of
+    /// callers, and never for [`Expected::Absent`].
+    fn remove_if(&self, key: &RecordKey, expected: Expected) -> StoreFuture<'_, bool>;
+
     /// Removes the record. True for exactly one of any number of callers: single use is built on it.
-    fn remove(&self, key: &RecordKey) -> StoreFuture<'_, bool>;
+    fn remove(&self, key: &RecordKey) -> StoreFuture<'_, bool> {
+        self.remove_if(key, Expected::Any)
+    }
+
+    /// The records of a kind that have not expired, in the order of their ids, from the first id behind `after`.
+    ///
+    /// At most `most` of them, and fewer only at the end: give the last id back as `after` for the next page.
+    /// A page is no snapshot: what is written or removed while paging may or may not be in it.
+    fn list(
+        &self,
+        kind: RecordKind,
+        after: Option<[u8; 32]>,
+        most: usize,
+        now: SystemTime,
+    ) -> StoreFuture<'_, Vec<(RecordKey, Stored)>>;
+
+    /// What is written and removed from now on, by whichever replica. Expiry is not told: clocks tell it.
+    fn changes(&self) -> Changes;
 
     /// Removes what has expired and says how many records that were.
     fn sweep(&self, now: SystemTime) -> StoreFuture<'_, usize>;
 }
 
 /// What a record is for. Records of one kind are never read as another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RecordKind {
     /// A session, sealed with its data key.
     Session,
@@ -54,21 +81,39 @@ pub enum RecordKind {
     Grant,
     /// A right on its way to another host, sealed with its code.
     Handover,
+    /// A task that one replica at a time may do.
+    Lease,
+    /// What a list of sessions shows of one, readable by the server without its ticket.
+    Card,
+    /// Somebody who may not sign in any more.
+    Blocked,
 }
 
 impl RecordKind {
+    /// Every kind there is.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Session, Self::Grant, Self::Handover, Self::Lease, Self::Card, Self::Blocked];
+
     /// The byte that stands for the kind in names and seals; part of the stored format.
     pub(crate) fn tag(self) -> u8 {
         match self {
             Self::Session => 1,
             Self::Grant => 2,
             Self::Handover => 3,
+            Self::Lease => 4,
+            Self::Card => 5,
+            Self::Blocked => 6,
         }
+    }
+
+    /// The kind of a tag.
+    fn of_tag(tag: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.tag() == tag)
     }
 }
 
 /// The name of a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordKey {
     /// What it is for.
     pub kind: RecordKind,
@@ -112,6 +157,15 @@ impl Expected {
             Self::Version(expected) => (present == Some(expected)).then_some(next),
         }
     }
+
+    /// Whether a record of this version may be removed.
+    fn allows_removal(self, present: Version) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Absent => false,
+            Self::Version(expected) => present == expected,
+        }
+    }
 }
 
 /// The outcome of a write.
@@ -121,4 +175,14 @@ pub enum Put {
     Stored(Version),
     /// Not written: the record is not as expected.
     Conflict,
+}
+
+/// Milliseconds since 1970, cut off, so that a record never outlives its time.
+fn millis(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis().try_into().unwrap_or(u64::MAX))
+}
+
+/// The time of so many milliseconds since 1970.
+fn time_of(millis: u64) -> SystemTime {
+    UNIX_EPOCH.checked_add(Duration::from_millis(millis)).unwrap_or(UNIX_EPOCH)
 }

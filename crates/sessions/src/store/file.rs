@@ -17,7 +17,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use self::database::Database;
 use self::writer::{Answer, Job, Work};
-use super::{Expected, Put, RecordKey, SessionStore, StoreFuture, Stored};
+use super::change::{Changes, Feed};
+use super::{Expected, Put, RecordKey, RecordKind, SessionStore, StoreFuture, Stored};
 use crate::{SessionsError, StoreUnavailable};
 
 /// How many writes may wait; more make their callers wait.
@@ -28,6 +29,7 @@ const QUEUE: usize = 1024;
 /// Writes go to one thread, which commits all that wait as one; reads go to the blocking threads of the runtime.
 pub struct FileStore {
     database: Arc<Database>,
+    feed: Feed,
     jobs: Option<mpsc::Sender<Job>>,
     writer: Option<JoinHandle<()>>,
 }
@@ -47,15 +49,16 @@ impl FileStore {
 
     fn over(database: Database) -> Result<Self, SessionsError> {
         let database = Arc::new(database);
+        let feed = Feed::default();
         let (jobs, waiting) = mpsc::channel(QUEUE);
         let writer = std::thread::Builder::new()
             .name("session-writer".to_owned())
             .spawn({
-                let database = Arc::clone(&database);
-                move || writer::run(&database, waiting)
+                let (database, feed) = (Arc::clone(&database), feed.clone());
+                move || writer::run(&database, waiting, &feed)
             })
             .map_err(|source| SessionsError::StoreUnavailable(StoreUnavailable::new(source)))?;
-        Ok(Self { database, jobs: Some(jobs), writer: Some(writer) })
+        Ok(Self { database, feed, jobs: Some(jobs), writer: Some(writer) })
     }
 
     async fn write(&self, work: Work) -> Result<Answer, StoreUnavailable> {
@@ -92,9 +95,28 @@ impl SessionStore for FileStore {
         })
     }
 
-    fn remove(&self, key: &RecordKey) -> StoreFuture<'_, bool> {
-        let work = Work::Remove { key: *key };
+    fn remove_if(&self, key: &RecordKey, expected: Expected) -> StoreFuture<'_, bool> {
+        let work = Work::Remove { key: *key, expected };
         Box::pin(async move { Ok(matches!(self.write(work).await?, Answer::Count(1))) })
+    }
+
+    fn list(
+        &self,
+        kind: RecordKind,
+        after: Option<[u8; 32]>,
+        most: usize,
+        now: SystemTime,
+    ) -> StoreFuture<'_, Vec<(RecordKey, Stored)>> {
+        let database = Arc::clone(&self.database);
+        Box::pin(async move {
+            let work = move || database.run(|redb| database::list(redb, kind, after, most, now));
+            let read = tokio::task::spawn_blocking(work).await;
+            read.map_err(StoreUnavailable::new)?.map_err(StoreUnavailable::new)
+        })
+    }
+
+    fn changes(&self) -> Changes {
+        self.feed.changes()
     }
 
     fn sweep(&self, now: SystemTime) -> StoreFuture<'_, usize> {

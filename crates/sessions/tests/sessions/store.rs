@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use doorward_sessions::{
-    Expected, MemoryStore, Put, RecordKey, RecordKind, SessionStore, StoreFuture, StoreUnavailable, Stored,
+    Changes, Expected, MemoryStore, Put, RecordKey, RecordKind, SessionStore, StoreFuture, StoreUnavailable, Stored,
 };
 use tokio::sync::Semaphore;
 
@@ -93,11 +93,28 @@ impl SessionStore for TestStore {
         self.inner.put(key, expected, sealed, expires_at, now)
     }
 
-    fn remove(&self, key: &RecordKey) -> StoreFuture<'_, bool> {
+    fn remove_if(&self, key: &RecordKey, expected: Expected) -> StoreFuture<'_, bool> {
         match self.check() {
-            Ok(()) => self.inner.remove(key),
+            Ok(()) => self.inner.remove_if(key, expected),
             Err(error) => Box::pin(std::future::ready(Err(error))),
         }
+    }
+
+    fn list(
+        &self,
+        kind: RecordKind,
+        after: Option<[u8; 32]>,
+        most: usize,
+        now: SystemTime,
+    ) -> StoreFuture<'_, Vec<(RecordKey, Stored)>> {
+        match self.check() {
+            Ok(()) => self.inner.list(kind, after, most, now),
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+        }
+    }
+
+    fn changes(&self) -> Changes {
+        self.inner.changes()
     }
 
     fn sweep(&self, now: SystemTime) -> StoreFuture<'_, usize> {

@@ -3,13 +3,14 @@
 //! After an I/O error the storage engine refuses all work until it is opened anew: a full disk must not outlast
 //! its cause, so it is opened anew here, at most once a second.
 
+use std::ops::Bound;
 use std::sync::{Mutex, PoisonError, RwLock};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
 use redb::{ReadableDatabase as _, ReadableTable as _, Table, TableDefinition, WriteTransaction};
 
 use crate::SessionsError;
-use crate::store::{Expected, Put, RecordKey, Stored, Version};
+use crate::store::{Expected, Put, RecordKey, RecordKind, Stored, Version, millis, time_of};
 
 /// A record's name as a key: its kind, then its id.
 type Name = [u8; 33];
@@ -99,8 +100,38 @@ pub(super) fn get(database: &redb::Database, key: &RecordKey, now: SystemTime) -
     if expires <= millis(now) {
         return Ok(None);
     }
-    let expires_at = UNIX_EPOCH.checked_add(Duration::from_millis(expires)).unwrap_or(UNIX_EPOCH);
-    Ok(Some(Stored { version: Version(version), sealed: sealed.to_vec(), expires_at }))
+    Ok(Some(Stored { version: Version(version), sealed: sealed.to_vec(), expires_at: time_of(expires) }))
+}
+
+pub(super) fn list(
+    database: &redb::Database,
+    kind: RecordKind,
+    after: Option<[u8; 32]>,
+    most: usize,
+    now: SystemTime,
+) -> Result<Vec<(RecordKey, Stored)>, redb::Error> {
+    let records = database.begin_read()?.open_table(RECORDS)?;
+    let (first, last) = (name(&RecordKey { kind, id: [0; 32] }), name(&RecordKey { kind, id: [u8::MAX; 32] }));
+    let after = after.map(|id| name(&RecordKey { kind, id }));
+    if after == Some(last) {
+        return Ok(Vec::new());
+    }
+    let from = after.as_ref().map_or(Bound::Included(&first), Bound::Excluded);
+    let mut page = Vec::new();
+    for entry in records.range::<&Name>((from, Bound::Included(&last)))? {
+        if page.len() == most {
+            break;
+        }
+        let (found, record) = entry?;
+        let (version, expires, sealed) = record.value();
+        if millis(now) < expires {
+            let mut id = [0; 32];
+            id.copy_from_slice(found.value().split_at(1).1);
+            let stored = Stored { version: Version(version), sealed: sealed.to_vec(), expires_at: time_of(expires) };
+            page.push((RecordKey { kind, id }, stored));
+        }
+    }
+    Ok(page)
 }
 
 /// The tables within one write transaction.
@@ -138,8 +169,12 @@ impl<'txn> Tables<'txn> {
         Ok(Put::Stored(version))
     }
 
-    pub(super) fn remove(&mut self, key: &RecordKey) -> Result<bool, redb::Error> {
+    pub(super) fn remove(&mut self, key: &RecordKey, expected: Expected) -> Result<bool, redb::Error> {
         let name = name(key);
+        let present = self.records.get(&name)?.map(|found| Version(found.value().0));
+        if !present.is_some_and(|version| expected.allows_removal(version)) {
+            return Ok(false);
+        }
         let Some(expires) = self.records.remove(&name)?.map(|found| found.value().1) else { return Ok(false) };
         self.expiries.remove((expires, &name))?;
         Ok(true)
@@ -166,9 +201,4 @@ fn name(key: &RecordKey) -> Name {
     let (_, id) = name.split_at_mut(1);
     id.copy_from_slice(&key.id);
     name
-}
-
-/// Milliseconds since 1970, cut off, so that a record never outlives its time.
-fn millis(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis().try_into().unwrap_or(u64::MAX))
 }

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use tokio::sync::{mpsc, oneshot};
 
 use super::database::{Database, Tables};
+use crate::store::change::{Change, Feed};
 use crate::store::{Expected, Put, RecordKey};
 
 /// How many writes share a transaction at most.
@@ -19,7 +20,7 @@ pub(super) struct Job {
 
 pub(super) enum Work {
     Put { key: RecordKey, expected: Expected, sealed: Vec<u8>, expires_at: SystemTime, now: SystemTime },
-    Remove { key: RecordKey },
+    Remove { key: RecordKey, expected: Expected },
     Sweep { now: SystemTime },
 }
 
@@ -35,14 +36,28 @@ impl Answer {
     }
 }
 
+/// The change that a finished job is for listeners.
+fn change_of(work: &Work, answer: &Answer) -> Option<Change> {
+    match (work, answer) {
+        (Work::Put { key, .. }, Answer::Put(Put::Stored(version))) => {
+            Some(Change::Written { key: *key, version: *version })
+        }
+        (Work::Remove { key, .. }, Answer::Count(1)) => Some(Change::Removed { key: *key }),
+        _ => None,
+    }
+}
+
 /// Writes until every sender is gone.
-pub(super) fn run(database: &Database, mut waiting: mpsc::Receiver<Job>) {
+pub(super) fn run(database: &Database, mut waiting: mpsc::Receiver<Job>, feed: &Feed) {
     let mut batch = Vec::with_capacity(BATCH);
     while waiting.blocking_recv_many(&mut batch, BATCH) > 0 {
         let outcome = database.run(|redb| commit(redb, &batch));
         match outcome {
             Ok(answers) => {
                 for (job, answer) in batch.drain(..).zip(answers) {
+                    if let Some(change) = change_of(&job.work, &answer) {
+                        feed.send(change);
+                    }
                     let _ = job.reply.send(Ok(answer));
                 }
             }
@@ -78,7 +93,7 @@ fn apply(tables: &mut Tables<'_>, work: &Work) -> Result<Answer, redb::Error> {
         Work::Put { key, expected, sealed, expires_at, now } => {
             Answer::Put(tables.put(key, *expected, sealed, *expires_at, *now)?)
         }
-        Work::Remove { key } => Answer::Count(tables.remove(key)?.into()),
+        Work::Remove { key, expected } => Answer::Count(tables.remove(key, *expected)?.into()),
         Work::Sweep { now } => Answer::Count(tables.sweep(*now)?),
     })
 }
