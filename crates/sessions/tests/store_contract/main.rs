@@ -1,0 +1,56 @@
+//! What every session store promises, run on each of them: those of one process, and real servers.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "all of this is tests"
+)]
+
+mod outages;
+mod place;
+mod promises;
+mod refusals;
+mod servers;
+
+macro_rules! promised_by {
+    ($place:ident: $($promise:ident)*) => {
+        mod $place {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $promise() {
+                    if let Some(place) = crate::place::$place().await {
+                        crate::promises::$promise(place).await;
+                    }
+                }
+            )*
+        }
+    };
+}
+
+macro_rules! contract {
+    ($($place:ident)*) => {
+        $(promised_by! { $place:
+            a_record_is_read_back_as_it_was_written
+            kinds_do_not_mix
+            a_write_needs_what_it_expects
+            a_removal_needs_what_it_expects
+            an_expired_record_counts_as_absent
+            our_clock_alone_says_what_has_expired
+            a_time_without_end_is_kept
+            sweeping_removes_what_has_expired_and_nothing_else
+            sweeping_comes_to_an_end_with_thousands
+            a_record_is_removed_by_exactly_one
+            of_writers_with_the_same_version_one_wins
+            of_writers_of_nothing_one_wins
+            large_and_empty_records_are_kept
+            every_byte_of_an_id_and_a_record_counts
+            a_list_is_in_order_and_in_pages
+            changes_are_told_to_every_replica
+            a_replica_sees_at_once_what_another_has_done
+        })*
+    };
+}
+
+contract! { memory file redis redis_with_tls redis_sentinel redis_cluster valkey postgres postgres_with_tls }
