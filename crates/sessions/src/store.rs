@@ -8,6 +8,7 @@ mod file;
 mod memory;
 mod postgres;
 mod redis;
+mod trust;
 
 use std::future::Future;
 use std::pin::Pin;

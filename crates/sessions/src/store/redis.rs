@@ -6,6 +6,7 @@
 //!
 //! The server must keep what it is given: `maxmemory-policy noeviction`, and `appendonly yes` to survive its own
 //! restart. Replication is asynchronous: what the master answered in the last moments before a failover may be undone.
+//! `min-replicas-to-write 1` keeps a master that is cut off from its copies from taking writes that nobody will have.
 //!
 //! Refuses: to believe the server's clock (expiry is compared with ours on every read; the server's own expiry comes
 //! an hour later, for what nobody sweeps), and to wait longer than its bound for anything.

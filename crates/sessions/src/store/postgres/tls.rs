@@ -13,7 +13,6 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::aws_lc_rs;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
-use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
@@ -21,23 +20,24 @@ use tokio_rustls::TlsConnector;
 
 use super::address::{Address, Trust};
 use crate::SessionsError;
+use crate::store::trust::{authorities, unusable};
 
 /// Makes connections to the server secure, where the address wants it.
 #[derive(Clone)]
 pub(super) struct Tls(Option<TlsConnector>);
 
 impl Tls {
-    pub(super) fn new(address: &Address, authorities: Option<&[u8]>) -> Result<Self, SessionsError> {
+    pub(super) fn new(address: &Address, pem: Option<&[u8]>) -> Result<Self, SessionsError> {
         if address.trust == Trust::Nothing {
             return Ok(Self(None));
         }
-        let named = match (authorities, &address.authorities) {
+        let named = match (pem, &address.authorities) {
             (None, Some(path)) => Some(fs::read(path).map_err(|error| {
                 unusable(format!("the file of its sslrootcert, {}, cannot be read: {error}", path.display()))
             })?),
             _ => None,
         };
-        let roots = Arc::new(roots(authorities.or(named.as_deref()))?);
+        let roots = Arc::new(roots(pem.or(named.as_deref()))?);
         let provider = Arc::new(aws_lc_rs::default_provider());
         let verifier: Arc<dyn ServerCertVerifier> = {
             let whole = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider));
@@ -55,27 +55,17 @@ impl Tls {
     }
 }
 
-fn unusable(problem: String) -> SessionsError {
-    SessionsError::StoreAddress { problem }
-}
-
 /// The authorities in the PEM, or else the system's.
 fn roots(pem: Option<&[u8]>) -> Result<RootCertStore, SessionsError> {
-    let mut roots = RootCertStore::empty();
     if let Some(pem) = pem {
-        for certificate in CertificateDer::pem_slice_iter(pem) {
-            let added = certificate.ok().and_then(|certificate| roots.add(certificate).ok());
-            added.ok_or_else(|| unusable("its authorities are not certificates in PEM".to_owned()))?;
-        }
-    } else {
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        return authorities(pem);
     }
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
-        return Err(unusable(
-            "there is no authority to check the server's certificate with: name one by sslrootcert, or install the \
-             system's (the package ca-certificates)"
-                .to_owned(),
-        ));
+        let problem = "there is no authority to check the server's certificate with: name one, or install the system's \
+                       (the package ca-certificates)";
+        return Err(unusable(problem.to_owned()));
     }
     Ok(roots)
 }

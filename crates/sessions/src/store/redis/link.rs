@@ -20,6 +20,7 @@ use super::RedisOptions;
 use super::address::{Address, Shape};
 use super::scripts::Script;
 use super::sentinel::Sentinels;
+use crate::store::trust::{authorities, unusable};
 use crate::{SessionsError, StoreUnavailable};
 
 /// Whether a call may be sent again when its connection fails.
@@ -65,13 +66,17 @@ impl Connection {
 
 impl Link {
     pub(super) fn new(address: &Address, options: &RedisOptions) -> Result<Self, SessionsError> {
+        if let Some(pem) = &options.authorities {
+            // The client would take a file without any for one that trusts nobody.
+            authorities(pem)?;
+        }
         let certificates = TlsCertificates { client_tls: None, root_cert: options.authorities.clone() };
         // Half of the time each for connecting and for the answer, so that a stale connection is replaced in time.
         let half = options.timeout / 2;
         let config = AsyncConnectionConfig::new().set_connection_timeout(Some(half)).set_response_timeout(Some(half));
         let clients: RedisResult<Vec<Client>> =
             address.hosts()?.into_iter().map(|info| address.client(info, &certificates)).collect();
-        let clients = clients.map_err(|error| unusable(&error))?;
+        let clients = clients.map_err(not_taken)?;
         let servers = match &address.shape {
             Shape::One => match clients.into_iter().next() {
                 Some(client) => Servers::One(Box::new(client)),
@@ -82,7 +87,7 @@ impl Link {
                 Servers::Sentinel(Box::new(Sentinels { clients, master, address, certificates }))
             }
             Shape::Cluster => {
-                let client = address.cluster(&certificates)?.retries(2).build().map_err(|error| unusable(&error))?;
+                let client = address.cluster(&certificates)?.retries(2).build().map_err(not_taken)?;
                 Servers::Cluster { client: Box::new(client), nodes: clients }
             }
         };
@@ -255,12 +260,8 @@ fn is_refusal(error: &RedisError) -> bool {
 }
 
 /// The client's own words are not shown: they may hold the address.
-fn unusable(error: &RedisError) -> SessionsError {
-    let problem = match error.kind() {
-        ErrorKind::Io => "the authorities that may vouch for the server are not in PEM",
-        _ => "the client does not take it",
-    };
-    SessionsError::StoreAddress { problem: problem.to_owned() }
+fn not_taken(_: RedisError) -> SessionsError {
+    unusable("the client does not take it".to_owned())
 }
 
 impl fmt::Debug for Link {

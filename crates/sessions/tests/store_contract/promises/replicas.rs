@@ -1,6 +1,6 @@
 //! What a store promises to several replicas.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use doorward_sessions::{Change, Changes, Expected, RecordKey, RecordKind, Version};
 use tokio::time::timeout;
@@ -24,7 +24,9 @@ pub(crate) async fn listening(store: &Shared) -> Changes {
     let mut changes = store.changes();
     let probe = RecordKey { kind: RecordKind::Lease, id: [0xee; 32] };
     assert_eq!(changes.next().await, Some(Change::Missed), "the first word is to look for oneself");
+    let end = Instant::now() + Duration::from_secs(30);
     loop {
+        assert!(Instant::now() < end, "nothing is heard of what is written");
         store.put(&probe, Expected::Any, b"?", at(1000), at(0)).await.unwrap();
         if let Ok(Some(Change::Written { .. })) = timeout(Duration::from_millis(300), changes.next()).await {
             break;

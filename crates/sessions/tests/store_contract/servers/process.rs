@@ -11,7 +11,7 @@ use std::sync::Mutex;
 
 /// Starts what it is given, says its id, and ends it once its own standard input ends; then its folder goes,
 /// unless it was told to keep it.
-const WATCH: &str = r#"signal=$1; folder=$2; shift 2; "$@" </dev/null >/dev/null 2>&1 & pid=$!; echo "$pid"; exec >/dev/null
+const WATCH: &str = r#"signal=$1; folder=$2; shift 2; "$@" </dev/null >/dev/null 2>&1 & pid=$!; echo "$pid"; exec >/dev/null 2>&1
 read -r word; kill -CONT "$pid"; kill "-$signal" "$pid"; wait "$pid"; [ "$word" = keep ] || rm -rf "$folder""#;
 
 /// How to start a server.

@@ -46,6 +46,15 @@ fn folder() -> PathBuf {
     TempDir::with_prefix("redis-").unwrap().keep()
 }
 
+/// Settings for a port with TLS.
+fn tls(certificates: &Path, port: u16) -> String {
+    format!(
+        "--tls-port {port} --tls-auth-clients no --tls-cert-file {0}/cert.pem --tls-key-file {0}/key.pem \
+         --tls-ca-cert-file {0}/ca.pem",
+        certificates.display()
+    )
+}
+
 fn words(text: &str) -> Vec<OsString> {
     text.split_whitespace().map(OsString::from).collect()
 }
@@ -60,11 +69,7 @@ impl Redis {
     pub(crate) fn start_with_tls(program: &Path) -> Self {
         let (folder, port) = (folder(), free_port());
         let authority = certificates::write(&folder);
-        let more = format!(
-            "--port 0 --tls-port {port} --tls-auth-clients no --tls-cert-file {0}/cert.pem --tls-key-file {0}/key.pem \
-             --tls-ca-cert-file {0}/ca.pem",
-            folder.display()
-        );
+        let more = format!("--port 0 {}", tls(&folder, port));
         Self::with(program, &more, port, folder, Some(authority))
     }
 
@@ -88,16 +93,34 @@ impl Redis {
         server
     }
 
+    /// A server with a second port that has TLS.
+    pub(crate) fn start_with_both(program: &Path, certificates: &Path, more: &str) -> (Self, u16) {
+        let port = free_port();
+        (Self::with(program, &format!("{} {more}", tls(certificates, port)), free_port(), folder(), None), port)
+    }
+
+    /// A sentinel with TLS, and the master that it finds by TLS; answers its port with TLS too.
+    pub(crate) fn start_sentinel_with_tls(program: &Path, certificates: &Path) -> (Self, Self, u16) {
+        let (master, master_port) = Self::start_with_both(program, certificates, "");
+        let port = free_port();
+        let more = tls(certificates, port).replace("--", "\n");
+        let sentinel = Self::sentinel(program, master_port, &format!("tls-replication yes{more}\n"));
+        (master, sentinel, port)
+    }
+
     /// A sentinel that watches over the master "main".
     pub(crate) fn start_sentinel(program: &Path, master: &Self) -> Self {
+        Self::sentinel(program, master.port, "")
+    }
+
+    fn sentinel(program: &Path, master: u16, more: &str) -> Self {
         let (folder, port) = (folder(), free_port());
         let settings = folder.join("sentinel.conf");
         let text = format!(
-            "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor main 127.0.0.1 {} 1\n\
-             sentinel auth-pass main {PASSWORD}\nsentinel down-after-milliseconds main 500\n\
-             sentinel failover-timeout main 2000\n",
-            folder.display(),
-            master.port
+            "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor main 127.0.0.1 {master} 1\n\
+             sentinel auth-pass main {PASSWORD}\nsentinel down-after-milliseconds main 3000\n\
+             sentinel failover-timeout main 2000\n{more}",
+            folder.display()
         );
         std::fs::write(&settings, text).unwrap();
         let arguments = vec![settings.into(), "--sentinel".into()];
@@ -162,31 +185,49 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) fn start(program: &Path) -> Self {
+        let node = |more: String| Redis::with(program, &more, free_port(), folder(), None);
+        let buses: Vec<u16> = (0..3).map(|_| free_port()).collect();
+        let nodes: Vec<Redis> = buses.iter().map(|bus| node(clustered(*bus))).collect();
+        let ports: Vec<u16> = nodes.iter().map(|node| node.port).collect();
+        Self { nodes: meet(nodes, &ports, &buses) }
+    }
+
+    /// The same with TLS for clients; answers their ports too.
+    pub(crate) fn start_with_tls(program: &Path, certificates: &Path) -> (Self, Vec<u16>) {
         let buses: Vec<u16> = (0..3).map(|_| free_port()).collect();
         let node = |bus: &u16| {
-            let more = format!("--cluster-enabled yes --cluster-node-timeout 1000 --cluster-port {bus}");
-            Redis::with(program, &more, free_port(), folder(), None)
+            Redis::start_with_both(program, certificates, &format!("{} --tls-cluster yes", clustered(*bus)))
         };
-        let nodes: Vec<Redis> = buses.iter().map(node).collect();
-        for ((node, bus), slots) in nodes.iter().zip(&buses).zip([["0", "5460"], ["5461", "10922"], ["10923", "16383"]])
-        {
-            node.ask(PASSWORD, &["CLUSTER", "ADDSLOTSRANGE", slots[0], slots[1]]).unwrap();
-            let (port, bus) = (node.port.to_string(), bus.to_string());
-            nodes[0].ask(PASSWORD, &["CLUSTER", "MEET", "127.0.0.1", &port, &bus]).unwrap();
-        }
-        for node in &nodes {
-            node.answers(|| {
-                let info = node.ask(PASSWORD, &["CLUSTER", "INFO"]).unwrap();
-                info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3")
-            });
-        }
-        Self { nodes }
+        let (nodes, ports): (_, Vec<u16>) = buses.iter().map(node).unzip();
+        (Self { nodes: meet(nodes, &ports, &buses) }, ports)
     }
 
     pub(crate) fn address(&self) -> String {
         let hosts: Vec<String> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
         format!("redis+cluster://:{PASSWORD_IN_ADDRESS}@{}", hosts.join(","))
     }
+}
+
+fn clustered(bus: u16) -> String {
+    format!("--cluster-enabled yes --cluster-node-timeout 1000 --cluster-port {bus}")
+}
+
+/// Makes a cluster of nodes that do not know each other.
+fn meet(nodes: Vec<Redis>, ports: &[u16], buses: &[u16]) -> Vec<Redis> {
+    for (node, slots) in nodes.iter().zip([["0", "5460"], ["5461", "10922"], ["10923", "16383"]]) {
+        node.ask(PASSWORD, &["CLUSTER", "ADDSLOTSRANGE", slots[0], slots[1]]).unwrap();
+    }
+    for (port, bus) in ports.iter().zip(buses) {
+        let (port, bus) = (port.to_string(), bus.to_string());
+        nodes[0].ask(PASSWORD, &["CLUSTER", "MEET", "127.0.0.1", &port, &bus]).unwrap();
+    }
+    for node in &nodes {
+        node.answers(|| {
+            let info = node.ask(PASSWORD, &["CLUSTER", "INFO"]).unwrap();
+            info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3")
+        });
+    }
+    nodes
 }
 
 /// A master with a copy, and the sentinel that knows which is which.
