@@ -83,7 +83,7 @@ impl Door {
         }
         let later = Arc::new(AtomicU64::new(0));
         let routes = Arc::new(Mutex::new(Vec::new()));
-        let sessions = Arc::new(Sessions::new(Arc::new(MemoryStore::new()), &[7; 32], Duration::from_secs(50_400)));
+        let sessions = Arc::new(Sessions::new(Arc::new(MemoryStore::new()), [7; 32], Duration::from_secs(50_400)));
         let (clock_later, portal) = (Arc::clone(&later), Arc::clone(&routes));
         let settings = AuthenticatorSettings {
             sign_in: SignIn { origin, dedicated, provider, known_origins },
@@ -144,7 +144,9 @@ impl Door {
             self.authenticator.answer(head, Full::new(Bytes::from(body)), "req-1").await
         } else {
             match self.session(&head).await {
-                Some(session) => Response::new(Bytes::from(format!("upstream for {}", session.identity().label()))),
+                Some(session) => {
+                    Response::new(Bytes::from(format!("upstream for {}", session.known().identity.label())))
+                }
                 None => self.authenticator.begin_sign_in(&head, "req-1", self.now()),
             }
         };

@@ -9,7 +9,7 @@ use doorward_authenticate::{Accounts, Authenticator, AuthenticatorSettings};
 use doorward_config::{Config, Provider};
 use doorward_identity::Email;
 use doorward_proxy::{Snapshot, SnapshotSettings, Tunnels};
-use doorward_sessions::{FileStore, Secret32, Sessions, server_secret};
+use doorward_sessions::{FileStore, Secret32, SecretRing, Sessions, server_secret};
 use doorward_transport::Drain;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -204,10 +204,10 @@ impl Lasting {
             None => server_secret(&config.data_dir)?,
         };
         let store = Arc::new(FileStore::open(&config.data_dir.join("sessions.redb"))?);
-        let sessions = Arc::new(Sessions::new(store, secret.expose(), config.sessions.lifetime));
+        let sessions = Arc::new(Sessions::new(store, SecretRing::new(secret, []), config.sessions.lifetime));
         let background = CancellationToken::new();
         let (swept, stop) = (Arc::clone(&sessions), background.clone());
-        tokio::spawn(async move { swept.run_sweeper(SystemTime::now, stop).await });
+        tokio::spawn(async move { swept.run_keeper(SystemTime::now, stop).await });
         Ok(Self {
             sessions,
             keys: Arc::new(SigningKeys::open(&config.data_dir.join("assertion"))?),

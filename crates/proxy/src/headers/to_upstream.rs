@@ -12,7 +12,6 @@ use doorward_config::HostHeader;
 use doorward_hygiene::headers::{is_reserved, set_forwarded, strip_cookies, strip_hop_by_hop, strip_reserved};
 use doorward_hygiene::{Authority, CleanHead};
 use doorward_identity::Presented;
-use doorward_sessions::LiveSession;
 use doorward_telemetry::RequestId;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
 use http::uri::PathAndQuery;
@@ -24,6 +23,7 @@ use super::rewrite::rewritten;
 use super::template;
 use crate::body::Upload;
 use crate::error::ForwardError;
+use crate::identify::Identified;
 use crate::served_route::ServedRoute;
 use crate::snapshot::Snapshot;
 
@@ -37,7 +37,7 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 pub(crate) struct Said<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) route: &'a ServedRoute,
-    pub(crate) session: Option<&'a LiveSession>,
+    pub(crate) visitor: Option<&'a Identified>,
     pub(crate) certificate: &'a Presented,
     pub(crate) request_id: &'a RequestId,
     pub(crate) now: SystemTime,
@@ -69,9 +69,9 @@ pub(crate) fn request(head: CleanHead, body: Incoming, said: Said<'_>) -> Result
     set_forwarded(&mut headers, client, settings.from.scheme, &authority);
     set(&mut headers, REQUEST_ID, said.request_id.as_str());
     if settings.pass_identity_headers
-        && let Some(session) = said.session
+        && let Some(visitor) = said.visitor
     {
-        introduce(&mut headers, session, &authority, said)?;
+        introduce(&mut headers, visitor, &authority, said)?;
     }
     for name in &settings.remove_request_headers {
         headers.remove(name);
@@ -127,11 +127,11 @@ fn is_written(host: &HeaderValue, authority: &Authority) -> bool {
 /// Tells the upstream who asks.
 fn introduce(
     headers: &mut HeaderMap,
-    session: &LiveSession,
+    visitor: &Identified,
     authority: &Authority,
     said: Said<'_>,
 ) -> Result<(), ForwardError> {
-    let who = session.identity();
+    let (who, session) = (&visitor.known.identity, &visitor.session);
     if let Some(signer) = &said.snapshot.signer {
         let assertion = signer
             .sign(who, session.id(), session.expires_at(), authority.host.as_str(), said.now)

@@ -119,7 +119,7 @@ pub(crate) struct Visitors {
 impl Visitors {
     fn new(lifetime: Duration) -> Self {
         Self {
-            sessions: Sessions::new(Arc::new(MemoryStore::default()), &[7; 32], lifetime),
+            sessions: Sessions::new(Arc::new(MemoryStore::default()), [7; 32], lifetime),
             known: Mutex::default(),
             store_asked: AtomicUsize::new(0),
         }
@@ -131,6 +131,8 @@ impl Visitors {
             identity: identity(email),
             provider: "test".into(),
             tokens: Tokens::default(),
+            tokens_expire_at: None,
+            browser: None,
             client: IpAddr::V4(Ipv4Addr::LOCALHOST),
             user_agent: None,
         };
