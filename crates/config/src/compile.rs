@@ -23,6 +23,7 @@ mod route;
 mod secrets;
 mod sessions;
 mod sign_in;
+mod store;
 mod table;
 mod target;
 mod tls;
@@ -86,6 +87,7 @@ impl Compiler<'_> {
         self.unused_policies();
         let sign_in = self.sign_in(&raw.sign_in, &routes.list, authorities.clone(), whole);
         let sessions = self.sessions(&raw.sessions, &routes.list, sign_in.as_ref());
+        self.refresh_within(raw.sign_in.idp_refresh_interval.as_ref(), sessions.lifetime);
         let hosts = tls::hosts(&routes.list, sign_in.as_ref());
         let of_hosts = std::mem::take(&mut routes.client_authorities);
         let believed = self.client_certificates(raw.client_certificates.as_ref(), of_hosts, listeners.insecure);

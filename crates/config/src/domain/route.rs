@@ -1,6 +1,7 @@
 //! Routes: from a public address to what answers there.
 
 use std::fmt;
+use std::time::Duration;
 
 use doorward_authorize::{Policy, RouteId, Shadow};
 use doorward_hygiene::{Hostname, OriginPattern, Scheme, starts_with_segments};
@@ -30,6 +31,9 @@ pub struct Route {
     pub policy_shadow: Option<Shadow>,
     /// Whether a denied visitor is told what it would have needed.
     pub show_error_details: bool,
+    /// How long ago somebody may have signed in: whoever did before signs in again for this route
+    /// (`authentication_max_age`). At least a minute; none asks nobody.
+    pub authentication_max_age: Option<Duration>,
     /// What answers.
     pub target: Target,
     /// Whether WebSockets are forwarded.

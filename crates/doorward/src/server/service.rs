@@ -198,7 +198,7 @@ impl Service {
 impl Lasting {
     fn open(config: &Config) -> Result<Self, ServerError> {
         data_dir::prepare(&config.data_dir)?;
-        let configured = config.sessions.cookie_secret.as_ref().or(config.sessions.shared_secret.as_ref());
+        let configured = config.sessions.secrets.first();
         let secret = match configured.and_then(|secret| secret.expose().try_into().ok()) {
             Some(bytes) => Secret32::new(bytes),
             None => server_secret(&config.data_dir)?,
@@ -256,7 +256,6 @@ impl Lasting {
 
 /// The keys that differ and cannot be changed while running.
 fn needing_restart(old: &Config, new: &Config) -> Vec<&'static str> {
-    let secret = |config: &Config| config.sessions.cookie_secret.clone().or(config.sessions.shared_secret.clone());
     [
         ("address", old.listeners.address != new.listeners.address),
         ("http_redirect_addr", old.listeners.redirect != new.listeners.redirect),
@@ -265,8 +264,11 @@ fn needing_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("metrics_address", old.metrics != new.metrics),
         ("data_dir", old.data_dir != new.data_dir),
         ("log_level", old.log_level != new.log_level),
-        ("cookie_secret", secret(old) != secret(new)),
+        ("cookie_secret, shared_secret", old.sessions.secrets != new.sessions.secrets),
         ("cookie_expire", old.sessions.lifetime != new.sessions.lifetime),
+        ("session_idle_timeout", old.sessions.idle_timeout != new.sessions.idle_timeout),
+        ("session_store_grace", old.sessions.store_grace != new.sessions.store_grace),
+        ("databroker_storage_type, databroker_storage_connection_string", old.sessions.store != new.sessions.store),
         ("timeout_read, timeout_idle", old.timeouts != new.timeouts),
     ]
     .into_iter()

@@ -77,6 +77,7 @@ pub(crate) fn route(target: Target) -> Route {
         policy: Policy::new(RouteId::new("app"), everybody()),
         policy_shadow: None,
         show_error_details: false,
+        authentication_max_age: None,
         target,
         websockets: false,
         host_header: HostHeader::OfUpstream,
