@@ -6,10 +6,10 @@ use std::time::SystemTime;
 use arc_swap::ArcSwap;
 use doorward_assertion::{Signer, SigningKeys};
 use doorward_authenticate::{Accounts, Authenticator, AuthenticatorSettings};
-use doorward_config::{Config, Provider};
+use doorward_config::{Config, Provider, StoreSettings};
 use doorward_identity::Email;
 use doorward_proxy::{Snapshot, SnapshotSettings, Tunnels};
-use doorward_sessions::{FileStore, Secret32, SecretRing, Sessions, server_secret};
+use doorward_sessions::{FileStore, MemoryStore, Secret32, SecretRing, SessionStore, Sessions, server_secret};
 use doorward_transport::Drain;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -203,7 +203,12 @@ impl Lasting {
             Some(bytes) => Secret32::new(bytes),
             None => server_secret(&config.data_dir)?,
         };
-        let store = Arc::new(FileStore::open(&config.data_dir.join("sessions.redb"))?);
+        let store: Arc<dyn SessionStore> = match &config.sessions.store {
+            StoreSettings::File => Arc::new(FileStore::open(&config.data_dir.join("sessions.redb"))?),
+            StoreSettings::Memory => Arc::new(MemoryStore::new()),
+            // Replicas that each kept sessions to themselves would not learn of each other's sign-outs.
+            StoreSettings::Redis(_) | StoreSettings::Postgres(_) => return Err(ServerError::SharedStore),
+        };
         let sessions = Arc::new(Sessions::new(store, SecretRing::new(secret, []), config.sessions.lifetime));
         let background = CancellationToken::new();
         let (swept, stop) = (Arc::clone(&sessions), background.clone());
