@@ -5,14 +5,15 @@
 //! then every reserved name and our cookies; only then ours are added. `Authorization` is the visitor's own business
 //! with the application and passes.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use doorward_assertion::identity_headers;
+use doorward_assertion::{Introduction, Told, Visit};
 use doorward_config::HostHeader;
 use doorward_hygiene::headers::{is_reserved, set_forwarded, strip_cookies, strip_hop_by_hop, strip_reserved};
 use doorward_hygiene::{Authority, CleanHead};
-use doorward_identity::Presented;
-use doorward_sessions::LiveSession;
+use doorward_identity::{Identity, Presented};
+use doorward_sessions::{LiveSession, Tokens};
 use doorward_telemetry::RequestId;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
 use http::uri::PathAndQuery;
@@ -27,8 +28,6 @@ use crate::error::ForwardError;
 use crate::served_route::ServedRoute;
 use crate::snapshot::Snapshot;
 
-/// The signed statement about the visitor.
-pub(crate) const ASSERTION: HeaderName = HeaderName::from_static("x-doorward-jwt-assertion");
 /// The request's id, on both legs.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -56,7 +55,7 @@ pub(crate) fn request(head: CleanHead, body: Incoming, said: Said<'_>) -> Result
         .map_err(|_| ForwardError::Internal("the route's prefix_rewrite makes no path"))?;
     let parts = head.request_parts();
     let target = target.or_else(|| parts.uri.path_and_query().cloned());
-    let body = if upgrade { Upload::nothing() } else { Upload::new(body) };
+    let body = if upgrade { Upload::nothing() } else { Upload::new(body, snapshot.signer.clone()) };
 
     let mut headers = parts.headers;
     let wants_trailers = says_trailers(&headers);
@@ -68,16 +67,37 @@ pub(crate) fn request(head: CleanHead, body: Incoming, said: Said<'_>) -> Result
     set_host(&mut headers, &settings.host_header, &authority);
     set_forwarded(&mut headers, client, settings.from.scheme, &authority);
     set(&mut headers, REQUEST_ID, said.request_id.as_str());
-    if settings.pass_identity_headers
-        && let Some(session) = said.session
-    {
-        introduce(&mut headers, session, &authority, said)?;
+    if let Some(signer) = &snapshot.signer {
+        signer.strip_claims(&mut headers);
+    }
+    let known = said.session.map(known);
+    let introduction =
+        known.filter(|_| route.telling.in_signed_form).map(|known| introduce(&known, &authority, said)).transpose()?;
+    let introduction = introduction.flatten();
+    // Put together before anything is set or removed: a header may be made of another that the upstream does not get.
+    let told = known.map(|known| Told { who: known.who, session_id: known.session.id(), terms: &route.telling.terms });
+    let sources = template::Sources {
+        told,
+        tokens: known.map(|known| known.tokens),
+        introduction: introduction.as_deref(),
+        certificate: said.certificate,
+        headers: &headers,
+    };
+    let filled: Vec<_> = settings.set_request_headers.iter().map(|(_, content)| sources.filled(content)).collect();
+    if let Some(introduction) = introduction.filter(|_| settings.pass_identity_headers) {
+        for (name, value) in &introduction.headers {
+            headers.insert(name, value.clone());
+        }
     }
     for name in &settings.remove_request_headers {
         headers.remove(name);
     }
-    for (name, content) in &settings.set_request_headers {
-        headers.insert(name, template::filled(content, said.certificate));
+    for ((name, _), value) in settings.set_request_headers.iter().zip(filled) {
+        match value {
+            Some(value) => headers.insert(name, value),
+            // Nothing to say: then nobody else says it.
+            None => headers.remove(name),
+        };
     }
 
     if upgrade {
@@ -124,24 +144,36 @@ fn is_written(host: &HeaderValue, authority: &Authority) -> bool {
     }
 }
 
-/// Tells the upstream who asks.
+/// A visitor who is signed in, at one moment.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    session: &'a LiveSession,
+    who: &'a Identity,
+    tokens: &'a Tokens,
+    /// Changes when what the provider says is learned anew.
+    revision: u64,
+}
+
+fn known(session: &LiveSession) -> Known<'_> {
+    Known { session, who: session.identity(), tokens: session.tokens(), revision: 0 }
+}
+
+/// What the upstream is told of who asks; nothing when nobody signs.
 fn introduce(
-    headers: &mut HeaderMap,
-    session: &LiveSession,
+    known: &Known<'_>,
     authority: &Authority,
     said: Said<'_>,
-) -> Result<(), ForwardError> {
-    let who = session.identity();
-    if let Some(signer) = &said.snapshot.signer {
-        let assertion = signer
-            .sign(who, session.id(), session.expires_at(), authority.host.as_str(), said.now)
-            .map_err(|_| ForwardError::Internal("the visitor's assertion cannot be signed"))?;
-        headers.insert(ASSERTION, assertion);
-    }
-    for (name, value) in identity_headers(who) {
-        headers.insert(name, value);
-    }
-    Ok(())
+) -> Result<Option<Arc<Introduction>>, ForwardError> {
+    let Some(signer) = &said.snapshot.signer else { return Ok(None) };
+    let visit = Visit {
+        told: Told { who: known.who, session_id: known.session.id(), terms: &said.route.telling.terms },
+        expires_at: known.session.expires_at(),
+        revision: known.revision,
+    };
+    let introduction = signer
+        .introduce(&visit, authority.host.as_str(), said.now)
+        .map_err(|_| ForwardError::Internal("the visitor's assertion cannot be signed"))?;
+    Ok(Some(introduction))
 }
 
 /// Says how the body is delimited where the library would guess "not at all", and which trailers come behind it.

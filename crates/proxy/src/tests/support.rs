@@ -9,9 +9,11 @@ use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use doorward_assertion::{Signer, SigningKeys};
+use doorward_assertion::{Keyring, Signer, SigningKeys};
 use doorward_authorize::{Action, Case, Criterion, Operator, Policy, RouteId, Rule, StringMatcher, StringTest};
-use doorward_config::{HostHeader, Limit, PathRule, Route, Target, Upstream, UpstreamTls, UpstreamUrl};
+use doorward_config::{
+    Assertion, HostHeader, IssuerFormat, Limit, PathRule, Route, Target, Upstream, UpstreamTls, UpstreamUrl,
+};
 use doorward_hygiene::{CleanHead, Hostname, OriginPattern, Scheme};
 use doorward_identity::{Claims, Email, Groups, Identity, Subject, VerifiedEmail};
 use doorward_sessions::{LiveSession, MemoryStore, NewSession, Sessions, StoreUnavailable, Tokens};
@@ -85,6 +87,8 @@ pub(crate) fn route(target: Target) -> Route {
         remove_request_headers: Vec::new(),
         set_response_headers: Vec::new(),
         pass_identity_headers: false,
+        jwt_groups_filter: None,
+        jwt_issuer_format: IssuerFormat::HostOnly,
         timeout: Limit::After(Duration::from_secs(5)),
         idle_timeout: None,
         line: 1,
@@ -217,6 +221,7 @@ pub(crate) struct FrontSettings {
     pub(crate) clients: Option<Arc<dyn JudgeClients>>,
     pub(crate) challenges: Option<Arc<dyn AnswerChallenges>>,
     pub(crate) routes: Vec<Route>,
+    pub(crate) assertion: Assertion,
     pub(crate) arrival: Arrival,
     pub(crate) stream_idle: Limit,
     pub(crate) session_lifetime: Duration,
@@ -230,6 +235,7 @@ impl FrontSettings {
             clients: None,
             challenges: None,
             routes,
+            assertion: Assertion::default(),
             arrival: Arrival::Tls { sni: Some(Hostname::parse("app.test").unwrap()) },
             stream_idle: Limit::After(Duration::from_secs(60)),
             session_lifetime: Duration::from_secs(600),
@@ -249,8 +255,8 @@ impl Front {
         let visitors = Arc::new(Visitors::new(settings.session_lifetime));
         let drain = Drain::new();
         let tunnels = Tunnels::new(drain.clone());
-        let keys = tempfile::tempdir().unwrap();
-        let keys = Arc::new(SigningKeys::open(keys.path()).unwrap());
+        let ring = Keyring::generate(SystemTime::now()).unwrap();
+        let keys = Arc::new(SigningKeys::of_ring(&ring).unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut front = Self {
             address: listener.local_addr().unwrap(),
@@ -261,7 +267,7 @@ impl Front {
             visitors,
             lines,
             access_log: access_log.clone(),
-            signer: Arc::new(Signer::new(keys, "https://app.test")),
+            signer: Arc::new(Signer::new(keys, &settings.assertion)),
             clients: settings.clients.clone(),
             stream_idle: settings.stream_idle,
             limits: settings.limits,
