@@ -194,7 +194,8 @@ fn it_is_reused_while_more_than_a_minute_is_left() {
 #[test]
 fn what_the_provider_says_anew_is_stated_at_once() {
     let scene = scene(&[], false);
-    let sign = |revision, who: &Identity| scene.sign_as_of(revision, who, ("sid-1", 86_400), "code.example", at(0)).unwrap();
+    let sign =
+        |revision, who: &Identity| scene.sign_as_of(revision, who, ("sid-1", 86_400), "code.example", at(0)).unwrap();
     let before = sign(7, &alice());
     let demoted = Identity { groups: Groups::default(), ..alice() };
     let after = sign(8, &demoted);
@@ -268,29 +269,4 @@ fn a_token_of_a_key_that_is_gone_is_not_handed_out_again() {
     let again = scene.sign(&alice(), ("sid-1", 86_400), "code.example", at(1)).unwrap();
     assert!(verify(&token, &scene.jwks(), "code.example").is_err());
     assert!(verify(&again, &scene.jwks(), "code.example").is_ok());
-}
-
-/// `cargo test -p doorward-assertion --release -- --ignored --nocapture` tells what a request pays.
-#[test]
-#[ignore = "a measurement, not a promise"]
-#[allow(clippy::print_stderr, reason = "what it is for")]
-fn what_an_introduction_costs() {
-    let scene = scene(&["team", "roles"], true);
-    let (who, terms) = (alice(), Terms::default());
-    let measure = |what: &str, rounds: u32, introduce: &dyn Fn(u64)| {
-        let begun = std::time::Instant::now();
-        (0..u64::from(rounds)).for_each(introduce);
-        eprintln!("{what}: {} ns", begun.elapsed().as_nanos() / u128::from(rounds));
-    };
-    let visit = |revision| Visit {
-        told: Told { who: &who, session_id: "0123456789abcdefghijkl", terms: &terms },
-        expires_at: at(86_400),
-        revision,
-    };
-    let introduce = |revision| {
-        std::hint::black_box(scene.signer.introduce(&visit(revision), "code.example.com", at(0)).unwrap());
-    };
-    introduce(0);
-    measure("an introduction that is there", 1_000_000, &|_| introduce(0));
-    measure("one that has to be made", 2_000, &|round| introduce(round + 1));
 }

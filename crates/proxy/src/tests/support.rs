@@ -131,10 +131,15 @@ impl Visitors {
 
     /// Signs `email` in; the ticket is called the same.
     pub(crate) async fn sign_in(&self, email: &str) -> Arc<LiveSession> {
+        self.sign_in_as(email, identity(email), Tokens::default()).await
+    }
+
+    /// Signs somebody in of whom more is said; the ticket is called `email`.
+    pub(crate) async fn sign_in_as(&self, email: &str, identity: Identity, tokens: Tokens) -> Arc<LiveSession> {
         let new = NewSession {
-            identity: identity(email),
+            identity,
             provider: "test".into(),
-            tokens: Tokens::default(),
+            tokens,
             client: IpAddr::V4(Ipv4Addr::LOCALHOST),
             user_agent: None,
         };
