@@ -53,7 +53,7 @@ fn best(times: usize, mut once: impl FnMut(usize)) -> u128 {
     let round = |once: &mut dyn FnMut(usize)| {
         let begun = cpu_time();
         (0..times).for_each(once);
-        (cpu_time() - begun).as_nanos() / times as u128
+        cpu_time().saturating_sub(begun).as_nanos() / times as u128
     };
     (0..ROUNDS).map(|_| round(&mut once)).min().unwrap_or_default()
 }

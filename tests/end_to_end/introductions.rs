@@ -16,13 +16,13 @@ const JWKS: &str = "/.well-known/doorward/jwks.json";
 const ASSERTION: &str = "x-doorward-jwt-assertion";
 
 /// As docs/upstreams.md tells applications to do it, but with keys that were fetched already.
-const VERIFY: &str = r#"
+const VERIFY: &str = r"
 const { jwtVerify, createLocalJWKSet } = await import(process.env.JOSE);
 const { jwks, token, host } = JSON.parse(process.env.ASKED);
 const options = { issuer: host, audience: host, algorithms: ['ES256'] };
 const { payload, protectedHeader } = await jwtVerify(token, createLocalJWKSet(jwks), options);
 console.log(JSON.stringify({ payload, protectedHeader }));
-"#;
+";
 
 /// What an application makes of a token with jose, a library that is not ours; an error where it refuses it.
 fn verified_by_jose(jwks: &Value, token: &str, host: &str) -> Option<Result<Value, String>> {

@@ -27,6 +27,7 @@ mod sign_in;
 mod table;
 mod target;
 mod tls;
+mod tokens;
 mod upstream;
 mod validity;
 
@@ -89,6 +90,7 @@ impl Compiler<'_> {
         self.claims_are_not_asked_of_visitors(&raw.assertion, &assertion, &routes.list);
         self.unused_policies();
         let sign_in = self.sign_in(&raw.sign_in, &routes.list, authorities.clone(), whole);
+        self.tokens_of_nobody(&raw.routes, sign_in.as_ref());
         let sessions = self.sessions(&raw.sessions, &routes.list, sign_in.as_ref());
         let hosts = tls::hosts(&routes.list, sign_in.as_ref());
         let of_hosts = std::mem::take(&mut routes.client_authorities);

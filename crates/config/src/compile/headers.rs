@@ -1,16 +1,12 @@
 //! Headers set on requests and answers.
 
-use std::net::IpAddr;
-
-use doorward_hygiene::Scheme;
 use http::header::STRICT_TRANSPORT_SECURITY;
 use http::{HeaderName, HeaderValue};
 
 use super::Compiler;
 use super::route::Routes;
-use crate::domain::route::{HeaderContent, HeaderPart, Target};
+use crate::domain::route::{HeaderContent, HeaderPart};
 use crate::domain::tls::Tls;
-use crate::domain::upstream::UpstreamUrl;
 use crate::raw::{At, HeaderPairs, OF_THE_CONNECTION, Pairs};
 use crate::yaml::shown;
 
@@ -121,30 +117,6 @@ impl Compiler<'_> {
         Some((header, HeaderContent::Fixed(content)))
     }
 
-    /// Whoever is on the way of a token over plain HTTP can use it as the visitor.
-    pub(super) fn tokens_in_the_clear(&mut self, given: Option<&At<HeaderPairs>>, target: Option<&Target>) {
-        let Some(Target::Upstream(upstream)) = target else { return };
-        let Some(address) = upstream.addresses.iter().find(|address| !is_safe_from_readers(address)) else { return };
-        for (name, value) in given.iter().flat_map(|pairs| &pairs.value) {
-            let Some(token) = value.value.iter().find_map(|part| match part {
-                HeaderPart::AccessToken => Some("access"),
-                HeaderPart::IdToken => Some("ID"),
-                _ => None,
-            }) else {
-                continue;
-            };
-            self.problems.warning(
-                &name.place,
-                format!(
-                    "`{}` holds the visitor's {token} token, and goes to {address} in the clear: who reads it on the \
-                     way can use it at the identity provider",
-                    shown(&name.value)
-                ),
-                "Give `to` an https address.",
-            );
-        }
-    }
-
     pub(super) fn removed_headers(&mut self, given: Option<&At<Vec<At<String>>>>) -> Vec<HeaderName> {
         let key = "remove_request_headers";
         let mut headers = Vec::new();
@@ -223,15 +195,6 @@ impl Compiler<'_> {
 /// Whether a request header is Doorward's to set. `_` counts as `-`.
 pub(super) fn is_set_by_us(header: &HeaderName) -> bool {
     is_doorwards(header) || SET_BY_US.contains(&header.as_str().replace('_', "-").as_str())
-}
-
-/// Whether nobody but this machine can read what goes there.
-fn is_safe_from_readers(address: &UpstreamUrl) -> bool {
-    let is_loopback = match address.host.parse::<IpAddr>() {
-        Ok(ip) => ip.to_canonical().is_loopback(),
-        Err(_) => address.host.eq_ignore_ascii_case("localhost"),
-    };
-    address.scheme == Scheme::Https || is_loopback
 }
 
 /// Whether a header speaks for Doorward, or for Pomerium in its place. `_` counts as `-`.

@@ -8,6 +8,9 @@ use doorward_config::{Assertion, HeaderContent, HeaderPart, IssuerFormat, Route}
 
 use crate::world::{ROUTE, World, book, forwarding, route_with};
 
+/// Who issues tokens.
+const PROVIDER: &str = "idp_provider: google\nidp_client_id: me\nidp_client_secret: s\n";
+
 fn assertion(world: &World, lines: &str) -> Assertion {
     let loaded = world.load(&format!("{lines}\n{ROUTE}")).unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!(loaded.hints, [], "{lines}");
@@ -86,9 +89,12 @@ fn a_filter_of_a_route_adds_to_the_global_one() {
 #[test]
 fn every_template_is_read_under_either_spelling() {
     let parts = |value: &str| {
-        let text = route_with(&format!(
-            "to: https://app:8443\nallow_any_authenticated_user: true\nset_request_headers:\n  X-A: '{value}'"
-        ));
+        let text = format!(
+            "{PROVIDER}{}",
+            route_with(&format!(
+                "to: https://app:8443\nallow_any_authenticated_user: true\nset_request_headers:\n  X-A: '{value}'"
+            ))
+        );
         let loaded = World::default().load(&text).unwrap_or_else(|problems| panic!("{value}: {problems}"));
         assert_eq!(loaded.hints, [], "{value}");
         match loaded.config.routes[0].set_request_headers[0].1.clone() {
@@ -114,7 +120,7 @@ fn every_template_is_read_under_either_spelling() {
         ("client_cert_san_email", HeaderPart::CertificateSanEmail),
     ] {
         for speller in ["doorward", "pomerium"] {
-            assert_eq!(parts(&format!("${{{speller}.{name}}}")), [part.clone()], "{name}");
+            assert_eq!(parts(&format!("${{{speller}.{name}}}")), std::slice::from_ref(&part), "{name}");
         }
     }
     let text = |text: &str| HeaderPart::Text(text.into());
@@ -165,7 +171,8 @@ fn what_is_wrong_with_assertions_is_told() {
         ("no header", template("${pomerium.request.headers[X]}")),
         ("a header of ours", template("${pomerium.request.headers[\"X-Doorward-Jwt-Assertion\"]}")),
         ("cookies", template("${pomerium.request.headers[\"Cookie\"]}")),
-        ("a token in the clear", template("Bearer ${pomerium.access_token}")),
+        ("a token in the clear", format!("{PROVIDER}{}", template("Bearer ${pomerium.access_token}"))),
+        ("a token of nobody", template("Bearer ${doorward.id_token}")),
         (
             "a token to this machine",
             route_with(
