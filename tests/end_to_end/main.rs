@@ -28,6 +28,7 @@ mod harness;
 mod hostile_provider;
 mod hygiene;
 mod identity;
+mod introductions;
 mod lifecycle;
 mod policy;
 mod records;

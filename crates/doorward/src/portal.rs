@@ -109,6 +109,8 @@ mod tests {
             remove_request_headers: Vec::new(),
             set_response_headers: Vec::new(),
             pass_identity_headers: false,
+            jwt_groups_filter: None,
+            jwt_issuer_format: doorward_config::IssuerFormat::HostOnly,
             timeout: Limit::Never,
             idle_timeout: None,
             line: 1,

@@ -1,5 +1,6 @@
 //! The running server: binds, serves, reloads, stops.
 
+mod assertion_keys;
 mod banner;
 mod error;
 mod gate;
@@ -7,6 +8,7 @@ mod handshakes;
 mod health;
 mod metrics;
 mod plain;
+mod published_keys;
 mod served_certificates;
 mod service;
 mod watch;
@@ -89,7 +91,10 @@ pub(crate) async fn run(loaded: Loaded, reloading: Reloading) -> Result<(), Serv
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = renewal.tick() => service.look_after_certificates(SystemTime::now()),
+            _ = renewal.tick() => {
+                service.look_after_certificates(SystemTime::now());
+                service.look_after_keys(SystemTime::now());
+            }
             _ = redecision.tick() => service.redecide_by_time(SystemTime::now()),
             cause = watch.changed() => reload(&mut service, &reloading, &mut watch, cause),
         }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
-use doorward_assertion::{Signer, SigningKeys};
+use doorward_assertion::Signer;
 use doorward_authenticate::{Accounts, Authenticator, AuthenticatorSettings};
 use doorward_config::{Config, Provider, StoreSettings};
 use doorward_identity::Email;
@@ -16,10 +16,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::ServerError;
+use super::assertion_keys::AssertionKeys;
 use super::gate::Gate;
 use super::handshakes::Handshakes;
 use super::health::Status;
 use super::metrics::{Figures, Gather};
+use super::published_keys::PublishedKeys;
 use super::served_certificates::ServedCertificates;
 use crate::data_dir;
 use crate::invitations::{self, Invited};
@@ -44,7 +46,7 @@ pub(crate) struct Service {
 /// What lasts from start to end.
 struct Lasting {
     sessions: Arc<Sessions>,
-    keys: Arc<SigningKeys>,
+    keys: AssertionKeys,
     accounts: Arc<Accounts>,
     /// Ends what runs in the background for the whole life of the process.
     background: CancellationToken,
@@ -94,6 +96,7 @@ impl Service {
         let authenticator = self.lasting.authenticator(&config, Some(&self.authenticator))?;
         let certificates = self.certificates.as_deref();
         let snapshot = self.lasting.snapshot(&config, &authenticator, certificates, Some(&self.snapshot.load()))?;
+        self.lasting.keys.configure(&config.assertion, now)?;
         // Last of what can fail, since it takes effect at once.
         if let Some(certificates) = &self.certificates {
             certificates.replace(&config, now)?;
@@ -114,6 +117,11 @@ impl Service {
         if let Some(certificates) = &self.certificates {
             certificates.look_after(&self.config, now);
         }
+    }
+
+    /// Publishes and drops the keys of assertions whose time has come.
+    pub(crate) fn look_after_keys(&self, now: SystemTime) {
+        self.lasting.keys.look_after(&self.config.assertion, now);
     }
 
     /// Ends what is open and has become forbidden by the time alone.
@@ -215,7 +223,7 @@ impl Lasting {
         tokio::spawn(async move { swept.run_keeper(SystemTime::now, stop).await });
         Ok(Self {
             sessions,
-            keys: Arc::new(SigningKeys::open(&config.data_dir.join("assertion"))?),
+            keys: AssertionKeys::open(config, SystemTime::now())?,
             accounts: Arc::new(Accounts::open(&config.data_dir)?),
             background,
         })
@@ -243,7 +251,7 @@ impl Lasting {
         certificates: Option<&ServedCertificates>,
         previous: Option<&Snapshot>,
     ) -> Result<Snapshot, ServerError> {
-        let gate = Arc::new(Gate::new(authenticator.clone(), &self.keys));
+        let gate = Arc::new(Gate::new(authenticator.clone(), PublishedKeys::new(self.keys.keys(), config)));
         let settings = SnapshotSettings {
             routes: config.routes.clone(),
             origins: config.sign_in.known_origins.clone(),
@@ -253,7 +261,7 @@ impl Lasting {
             own: gate,
             clients: certificates.map(|certificates| certificates.handshakes() as _),
             support_contact: config.support_contact.clone(),
-            signer: Some(Arc::new(Signer::new(Arc::clone(&self.keys), config.sign_in.origin.to_string()))),
+            signer: Some(Arc::new(Signer::new(self.keys.keys(), &config.assertion))),
         };
         Ok(Snapshot::build(settings, previous)?)
     }
