@@ -69,9 +69,7 @@ impl Ledger {
             let answered = self.records.get(&name).copied().flatten();
             let found = store.get(&key(name), at(0)).await.unwrap();
             let is = |record: Record| match (&found, record) {
-                (Some(found), Some((version, content))) => {
-                    found.version.0 == version && found.sealed == bytes(content)
-                }
+                (Some(found), Some((version, content))) => found.version.0 == version && found.sealed == bytes(content),
                 (None, None) => true,
                 _ => false,
             };

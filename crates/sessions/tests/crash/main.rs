@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use doorward_identity::{Claims, Email, Groups, Identity, Subject, VerifiedEmail};
-use doorward_sessions::{FileStore, NewSession, Sessions, Tokens};
+use doorward_sessions::{Expected, FileStore, NewSession, RecordKey, RecordKind, SessionStore as _, Sessions, Tokens};
 
 use self::ledger::Ledger;
 use self::seed::Seed;
@@ -30,6 +30,8 @@ const KILLS: usize = 100;
 const LINES: u64 = 160;
 /// How long after that it is killed, at the latest, in microseconds.
 const LATEST: u64 = 3_000;
+/// More records than a file has that is small.
+const MANY: u32 = 20_500;
 /// How long the file may take to open after a kill: far more than it does, for a machine with much else to do.
 const OPENS: Duration = Duration::from_secs(10);
 const HOST: &str = "code.example.com";
@@ -42,7 +44,7 @@ async fn a_hundred_kills_amid_writes_lose_nothing_answered_and_bring_nothing_bac
     let mut random = seed.numbers();
     let folder = tempfile::tempdir().unwrap();
     let (path, copy) = (folder.path().join("sessions.redb"), folder.path().join("copy.redb"));
-    let mut ledger = Ledger::default();
+    let (mut ledger, mut large) = (Ledger::default(), false);
     for kill in 0..KILLS {
         let (seed, lines, after) = (random.below(u64::MAX), random.below(LINES), random.below(LATEST));
         for line in words_until_killed(&path, seed, lines, Duration::from_micros(after)) {
@@ -57,10 +59,28 @@ async fn a_hundred_kills_amid_writes_lose_nothing_answered_and_bring_nothing_bac
         let store: Arc<FileStore> = Arc::new(FileStore::open(left).unwrap());
         assert!(started.elapsed() < OPENS, "opening after kill {kill} took {:?}", started.elapsed());
         ledger.settle_records(&*store).await;
+        if left == &path && kill >= KILLS / 2 && !large {
+            // From here on the file is one of those that are not read whole after a kill.
+            fill(&store).await;
+            large = true;
+        }
         ledger.settle_sessions(&sessions_over(&store), kill + 1 == KILLS).await;
     }
     println!("{ledger:?}");
     assert!(ledger.is_telling(), "the processes did too little to prove anything: {ledger:?}");
+}
+
+/// Adds as many records as make the file a large one.
+async fn fill(store: &FileStore) {
+    for first in (0..MANY).step_by(500) {
+        let keys = (first..first + 500).map(|number: u32| {
+            let mut id = [0; 32];
+            id[..4].copy_from_slice(&number.wrapping_mul(0x9e37_79b9).to_be_bytes());
+            RecordKey { kind: RecordKind::Handover, id }
+        });
+        let put = async |key: RecordKey| store.put(&key, Expected::Absent, b"sealed", at(60), at(0)).await.unwrap();
+        futures_util::future::join_all(keys.map(put)).await;
+    }
 }
 
 /// Starts the process, kills it when it has said so many lines and a little later, and returns every line it finished.
