@@ -23,13 +23,19 @@ const HOST: &str = "code.example.com";
 const LIFETIME: Duration = Duration::from_secs(14 * 60 * 60);
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args_os().skip(1);
-    if arguments.next().is_some_and(|first| first == process::HOLD) {
-        process::hold(Path::new(&arguments.next().unwrap()));
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [process::HOLD, path] => process::hold(Path::new(path)),
+        [process::FILL, path, many] => {
+            million::fill(Path::new(path), many.parse().unwrap());
+            return ExitCode::SUCCESS;
+        }
+        _ => {}
     }
     let many = std::env::var("SESSIONS").map_or(1_000_000, |many| many.parse().unwrap());
-    let mut failed = asking::measure();
-    failed.extend(million::measure(many));
+    // First, while this process has used no memory for anything else.
+    let mut failed = million::measure(many);
+    failed.extend(asking::measure());
     for failure in &failed {
         println!("FAILED: {failure}");
     }

@@ -1,4 +1,4 @@
-//! What the system says of this process, and a process that holds a store until it is killed.
+//! What the system says of this process, and processes that fill a store, or write to it until they are killed.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 
 use super::{at, open, person, runtime};
 
-/// The argument that makes the bench such a process.
+/// The arguments that make the bench such a process.
+pub(crate) const FILL: &str = "--fill";
 pub(crate) const HOLD: &str = "--hold";
 
 /// Resident memory that is no file's, in bytes.

@@ -17,7 +17,8 @@ pub(crate) struct Ledger {
     records: BTreeMap<u8, Record>,
     /// What was tried since, and not answered.
     tried: BTreeMap<u8, Record>,
-    alive: BTreeSet<String>,
+    /// Granted since the last kill, and before; and not ended.
+    alive: [BTreeSet<String>; 2],
     ending: BTreeSet<String>,
     /// Ended since the last kill, and before.
     ended: [BTreeSet<String>; 2],
@@ -48,11 +49,11 @@ impl Ledger {
                 self.answered += 1;
             }
             Word::Granted { ticket } => {
-                self.alive.insert(ticket);
+                self.alive[0].insert(ticket);
                 self.answered += 1;
             }
             Word::Ending { ticket } => {
-                assert!(self.alive.remove(&ticket));
+                assert!(self.alive[0].remove(&ticket));
                 self.ending.insert(ticket);
             }
             Word::Ended { ticket } => {
@@ -89,26 +90,28 @@ impl Ledger {
         }
     }
 
-    /// The same for sessions; for all that ever ended, or only for those that did lately.
+    /// The same for sessions; for all there ever were, or only for those that began or ended lately.
     pub(crate) async fn settle_sessions(&mut self, sessions: &Sessions, all: bool) {
         let found = async |ticket: &str| sessions.find(ticket, HOST, at(1)).await.unwrap().is_some();
-        for ticket in &self.alive {
-            assert!(found(ticket).await, "a session that was granted is lost");
-        }
         for ticket in std::mem::take(&mut self.ending) {
-            let list = if found(&ticket).await { &mut self.alive } else { &mut self.ended[0] };
-            list.insert(ticket);
+            let list = if found(&ticket).await { &mut self.alive } else { &mut self.ended };
+            list[0].insert(ticket);
         }
-        let [lately, before] = &mut self.ended;
-        for ticket in lately.iter().chain(before.iter().filter(|_| all)) {
-            assert!(!found(ticket).await, "a session that ended is back");
+        for (list, alive, wrong) in [
+            (&mut self.alive, true, "a session that was granted is lost"),
+            (&mut self.ended, false, "a session that ended is back"),
+        ] {
+            let [lately, before] = list;
+            for ticket in lately.iter().chain(before.iter().filter(|_| all)) {
+                assert_eq!(found(ticket).await, alive, "{wrong}");
+            }
+            before.append(lately);
         }
-        before.append(lately);
     }
 
     /// Whether there was enough to be held to, of every kind.
     pub(crate) fn is_telling(&self) -> bool {
-        let many = [self.answered, self.alive.len(), self.ended[1].len(), self.records.len()];
+        let many = [self.answered, self.alive[1].len(), self.ended[1].len(), self.records.len()];
         many.iter().all(|number| *number > 100) && self.in_flight.iter().all(|number| *number > 0)
     }
 }
@@ -118,7 +121,7 @@ impl fmt::Debug for Ledger {
         f.debug_struct("Ledger")
             .field("answered", &self.answered)
             .field("in_flight", &self.in_flight)
-            .field("alive", &self.alive.len())
+            .field("alive", &self.alive[1].len())
             .field("ended", &self.ended[1].len())
             .finish_non_exhaustive()
     }
