@@ -60,7 +60,7 @@ pub(crate) fn measure() -> Vec<String> {
         // First without counting: what comes late, such as the cache's housekeeping, is not the check's.
         check();
         let allocations = allocation_counter::measure(check).count_total;
-        (median((0..ROUNDS).map(|_| used(&check)).collect()), Some(allocations / MANY as u64))
+        (median((0..ROUNDS).map(|_| used(check)).collect()), Some(allocations / MANY as u64))
     };
     let (cost, allocations) = in_memory(one, now, true);
     row("hit: the same person again and again (CPU)", cost, allocations, HIT);
