@@ -23,6 +23,7 @@ mod accounts;
 mod acme;
 mod client_certificates;
 mod command_line;
+mod disk_full;
 mod forwarding;
 mod harness;
 mod hostile_provider;

@@ -144,7 +144,23 @@ fn words(error: &AuthenticateError) -> Words {
             "Something about it does not fit, so nobody was signed in. The reason is in the log.",
             "Try again; if it stays so, give the request number below to whoever runs this site.",
         ),
-        E::Store(_) | E::Sessions(doorward_sessions::SessionsError::StoreUnavailable(_)) | E::Busy => Words {
+        E::Store(_) | E::Sessions(doorward_sessions::SessionsError::StoreUnavailable(_)) => Words {
+            retry_after: Some(5),
+            ..say(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Signing in is not possible just now",
+                "The place where sign-ins are kept does not take them at the moment. The reason is in the log.",
+                "Try again in a moment. Whoever is signed in already stays so.",
+            )
+        },
+        E::EndNotRecorded(_) => say(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "You are signed out, but it could not be written down",
+            "Your session has ended. Should the server be restarted before it would have run out, \
+             a copy of its cookie might be good again.",
+            "If somebody else may have one, give the request number below to whoever runs this site.",
+        ),
+        E::Busy => Words {
             retry_after: Some(5),
             ..say(
                 StatusCode::SERVICE_UNAVAILABLE,

@@ -63,6 +63,9 @@ pub enum AuthenticateError {
     /// The session store cannot be reached.
     #[error("the session store is unavailable")]
     Store(#[from] StoreUnavailable),
+    /// The session has ended here, but the store still has it.
+    #[error("a session has ended, and the store could not be told")]
+    EndNotRecorded(#[source] StoreUnavailable),
 
     // --- ours --------------------------------------------------------------------
     /// Every place to check a password is taken.

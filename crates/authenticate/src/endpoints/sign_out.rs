@@ -69,16 +69,14 @@ async fn end_here(
             cookies: Vec::new(),
         });
     }
-    inner.sessions.end(&session).await.map_err(|error| Failed {
-        error: error.into(),
+    let recorded = inner.sessions.end(&session).await;
+    // Written down or not: here it has ended.
+    audit(&AuditEvent::SignedOut { user: session.known().identity.label(), session: session.id(), client: visit.client });
+    recorded.map_err(|error| Failed {
+        error: AuthenticateError::EndNotRecorded(error),
         link: None,
         cookies: vec![removal.clone()],
     })?;
-    audit(&AuditEvent::SignedOut {
-        user: session.known().identity.label(),
-        session: session.id(),
-        client: visit.client,
-    });
     let location = at_provider(inner, &session).unwrap_or_else(|| paths::SIGNED_OUT.to_owned());
     Ok(with_cookies(redirect(StatusCode::SEE_OTHER, &location)?, [removal]))
 }
