@@ -7,6 +7,7 @@ mod invitations;
 mod judge;
 mod local_authority;
 mod portal;
+mod session_store;
 mod server;
 mod terminal;
 mod why;
