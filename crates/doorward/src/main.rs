@@ -7,8 +7,8 @@ mod invitations;
 mod judge;
 mod local_authority;
 mod portal;
-mod session_store;
 mod server;
+mod session_store;
 mod terminal;
 mod why;
 
