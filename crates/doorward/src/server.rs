@@ -5,10 +5,13 @@ mod error;
 mod gate;
 mod handshakes;
 mod health;
+mod lasting;
 mod metrics;
 mod plain;
 mod served_certificates;
 mod service;
+mod shared_certificates;
+mod ticket_keys;
 mod watch;
 
 use std::net::SocketAddr;
@@ -61,7 +64,7 @@ pub(crate) async fn run(loaded: Loaded, reloading: Reloading) -> Result<(), Serv
     let mut watch = Watch::new(files(&reloading, watched), reloading.loaded_after).map_err(ServerError::Signals)?;
 
     let drain = Drain::new();
-    let mut service = Service::open(config, drain.clone())?;
+    let mut service = Service::open(config, drain.clone()).await?;
     let config = service.config();
     let sockets = Sockets::bind(&config, &service)?;
     let access_log = access_log(&config, format)?;
@@ -91,7 +94,7 @@ pub(crate) async fn run(loaded: Loaded, reloading: Reloading) -> Result<(), Serv
             _ = interrupt.recv() => break,
             _ = renewal.tick() => service.look_after_certificates(SystemTime::now()),
             _ = redecision.tick() => service.redecide_by_time(SystemTime::now()),
-            cause = watch.changed() => reload(&mut service, &reloading, &mut watch, cause),
+            cause = watch.changed() => reload(&mut service, &reloading, &mut watch, cause).await,
         }
     }
 
@@ -122,7 +125,7 @@ async fn finish(drain: &Drain, service: &Service) {
 }
 
 /// Swaps in the configuration as it is now; keeps the running one when there is anything wrong with it.
-fn reload(service: &mut Service, reloading: &Reloading, watch: &mut Watch, cause: Cause) {
+async fn reload(service: &mut Service, reloading: &Reloading, watch: &mut Watch, cause: Cause) {
     let began = SystemTime::now();
     watch.know();
     match (reloading.load)() {
@@ -132,7 +135,7 @@ fn reload(service: &mut Service, reloading: &Reloading, watch: &mut Watch, cause
                 warn!("{hint}");
             }
             let files = files(reloading, watched);
-            match service.replace(config, SystemTime::now()) {
+            match service.replace(config, SystemTime::now()).await {
                 Ok(ended) => {
                     info!(
                         ?cause,

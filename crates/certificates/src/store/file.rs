@@ -143,7 +143,10 @@ impl Folder {
     }
 
     /// Whether the change gave us the lease.
-    fn change_lease(&self, change: impl FnOnce(Option<&LeaseRecord>) -> Option<LeaseRecord>) -> Result<bool, StoreError> {
+    fn change_lease(
+        &self,
+        change: impl FnOnce(Option<&LeaseRecord>) -> Option<LeaseRecord>,
+    ) -> Result<bool, StoreError> {
         let folder = PrivateFolder::lock(&self.0)?;
         let kept = folder.read(LEASE, LONGEST)?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let Some(lease) = change(kept.as_ref()) else { return Ok(false) };
@@ -154,7 +157,8 @@ impl Folder {
 
     pub(super) fn release(&self, holder: &str) -> Result<(), StoreError> {
         let folder = PrivateFolder::lock(&self.0)?;
-        let kept: Option<LeaseRecord> = folder.read(LEASE, LONGEST)?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let kept: Option<LeaseRecord> =
+            folder.read(LEASE, LONGEST)?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         if kept.is_some_and(|kept| kept.is_of(holder)) {
             let path = folder.path_of(LEASE);
             fs::remove_file(&path).map_err(PrivateFileError::on("remove", &path))?;

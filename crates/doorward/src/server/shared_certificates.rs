@@ -64,9 +64,7 @@ impl Inner {
                 names.insert(stored.id, key.clone());
             }
         }
-        let Some(opened) =
-            self.vault.read(RecordKind::Certificate, key.kind().as_str(), key.name(), now).await?
-        else {
+        let Some(opened) = self.vault.read(RecordKind::Certificate, key.kind().as_str(), key.name(), now).await? else {
             return Ok(None);
         };
         match named_bytes(&opened.bytes) {
@@ -88,10 +86,7 @@ impl Inner {
         };
         let until = until.and_then(|lasting| now.checked_add(lasting));
         let record = with_name(key.name(), bytes);
-        self.vault
-            .write(RecordKind::Certificate, group, key.name(), Expected::Any, &record, until, now)
-            .await
-            .map(drop)
+        self.vault.write(RecordKind::Certificate, group, key.name(), Expected::Any, &record, until, now).await.map(drop)
     }
 
     async fn set_aside(&self, key: &RecordKey) -> Result<(), SessionsError> {
