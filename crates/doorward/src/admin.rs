@@ -12,7 +12,7 @@ mod socket;
 
 pub(crate) use direct::{Place, perform};
 pub(crate) use operations::Operations;
-pub(crate) use protocol::{Answer, Ended, Listed, Person, Request, Wanted};
+pub(crate) use protocol::{Answer, Ended, Listed, Person, Request, Wanted, stamp};
 pub(crate) use socket::AdminSocket;
 
 use std::path::{Path, PathBuf};

@@ -181,7 +181,7 @@ impl From<&SessionCard> for Ended {
 }
 
 /// A time as it is written, to the second.
-pub(super) fn stamp(time: SystemTime) -> Timestamp {
+pub(crate) fn stamp(time: SystemTime) -> Timestamp {
     let seconds = time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
     Timestamp::from_second(seconds.try_into().unwrap_or(i64::MAX)).unwrap_or(Timestamp::MAX)
 }
