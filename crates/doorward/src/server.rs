@@ -1,5 +1,6 @@
 //! The running server: binds, serves, reloads, stops.
 
+mod admin;
 mod banner;
 mod error;
 mod gate;
@@ -10,12 +11,14 @@ mod metrics;
 mod plain;
 mod served_certificates;
 mod service;
+mod session_health;
 mod shared_certificates;
 mod ticket_keys;
 mod watch;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use doorward_config::{Config, Limit, Loaded, LogLevel};
@@ -57,7 +60,7 @@ pub(crate) struct Reloading {
 pub(crate) async fn run(loaded: Loaded, reloading: Reloading) -> Result<(), ServerError> {
     let Loaded { config, watched, .. } = loaded;
     let format = LogFormat::detect();
-    init_logging(config.log_level.as_str(), format);
+    let counts = init_logging(config.log_level.as_str(), format);
     // Signals first: one that comes during start-up must not be lost.
     let mut terminate = signal(SignalKind::terminate()).map_err(ServerError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServerError::Signals)?;
@@ -68,7 +71,11 @@ pub(crate) async fn run(loaded: Loaded, reloading: Reloading) -> Result<(), Serv
     let config = service.config();
     let sockets = Sockets::bind(&config, &service)?;
     let access_log = access_log(&config, format)?;
-    let health = Health::new(service.status());
+    let sessions = service.session_health(counts);
+    let health = Health::new(service.status(&sessions), {
+        let sessions = sessions.clone();
+        Arc::new(move || sessions.failing_since())
+    });
     let health_drain = Drain::new();
     let pipeline = Pipeline::new(PipelineSettings {
         snapshot: service.snapshot(),
@@ -78,8 +85,9 @@ pub(crate) async fn run(loaded: Loaded, reloading: Reloading) -> Result<(), Serv
         challenges: service.handshakes().map(|handshakes| handshakes as _),
     });
     let addresses = sockets.addresses();
-    let machines = (health.clone(), Metrics::new(service.gather()));
+    let machines = (health.clone(), Metrics::new(service.gather(&sessions)));
     sockets.serve(&pipeline, machines, &limits(&config), [&drain, &health_drain]);
+    admin::open(&config.data_dir, service.sessions(), service.until_the_end()).await;
     health.enter(Stage::Ready);
     banner::print(&config, &addresses);
     banner::print_invitations(&service.invite(Invited::Everybody, SystemTime::now())?);

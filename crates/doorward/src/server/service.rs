@@ -9,6 +9,8 @@ use doorward_authenticate::{Authenticator, AuthenticatorSettings};
 use doorward_config::{Config, Provider};
 use doorward_identity::Email;
 use doorward_proxy::{Snapshot, SnapshotSettings, Tunnels};
+use doorward_sessions::Sessions;
+use doorward_telemetry::AuditCounts;
 use doorward_transport::Drain;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +23,7 @@ use super::health::Status;
 use super::lasting::Lasting;
 use super::metrics::{Figures, Gather};
 use super::served_certificates::{ServedCertificates, Shared};
+use super::session_health::SessionHealth;
 use crate::invitations::{self, Invited};
 use crate::local_authority;
 use crate::portal::Portal;
@@ -164,13 +167,29 @@ impl Service {
         self.certificates.as_ref().map(|certificates| certificates.handshakes())
     }
 
+    pub(crate) fn sessions(&self) -> Arc<Sessions> {
+        Arc::clone(&self.lasting.sessions)
+    }
+
+    /// Cancelled by [`Self::close`].
+    pub(crate) fn until_the_end(&self) -> CancellationToken {
+        self.lasting.background.clone()
+    }
+
+    /// How the sessions are; `counts` counts the audit events.
+    pub(crate) fn session_health(&self, counts: AuditCounts) -> SessionHealth {
+        SessionHealth::new(self.sessions(), &self.config.sessions.store, counts)
+    }
+
     /// Gathers the metrics.
-    pub(crate) fn gather(&self) -> Gather {
+    pub(crate) fn gather(&self, sessions: &SessionHealth) -> Gather {
+        let sessions = sessions.clone();
         let (certificates, tunnels, snapshot) = (self.certificates.clone(), self.tunnels(), self.snapshot());
         Arc::new(move || {
             let snapshot = snapshot.load();
             let mut figures = Figures {
                 tunnels: tunnels.count(),
+                sessions: sessions.figures(),
                 decisions: snapshot.decisions(),
                 shadow_differences: snapshot.shadow_differences(),
                 ..Figures::default()
@@ -182,7 +201,8 @@ impl Service {
         })
     }
 
-    pub(crate) fn status(&self) -> Status {
+    pub(crate) fn status(&self, sessions: &SessionHealth) -> Status {
+        let sessions = sessions.clone();
         let (told, tunnels, certificates) = (Arc::clone(&self.told), self.tunnels(), self.certificates.clone());
         Arc::new(move || {
             let config = Arc::clone(&told.lock().unwrap_or_else(PoisonError::into_inner));
@@ -190,6 +210,7 @@ impl Service {
                 "routes": config.routes.len(),
                 "sign_in": config.sign_in.origin.to_string(),
                 "tunnels": tunnels.count(),
+                "sessions": sessions.status(),
                 "tls": certificates.as_ref().map(|certificates| certificates.status(SystemTime::now())),
             })
         })
