@@ -92,7 +92,7 @@ impl Compiler<'_> {
         self.unused_policies();
         let sign_in = self.sign_in(&raw.sign_in, &routes.list, authorities.clone(), whole);
         self.tokens_of_nobody(&raw.routes, sign_in.as_ref());
-        let sessions = self.sessions(&raw.sessions, &routes.list, sign_in.as_ref());
+        let sessions = self.sessions(&raw.sessions, &routes.list, sign_in.as_ref(), authorities);
         self.refresh_within(raw.sign_in.idp_refresh_interval.as_ref(), sessions.lifetime);
         let hosts = tls::hosts(&routes.list, sign_in.as_ref());
         let of_hosts = std::mem::take(&mut routes.client_authorities);

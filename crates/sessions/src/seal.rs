@@ -35,7 +35,11 @@ impl Secret32 {
         &self.0
     }
 
-    pub(crate) fn random() -> Result<Self, SessionsError> {
+    /// Chance.
+    ///
+    /// # Errors
+    /// [`SessionsError::Cryptography`] when the system gives no random bytes.
+    pub fn random() -> Result<Self, SessionsError> {
         let mut bytes = Zeroizing::new([0; 32]);
         rand::fill(bytes.as_mut_slice()).map_err(|_| SessionsError::Cryptography)?;
         Ok(Self(bytes))

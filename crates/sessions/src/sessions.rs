@@ -11,10 +11,10 @@ mod records;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::SystemTime;
 
-pub use self::blocks::BlockedPerson;
+pub use self::blocks::{BlockedPerson, Blocking};
 use self::cache::{Cache, CacheKey};
 use crate::limits::SharedLimits;
 use crate::live::{Begun, Standing};
@@ -22,8 +22,8 @@ use crate::record::{GrantRecord, SessionId, SessionRecord, name_of};
 use crate::registry::{Found, Registry};
 use crate::store::{Health, WatchedStore};
 use crate::{
-    BrowserId, Known, Limits, LiveSession, NewSession, RecordKind, Sealer, Secret32, SecretRing, SessionStore,
-    SessionsError, StoreUnavailable, Ticket, Vault, Version,
+    BrowserId, Known, Limits, LiveSession, NewSession, RecordKey, RecordKind, Sealer, Secret32, SecretRing,
+    SessionStore, SessionsError, StoreUnavailable, Ticket, Vault, Version,
 };
 
 /// How much of a browser's own name is kept, in characters.
@@ -45,6 +45,8 @@ pub struct Sessions {
     listener: OnceLock<Listener>,
     /// Counts the words about blocked people: a session that was being loaded when one came is asked about again.
     blocks_heard: AtomicU64,
+    /// The blocks that this process is about to put in place, and therefore need not hear of.
+    blocks_told: Mutex<Vec<RecordKey>>,
 }
 
 impl Sessions {
@@ -64,6 +66,7 @@ impl Sessions {
             gate: None,
             listener: OnceLock::new(),
             blocks_heard: AtomicU64::new(0),
+            blocks_told: Mutex::default(),
         }
     }
 

@@ -28,6 +28,11 @@ impl Inner {
         if let Some(old) = old
             && old.known().identity.subject != identity.subject
         {
+            audit(&AuditEvent::SessionRevoked {
+                user: old.known().identity.label(),
+                session: old.id(),
+                reason: "somebody else signed in with the same browser",
+            });
             self.sessions.end(&old).await?;
         }
         let new = NewSession {

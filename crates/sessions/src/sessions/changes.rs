@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
+use doorward_telemetry::{AuditEvent, audit};
 use futures_util::{StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 
@@ -35,10 +36,11 @@ impl Sessions {
                 // Also of one that is not known: it may be on its way from the store at this moment.
                 let until = now.checked_add(REMEMBERED).unwrap_or(now);
                 match self.registry.find(&key) {
-                    Found::Alive(session) => self.end_here(&session),
+                    Found::Alive(session) => self.end_as_told(&session),
                     Found::Unknown => {
                         if let Some(session) = self.registry.end_named(&key, until) {
                             self.end_here(&session);
+                            told_of_its_end(&session);
                         }
                     }
                     Found::Ended => {}
@@ -51,7 +53,12 @@ impl Sessions {
                 }
                 _ => Ok(()),
             },
-            Change::Written { key, .. } if key.kind == RecordKind::Blocked => self.end_blocked(now).await,
+            Change::Written { key, .. } if key.kind == RecordKind::Blocked => {
+                if self.is_telling(&key) {
+                    return;
+                }
+                self.hear_of_blocks(now).await
+            }
             Change::Missed => self.verify_all(now).await,
             Change::Removed { .. } | Change::Written { .. } => Ok(()),
         };
@@ -68,7 +75,7 @@ impl Sessions {
     /// # Errors
     /// The first [`StoreUnavailable`]; the sessions it did not tell about stay as they are.
     pub async fn verify_all(&self, now: SystemTime) -> Result<(), StoreUnavailable> {
-        self.end_blocked(now).await?;
+        self.hear_of_blocks(now).await?;
         let mut asked = stream::iter(self.registry.alive())
             .map(|session| async move { self.verify(&session, now).await })
             .buffer_unordered(AT_ONCE);
@@ -82,7 +89,11 @@ impl Sessions {
     pub(super) async fn verify(&self, session: &LiveSession, now: SystemTime) -> Result<(), StoreUnavailable> {
         let place = self.session_place(session.session_id(), session.data_key());
         let Some(stored) = self.store.get(&place.name, now).await? else {
-            self.end_here(session);
+            if session.is_over(now) {
+                self.end_here(session);
+            } else {
+                self.end_as_told(session);
+            }
             return Ok(());
         };
         session.verified_at.fetch_max(millis(now), Ordering::Relaxed);
@@ -92,6 +103,15 @@ impl Sessions {
             self.take_over(session, record, stored.version);
         }
         Ok(())
+    }
+
+    /// Ends a session here that has ended elsewhere, and says so once.
+    fn end_as_told(&self, session: &LiveSession) {
+        if let Some(shared) = self.registry.end_named(session.name(), session.expires_at()) {
+            self.end_here(&shared);
+            told_of_its_end(&shared);
+        }
+        self.end_here(session);
     }
 
     /// Learns what the store knows better, and tells whoever listens.
@@ -107,4 +127,10 @@ impl Sessions {
             listener(&Arc::clone(&shared));
         }
     }
+}
+
+/// Notes in the log that a session has ended elsewhere.
+pub(super) fn told_of_its_end(session: &LiveSession) {
+    let known = session.known();
+    audit(&AuditEvent::SessionEndedElsewhere { user: known.identity.label(), session: session.id() });
 }

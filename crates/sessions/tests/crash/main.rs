@@ -115,7 +115,7 @@ fn start(path: &Path, seed: u64) -> Child {
 }
 
 fn sessions_over(store: &Arc<FileStore>) -> Sessions {
-    Sessions::new(Arc::clone(store) as _, &[7; 32], LIFETIME)
+    Sessions::new(Arc::clone(store) as _, [7; 32], LIFETIME)
 }
 
 fn at(seconds: u64) -> SystemTime {
@@ -136,5 +136,7 @@ fn alice() -> NewSession {
         tokens: Tokens::default(),
         client: IpAddr::V4(Ipv4Addr::LOCALHOST),
         user_agent: None,
+        tokens_expire_at: None,
+        browser: None,
     }
 }
