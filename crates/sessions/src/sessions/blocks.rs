@@ -81,7 +81,7 @@ impl Sessions {
 
     /// Ends every session in memory whose person is blocked.
     pub(super) async fn end_blocked(&self, now: SystemTime) -> Result<(), StoreUnavailable> {
-        self.blocks_heard.fetch_add(1, Ordering::AcqRel);
+        self.doubts.fetch_add(1, Ordering::AcqRel);
         let blocked = self.blocked(now).await?;
         if blocked.is_empty() {
             return Ok(());
