@@ -214,3 +214,6 @@ impl fmt::Debug for Sessions {
         f.debug_struct("Sessions").field("limits", &self.limits).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
