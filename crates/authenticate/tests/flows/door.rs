@@ -94,6 +94,7 @@ impl Door {
             accounts: accounts.clone(),
             clock: Arc::new(move || now(&clock_later)),
             routes_of: Arc::new(move |_, _, _| portal.lock().unwrap().clone()),
+            support_contact: Some("help@example.com".into()),
         };
         let authenticator = Authenticator::new(settings.clone(), None).unwrap();
         Self { authenticator, sessions, accounts, later, routes, settings, directory }
