@@ -1,7 +1,7 @@
 //! From what happened to an HTTP answer: redirects, and one clear page for each failure.
 
 use bytes::Bytes;
-use doorward_pages::{Onward, Page, Problem, respond};
+use doorward_pages::{Blocked, Onward, Page, Problem, respond};
 use http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE};
 use http::{HeaderValue, Response, StatusCode};
 
@@ -57,6 +57,9 @@ pub(crate) type Link<'a> = (&'a str, &'a str);
 
 /// The page that says what went wrong, with a way on. It never redirects: a failure cannot become a loop.
 pub(crate) fn failure(visit: &Visit, error: &AuthenticateError, link: Option<Link<'_>>) -> Answer {
+    if let AuthenticateError::Blocked { support_contact } = error {
+        return page(visit, &Page::Blocked(Blocked { support_contact: support_contact.as_deref() }));
+    }
     let words = words(error);
     if words.status.is_server_error() {
         tracing::warn!(request_id = &*visit.request_id, error = %oidc::chain(error), "sign-in endpoint failed");
@@ -107,6 +110,12 @@ fn words(error: &AuthenticateError) -> Words {
             "This sign-in could not be finished",
             "It took longer than ten minutes, was begun in another browser, or has been finished already.",
             "Start again; nothing was changed.",
+        ),
+        E::Blocked { .. } => say(
+            StatusCode::FORBIDDEN,
+            "You may not sign in here",
+            "Whoever runs this site does not let this account in.",
+            "Ask them if you think you should have access.",
         ),
         E::CrossSite => say(
             StatusCode::FORBIDDEN,

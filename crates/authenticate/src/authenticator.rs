@@ -58,6 +58,8 @@ pub struct AuthenticatorSettings {
     pub clock: Clock,
     /// Tells which routes an identity may open, for the portal.
     pub routes_of: RoutesOf,
+    /// Whom somebody may ask who is not let in.
+    pub support_contact: Option<String>,
 }
 
 impl fmt::Debug for AuthenticatorSettings {
@@ -78,10 +80,12 @@ pub(crate) struct Inner {
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) cookies: SessionCookies,
     pub(crate) attempts: Attempts,
-    pub(crate) sign_out_seal: Sealer,
+    /// For what proves that a form is ours.
+    pub(crate) form_seal: Sealer,
     pub(crate) people: People,
     pub(crate) limiter: Arc<AttemptLimiter>,
     pub(crate) routes_of: RoutesOf,
+    pub(crate) support_contact: Option<String>,
     clock: Clock,
 }
 
@@ -106,7 +110,7 @@ impl Authenticator {
     /// # Errors
     /// [`AuthenticateError::Settings`] when the settings cannot work. A provider that is down is no error.
     pub fn new(settings: AuthenticatorSettings, previous: Option<&Self>) -> Result<Self, AuthenticateError> {
-        let AuthenticatorSettings { sign_in, cookie, sessions, accounts, clock, routes_of } = settings;
+        let AuthenticatorSettings { sign_in, cookie, sessions, accounts, clock, routes_of, support_contact } = settings;
         let people = match &sign_in.provider {
             Provider::Oidc(oidc) => People::Provider(
                 Box::new(RelyingParty::new(oidc.clone(), &sign_in.origin.to_string())?),
@@ -124,12 +128,13 @@ impl Authenticator {
         let inner = Arc::new(Inner {
             cookies: SessionCookies::new(&cookie),
             attempts: Attempts::new(sessions.sealer("sign-in attempt"), &cookie.stem),
-            sign_out_seal: sessions.sealer("sign-out form"),
+            form_seal: sessions.sealer("form of a session"),
             people,
             limiter: previous.map(|previous| Arc::clone(&previous.inner.limiter)).unwrap_or_default(),
             sign_in,
             sessions,
             routes_of,
+            support_contact,
             clock,
         });
         let router = endpoints::router(Arc::clone(&inner));

@@ -3,9 +3,14 @@
 //! Refuses: bodies over 16 KiB or slower than ten seconds, unknown paths and methods, and whatever each endpoint
 //! refuses, always with a page that says so and never with a redirect.
 
+mod ending;
 mod handover;
+mod popup;
+mod proof;
 mod provider_callback;
+mod script;
 mod session;
+mod sessions;
 mod sign_in;
 mod sign_out;
 mod visitor;
@@ -47,6 +52,11 @@ pub(crate) fn router(inner: Arc<Inner>) -> Router {
         .route(paths::PREFIX, get(to_home))
         .route(paths::USER, get(visitor::user))
         .route(paths::ROUTES, get(visitor::routes))
+        .route(paths::SESSIONS, get(sessions::list))
+        .route(paths::END_SESSIONS, post(sessions::end))
+        .route(paths::SESSION_SCRIPT, get(script::session))
+        .route(paths::SIGNED_IN, get(popup::signed_in))
+        .route(paths::SIGNED_IN_SCRIPT, get(script::signed_in))
         .route(paths::CALLBACK, get(handover::take))
         .route(paths::SIGN_OUT, get(sign_out::ask).post(sign_out::end))
         .route(paths::SIGNED_OUT, get(sign_out::done));

@@ -29,6 +29,13 @@ pub enum AuthenticateError {
         retry_after: Duration,
     },
 
+    /// Whoever signed in may not: whoever runs this site has blocked the address.
+    #[error("this person is blocked")]
+    Blocked {
+        /// Whom they may ask.
+        support_contact: Option<String>,
+    },
+
     // --- the provider's ----------------------------------------------------------
     /// It cannot be reached, or not in time.
     #[error("the identity provider cannot be reached: {0}")]

@@ -8,6 +8,7 @@ mod accounts;
 mod answers;
 mod attempt;
 mod authenticator;
+mod browser_name;
 mod cookies;
 mod endpoints;
 mod error;

@@ -10,6 +10,7 @@ mod id_token;
 mod issuer;
 mod keys;
 mod metadata;
+mod revocation;
 
 use std::sync::Arc;
 use std::time::SystemTime;

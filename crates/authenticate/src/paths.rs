@@ -14,6 +14,16 @@ pub(crate) const SIGN_IN: &str = "/.doorward/sign_in";
 pub(crate) const SIGN_OUT: &str = "/.doorward/sign_out";
 /// Where signing out ends.
 pub(crate) const SIGNED_OUT: &str = "/.doorward/signed_out";
+/// Your sessions, for programs.
+pub(crate) const SESSIONS: &str = "/.doorward/sessions";
+/// Ends one of your sessions, or all but this one.
+pub(crate) const END_SESSIONS: &str = "/.doorward/sessions/end";
+/// Lets a page go on when its session has ended.
+pub(crate) const SESSION_SCRIPT: &str = "/.doorward/session.js";
+/// Where signing in ends in a pop-up.
+pub(crate) const SIGNED_IN: &str = "/.doorward/signed_in";
+/// Tells the page that waits for it.
+pub(crate) const SIGNED_IN_SCRIPT: &str = "/.doorward/signed_in.js";
 /// Where a session is handed over to another host.
 pub(crate) const CALLBACK: &str = "/.doorward/callback";
 /// Where an invitation leads.

@@ -40,7 +40,10 @@ pub(super) async fn answer(
         }
         _ => Err(AuthenticateError::BadRequest("no provider answers here").into()),
     };
-    if let Err(failed) = &outcome {
+    // That somebody is blocked has been written down already, with who it is.
+    if let Err(failed) = &outcome
+        && !matches!(failed.error, AuthenticateError::Blocked { .. })
+    {
         audit(&AuditEvent::SignInFailed {
             user: None,
             provider: inner.people.name(),

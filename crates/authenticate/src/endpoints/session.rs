@@ -44,7 +44,21 @@ impl Inner {
             tokens_expire_at: None,
             browser,
         };
-        let session = self.sessions.begin(new, visit.now).await.map_err(sessions_error)?;
+        let user = new.identity.label().to_owned();
+        let session = match self.sessions.begin(new, visit.now).await {
+            Ok(session) => session,
+            Err(SessionsError::Blocked) => {
+                audit(&AuditEvent::SignInFailed {
+                    user: Some(&user),
+                    provider: self.people.name(),
+                    reason: "this person is blocked",
+                    client: visit.client,
+                    request_id: &visit.request_id,
+                });
+                return Err(AuthenticateError::Blocked { support_contact: self.support_contact.clone() });
+            }
+            Err(error) => return Err(sessions_error(error)),
+        };
         audit(&AuditEvent::SignedIn {
             user: session.known().identity.label(),
             provider: session.provider(),

@@ -35,6 +35,7 @@ struct Document {
     jwks_uri: String,
     userinfo_endpoint: Option<String>,
     end_session_endpoint: Option<String>,
+    revocation_endpoint: Option<String>,
     id_token_signing_alg_values_supported: Option<Vec<String>>,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
     #[serde(default)]
@@ -50,6 +51,7 @@ pub(crate) struct Metadata {
     pub(crate) jwks_uri: Url,
     pub(crate) userinfo_endpoint: Option<Url>,
     pub(crate) end_session_endpoint: Option<Url>,
+    pub(crate) revocation_endpoint: Option<Url>,
     pub(crate) algorithms: Vec<Alg>,
     /// Whether the client secret goes into the form, not into the Authorization header.
     pub(crate) secret_in_form: bool,
@@ -107,6 +109,10 @@ impl Metadata {
             end_session_endpoint: document
                 .end_session_endpoint
                 .map(|url| endpoint("end-session endpoint", &url))
+                .transpose()?,
+            revocation_endpoint: document
+                .revocation_endpoint
+                .map(|url| endpoint("revocation endpoint", &url))
                 .transpose()?,
             algorithms,
             secret_in_form,
@@ -170,9 +176,14 @@ mod tests {
 
     #[test]
     fn endpoints_in_cleartext_are_refused() {
-        for name in
-            ["authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint", "end_session_endpoint"]
-        {
+        for name in [
+            "authorization_endpoint",
+            "token_endpoint",
+            "jwks_uri",
+            "userinfo_endpoint",
+            "end_session_endpoint",
+            "revocation_endpoint",
+        ] {
             for url in ["http://idp.example/x", "javascript:alert(1)", "x", "https://idp.example/x#y"] {
                 assert!(check(|document| document[name] = json!(url)).is_err(), "{name} {url}");
             }

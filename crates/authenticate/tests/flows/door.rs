@@ -94,6 +94,7 @@ impl Door {
             accounts: accounts.clone(),
             clock: Arc::new(move || now(&clock_later)),
             routes_of: Arc::new(move |_, _, _| portal.lock().unwrap().clone()),
+            support_contact: Some("help@example.com".into()),
         };
         let authenticator = Authenticator::new(settings.clone(), None).unwrap();
         Self { authenticator, sessions, accounts, later, routes, settings, directory }
@@ -212,6 +213,8 @@ impl Answer {
 pub(crate) struct Browser {
     /// By host; a leading dot for cookies of a domain.
     pub(crate) jar: BTreeMap<String, BTreeMap<String, String>>,
+    /// What it calls itself.
+    pub(crate) user_agent: Option<&'static str>,
 }
 
 impl Browser {
@@ -252,14 +255,27 @@ impl Browser {
         headers: &[(&str, &str)],
     ) -> Answer {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let accept = if headers.iter().any(|(name, _)| *name == "accept") { None } else { Some(("accept", PAGE)) };
         let mut request = Request::post(url)
-            .header("accept", PAGE)
             .header("content-type", "application/x-www-form-urlencoded")
             .header("content-length", body.len());
-        for (name, value) in headers {
+        for (name, value) in headers.iter().chain(accept.as_ref()) {
             request = request.header(*name, *value);
         }
         self.send(door, request.body(body).unwrap()).await
+    }
+
+    /// Asks as a script of the application does.
+    pub(crate) async fn fetch(&mut self, door: &Door, url: &str) -> Answer {
+        let request = Request::get(url).header("accept", "*/*").header("sec-fetch-mode", "cors");
+        self.send(door, request.header("sec-fetch-dest", "empty").body(String::new()).unwrap()).await
+    }
+
+    /// Posts a form as a script of the same origin does.
+    pub(crate) async fn fetch_post(&mut self, door: &Door, url: &str, fields: &[(&str, &str)]) -> Answer {
+        let origin = Url::parse(url).unwrap().origin().ascii_serialization();
+        let headers = [("origin", origin.as_str()), ("sec-fetch-site", "same-origin"), ("accept", "application/json")];
+        self.post_from(door, url, fields, &headers).await
     }
 
     /// Sends a request with this browser's cookies, and keeps those of the answer.
@@ -273,6 +289,9 @@ impl Browser {
             .collect();
         if !cookies.is_empty() {
             request.headers_mut().insert("cookie", cookies.join("; ").parse().unwrap());
+        }
+        if let Some(name) = self.user_agent {
+            request.headers_mut().insert("user-agent", name.parse().unwrap());
         }
         let answer = door.request(request).await;
         for line in answer.set_cookies() {

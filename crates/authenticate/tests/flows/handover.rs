@@ -33,7 +33,7 @@ async fn a_code_works_once_and_going_back_is_no_error() {
     let provider = Provider::start().await;
     let door = Door::with(&provider);
     let (mut browser, url) = on_the_way(&door, &provider).await;
-    let mut copy = Browser { jar: browser.jar.clone() };
+    let mut copy = Browser { jar: browser.jar.clone(), ..Browser::default() };
     assert_eq!(browser.open(&door, url.as_str()).await.location().path(), "/page");
     // Reloaded: the browser is signed in, so it is sent to the front page.
     assert_eq!(browser.open(&door, url.as_str()).await.location().path(), "/");

@@ -16,4 +16,7 @@ mod handover;
 mod hostile_provider;
 mod openid;
 mod provider;
+mod scripts;
+mod sessions;
+mod sessions_outage;
 mod sign_out;

@@ -234,6 +234,7 @@ impl Lasting {
             sessions: Arc::clone(&self.sessions),
             accounts: Some(Arc::clone(&self.accounts)),
             clock: Arc::new(SystemTime::now),
+            support_contact: config.support_contact.clone(),
             routes_of: Arc::new(move |identity, client, headers| {
                 portal.open_to(identity, client, headers, SystemTime::now())
             }),
