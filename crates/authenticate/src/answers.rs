@@ -5,10 +5,9 @@ use doorward_pages::{Onward, Page, Problem, respond};
 use http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE};
 use http::{HeaderValue, Response, StatusCode};
 
-use crate::AuthenticateError;
 use crate::oidc;
-use crate::return_to::ReturnTo;
 use crate::visit::Visit;
+use crate::{AuthenticateError, cause};
 
 /// A whole answer.
 pub(crate) type Answer = Response<Bytes>;
@@ -32,16 +31,9 @@ pub(crate) fn redirect(status: StatusCode, location: &str) -> Result<Answer, Aut
     Ok(answer)
 }
 
-/// Sends a browser that has just got its session on to a path of this host. Where the cookie is `Strict` that
-/// takes a page: along a redirect that began on another site the cookie would not be sent, and the sign-in
-/// would begin anew.
-pub(crate) fn arrive(
-    visit: &Visit,
-    strict: bool,
-    status: StatusCode,
-    path: &ReturnTo,
-) -> Result<Answer, AuthenticateError> {
-    if strict { Ok(page(visit, &Page::Onward(Onward { url: path.as_str() }))) } else { redirect(status, path.as_str()) }
+/// A page that goes on by itself to an address of this host.
+pub(crate) fn onward(visit: &Visit, url: &str) -> Answer {
+    page(visit, &Page::Onward(Onward { url }))
 }
 
 /// Adds `Set-Cookie` lines.
@@ -58,7 +50,10 @@ pub(crate) type Link<'a> = (&'a str, &'a str);
 /// The page that says what went wrong, with a way on. It never redirects: a failure cannot become a loop.
 pub(crate) fn failure(visit: &Visit, error: &AuthenticateError, link: Option<Link<'_>>) -> Answer {
     let words = words(error);
-    if words.status.is_server_error() {
+    if let AuthenticateError::InVain(cause) = error {
+        let (cause, host) = (cause.word(), visit.host.as_str());
+        tracing::warn!(request_id = &*visit.request_id, cause, host, "signing in was in vain; no redirect followed");
+    } else if words.status.is_server_error() {
         tracing::warn!(request_id = &*visit.request_id, error = %oidc::chain(error), "sign-in endpoint failed");
     } else {
         tracing::debug!(request_id = &*visit.request_id, error = %oidc::chain(error), "sign-in endpoint refused");
@@ -108,6 +103,19 @@ fn words(error: &AuthenticateError) -> Words {
             "It took longer than ten minutes, was begun in another browser, or has been finished already.",
             "Start again; nothing was changed.",
         ),
+        E::InVain(cause) => {
+            let (title, found, mend) = cause.page();
+            say(StatusCode::BAD_REQUEST, title, found, mend)
+        }
+        E::ClocksDiffer { by, ahead } => {
+            let advice = "Whoever runs this site has to set the clocks right; then try again.";
+            say(StatusCode::BAD_GATEWAY, "Two clocks differ", &cause::clocks_differ(*by, *ahead), advice)
+        }
+        E::NotAnew { said } => {
+            let advice = "Sign out there first, then try again; else show this to whoever runs this site.";
+            let title = "Your identity provider did not sign you in anew";
+            say(StatusCode::FORBIDDEN, title, &cause::not_anew(*said), advice)
+        }
         E::CrossSite => say(
             StatusCode::FORBIDDEN,
             "This form came from another site",

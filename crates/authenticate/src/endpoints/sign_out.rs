@@ -80,7 +80,9 @@ async fn end_here(
         client: visit.client,
     });
     let location = at_provider(inner, &session).unwrap_or_else(|| paths::SIGNED_OUT.to_owned());
-    Ok(with_cookies(redirect(StatusCode::SEE_OTHER, &location)?, [removal]))
+    // Who signs in again after this does not go round in circles.
+    let cookies = [removal, inner.trails.remove()?];
+    Ok(with_cookies(redirect(StatusCode::SEE_OTHER, &location)?, cookies))
 }
 
 /// Where the provider ends its own session, when it has such a place.

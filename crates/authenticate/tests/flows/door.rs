@@ -149,7 +149,7 @@ impl Door {
                 Some(session) => {
                     Response::new(Bytes::from(format!("upstream for {}", session.known().identity.label())))
                 }
-                None => self.authenticator.begin_sign_in(&head, "req-1", self.now()),
+                None => self.authenticator.begin_sign_in(&head, "req-1", None, self.now()),
             }
         };
         Answer { url, answer }
