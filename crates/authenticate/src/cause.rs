@@ -60,7 +60,7 @@ impl Inner {
         }
         match visit.tickets.as_slice() {
             _ if is_over => Cause::SessionOverAtOnce,
-            [] if !visit.brings_cookies => Cause::CookiesBlocked,
+            // The cookie of the attempt did come back, or nobody would have got as far as this.
             [] if self.cookies.is_for_domain(&visit.host) => Cause::CookieDomain,
             [] => Cause::SessionCookieRefused,
             [only] if Ticket::parse(only).is_none() => Cause::SessionCookieAltered,
@@ -112,8 +112,8 @@ impl Cause {
             ),
             Self::SessionCookieRefused => (
                 "Your browser does not keep you signed in",
-                "You signed in, and the browser returned other cookies of this site, but not the one that keeps you \
-                 signed in: an extension or something between you and this site takes it away.",
+                "You signed in, and the browser returned the cookie of the sign-in, but not the one that keeps you signed \
+                 in: an extension or something between you and this site takes it away.",
                 "Try a window without extensions, or remove the cookies of this site.",
             ),
             Self::CookieDomain => (
