@@ -25,8 +25,10 @@ use tokio_util::sync::CancellationToken;
 use crate::accounts::Accounts;
 use crate::attempt::Attempts;
 use crate::cookies::SessionCookies;
+use crate::fresh::Fresh;
 use crate::limiter::AttemptLimiter;
 use crate::oidc::RelyingParty;
+use crate::trail::Trails;
 use crate::visit::Visit;
 use crate::{AuthenticateError, endpoints, paths};
 
@@ -80,6 +82,8 @@ pub(crate) struct Inner {
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) cookies: SessionCookies,
     pub(crate) attempts: Attempts,
+    pub(crate) trails: Trails,
+    pub(crate) arrival_seal: Sealer,
     /// For what proves that a form is ours.
     pub(crate) form_seal: Sealer,
     pub(crate) people: People,
@@ -128,6 +132,8 @@ impl Authenticator {
         let inner = Arc::new(Inner {
             cookies: SessionCookies::new(&cookie),
             attempts: Attempts::new(sessions.sealer("sign-in attempt"), &cookie.stem),
+            trails: Trails::new(sessions.sealer("arrivals"), &cookie.stem),
+            arrival_seal: sessions.sealer("arrival"),
             form_seal: sessions.sealer("form of a session"),
             people,
             limiter: previous.map(|previous| Arc::clone(&previous.inner.limiter)).unwrap_or_default(),
@@ -181,10 +187,16 @@ impl Authenticator {
     }
 
     /// The answer to a visitor who has to sign in first: a redirect for a page load; 401 for everything else,
-    /// with the address to sign in at and without any cookie.
-    pub fn begin_sign_in(&self, head: &CleanHead, request_id: &str, now: SystemTime) -> Response<Bytes> {
+    /// with the address to sign in at and without any cookie. A sign-in longer ago than `max_age` is none.
+    pub fn begin_sign_in(
+        &self,
+        head: &CleanHead,
+        request_id: &str,
+        max_age: Option<Duration>,
+        now: SystemTime,
+    ) -> Response<Bytes> {
         match self.visit(head, request_id, now) {
-            Some(visit) => endpoints::sign_in_first(&self.inner, &visit),
+            Some(visit) => endpoints::sign_in_anew(&self.inner, &visit, max_age.map(Fresh::within)),
             None => unknown_host(head, request_id),
         }
     }
@@ -217,7 +229,7 @@ impl Authenticator {
 
     fn visit(&self, head: &CleanHead, request_id: &str, now: SystemTime) -> Option<Visit> {
         let inner = &*self.inner;
-        Visit::new(head, request_id, &inner.sign_in, &inner.cookies, &inner.attempts, now)
+        Visit::new(head, request_id, &inner.sign_in, &inner.cookies, &inner.attempts, &inner.trails, now)
     }
 }
 
@@ -278,6 +290,12 @@ impl Inner {
     pub(crate) async fn session_of(&self, visit: &Visit) -> Result<Option<Arc<LiveSession>>, StoreUnavailable> {
         let audience = self.cookies.scope(&visit.host).audience;
         self.find(visit.tickets.iter(), audience, visit.now).await
+    }
+
+    /// Whether a visit brings the ticket of a session that this process knows already.
+    pub(crate) fn is_signed_in(&self, visit: &Visit) -> bool {
+        let audience = self.cookies.scope(&visit.host).audience;
+        visit.tickets.iter().any(|ticket| self.sessions.find_cached(ticket, audience, visit.now).is_some())
     }
 
     /// Whether the session's provider is the configured one and still stands by it.

@@ -34,6 +34,7 @@ use self::http::HttpClient;
 pub(crate) use self::http::chain;
 use self::id_token::{Expected, Refusal, Verified};
 use crate::AuthenticateError;
+use crate::attempt::Asked;
 use crate::shorten::shorten;
 
 type Client = CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet, EndpointNotSet>;
@@ -97,7 +98,7 @@ impl RelyingParty {
     }
 
     /// Begins a sign-in (OpenID Connect Core §3.1.2.1). `state` is the attempt's id.
-    pub(crate) fn begin(&self, ready: &Ready, state: String) -> Begun {
+    pub(crate) fn begin(&self, ready: &Ready, state: String, asked: Asked) -> Begun {
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let client = self.client(ready);
         let mut request = client
@@ -107,7 +108,16 @@ impl RelyingParty {
             request = request.add_scope(Scope::new(scope.clone()));
         }
         for (name, value) in &self.settings.request_params {
-            request = request.add_extra_param(name, value);
+            let ours = asked.fresh.is_some() && (name == "max_age" || asked.insisted && name == "prompt");
+            if !ours {
+                request = request.add_extra_param(name, value);
+            }
+        }
+        if let Some(fresh) = asked.fresh {
+            request = request.add_extra_param("max_age", fresh.max_age().to_string());
+        }
+        if asked.insisted {
+            request = request.add_extra_param("prompt", "login");
         }
         let (url, _, nonce) = request.url();
         Begun { url, nonce: nonce.secret().clone(), verifier: verifier.secret().clone() }

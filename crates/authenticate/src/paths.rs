@@ -26,6 +26,8 @@ pub(crate) const SIGNED_IN: &str = "/.doorward/signed_in";
 pub(crate) const SIGNED_IN_SCRIPT: &str = "/.doorward/signed_in.js";
 /// Where a session is handed over to another host.
 pub(crate) const CALLBACK: &str = "/.doorward/callback";
+/// Where a browser that has just signed in shows that it keeps its cookie.
+pub(crate) const ARRIVED: &str = "/.doorward/arrived";
 /// Where an invitation leads.
 pub(crate) const WELCOME: &str = "/.doorward/welcome";
 /// The `state` a provider hands back after ending its own session.

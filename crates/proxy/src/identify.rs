@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use doorward_hygiene::CleanHead;
@@ -30,8 +30,15 @@ pub trait Identify: Send + Sync {
         now: SystemTime,
     ) -> BoxFuture<'a, Result<Option<Arc<LiveSession>>, StoreUnavailable>>;
 
-    /// The answer to somebody who has to sign in first: a redirect for a page load, else 401.
-    fn sign_in(&self, head: &CleanHead, request_id: &str, now: SystemTime) -> Response<Bytes>;
+    /// The answer to somebody who has to sign in first: a redirect for a page load, else 401. Where the route has a
+    /// `max_age`, the sign-in may not be older than that.
+    fn sign_in(
+        &self,
+        head: &CleanHead,
+        request_id: &str,
+        max_age: Option<Duration>,
+        now: SystemTime,
+    ) -> Response<Bytes>;
 }
 
 /// The endpoints of our own, on every host we serve.

@@ -99,7 +99,8 @@ impl Pipeline {
         let permit = match decision {
             Decision::Allow(permit) => permit,
             Decision::SignIn(_) => {
-                let answer = snapshot.identify.sign_in(&head, account.request_id().as_str(), now);
+                let max_age = route.settings.policy.max_age();
+                let answer = snapshot.identify.sign_in(&head, account.request_id().as_str(), max_age, now);
                 return Ok(answer.map(ProxyBody::full));
             }
             // Nobody can mend that by signing in as somebody else.

@@ -68,7 +68,7 @@ impl ServedRoute {
         let shadow = settings.policy_shadow.as_ref().map(Shadow::policy);
         let read_headers = ReadHeaders::of(std::iter::once(&settings.policy).chain(shadow));
         let policy_reads_headers = settings.policy.criteria().any(Criterion::reads_headers);
-        let policy_changes_with_time = settings.policy.criteria().any(Criterion::changes_with_time);
+        let policy_changes_with_time = settings.policy.changes_with_time();
         Some(Self {
             answers,
             telling: Telling::of(&settings),

@@ -6,7 +6,7 @@ use doorward_sessions::{LiveSession, NewSession, SessionsError, Tokens};
 use doorward_telemetry::{AuditEvent, audit};
 use http::{HeaderValue, StatusCode};
 
-use crate::answers::{Answer, arrive, redirect, with_cookies};
+use crate::answers::{Answer, redirect, with_cookies};
 use crate::attempt::{AttemptId, Target};
 use crate::authenticator::Inner;
 use crate::endpoints::{escape, handover};
@@ -75,7 +75,7 @@ impl Inner {
         self.cookies.set(scope, ticket.to_cookie_value(), session.expires_at(), visit.now)
     }
 
-    /// Signs the browser in on the sign-in host, ends the attempt, and sends it on.
+    /// Signs the browser in on the sign-in host, ends the attempt, and sends it on by way of where it shows its cookie.
     pub(super) async fn signed_in(
         &self,
         visit: &Visit,
@@ -87,7 +87,11 @@ impl Inner {
     ) -> Result<Answer, AuthenticateError> {
         let session = self.begin_session(visit, identity, tokens).await?;
         let cookies = [self.grant(visit, &session).await?, self.attempts.remove(attempt)?];
-        Ok(with_cookies(self.go_on(visit, &session, target, status).await?, cookies))
+        let answer = match target {
+            Target::Here(path) => self.arrive(visit, &session, status, &path.0)?,
+            target @ Target::Host { .. } => self.go_on(visit, &session, target, status).await?,
+        };
+        Ok(with_cookies(answer, cookies))
     }
 
     /// Sends a signed-in browser on to its target.
@@ -99,7 +103,7 @@ impl Inner {
         status: StatusCode,
     ) -> Result<Answer, AuthenticateError> {
         match target {
-            Target::Here(path) => arrive(visit, self.cookies.are_strict(), status, &path.0),
+            Target::Here(path) => self.onward(visit, status, path.0.as_str()),
             Target::Host { authority, attempt, challenge } => {
                 let url = handover::offer(self, visit, session, &authority, attempt, challenge).await?;
                 redirect(status, &url)
@@ -120,7 +124,7 @@ impl Inner {
     }
 }
 
-pub(super) fn sessions_error(error: SessionsError) -> AuthenticateError {
+pub(crate) fn sessions_error(error: SessionsError) -> AuthenticateError {
     match error {
         SessionsError::StoreUnavailable(error) => AuthenticateError::Store(error),
         error => AuthenticateError::Sessions(error),

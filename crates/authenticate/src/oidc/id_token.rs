@@ -83,7 +83,7 @@ pub(super) fn verify(
     .set_issue_time_verifier_fn(move |issued_at| {
         if SystemTime::from(issued_at) > now + SKEW { Err("it is from the future".to_owned()) } else { Ok(()) }
     });
-    let checked = token.claims(&verifier, expected.nonce).map_err(|error| refusal(&error))?;
+    let checked = token.claims(&verifier, expected.nonce).map_err(|error| refusal(&error, &claims, now))?;
     check_parties(checked, expected.client_id)?;
     check_not_before(&claims, now)?;
     if let Some(hash) = checked.access_token_hash() {
@@ -126,7 +126,22 @@ fn payload(token: &CoreIdToken) -> Option<Map<String, Value>> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
 }
 
-fn refusal(error: &ClaimsVerificationError) -> Refusal {
+/// A token that was made just now and is over or from the future tells of a clock. By then its signature is good.
+fn clocks_differ(claims: &Map<String, Value>, now: SystemTime) -> Option<AuthenticateError> {
+    let issued = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(claims.get("iat")?.as_u64()?))?;
+    let (by, ahead) = match now.duration_since(issued) {
+        Ok(behind) => (behind, false),
+        Err(ahead) => (ahead.duration(), true),
+    };
+    (by > SKEW).then_some(AuthenticateError::ClocksDiffer { by, ahead })
+}
+
+fn refusal(error: &ClaimsVerificationError, claims: &Map<String, Value>, now: SystemTime) -> Refusal {
+    if matches!(error, ClaimsVerificationError::Expired(_))
+        && let Some(error) = clocks_differ(claims, now)
+    {
+        return Refusal::Final(error);
+    }
     let text = super::http::chain(error);
     let refused = Refusal::because(text);
     match error {

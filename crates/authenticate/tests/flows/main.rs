@@ -10,10 +10,13 @@
 )]
 
 mod built_in;
+mod circles;
 mod door;
 mod endpoints;
 mod handover;
 mod hostile_provider;
+mod jars;
+mod max_age;
 mod openid;
 mod provider;
 mod scripts;

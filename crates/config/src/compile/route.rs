@@ -117,8 +117,12 @@ impl Compiler<'_> {
         let (from, path, target) = (from?, path?, target?);
         let id = route_id(&from, &path);
         let route = Route {
-            policy: self.shared.policies.of(&id, rules),
-            policy_shadow: shadow.map(|placed| Shadow::new(self.shared.policies.of(&id, rules_of(placed)))),
+            policy: self.shared.policies.of(&id, rules).with_max_age(authentication_max_age),
+            policy_shadow: shadow.map(|placed| {
+                let policy = self.shared.policies.of(&id, rules_of(placed));
+                // Of the age alone there is nothing to try.
+                Shadow::new(policy.with_max_age(authentication_max_age))
+            }),
             show_error_details: raw.show_error_details.as_ref().is_some_and(|flag| flag.value),
             authentication_max_age,
             name: raw.name.as_ref().map_or_else(|| default_name(&from, &path), |name| name.value.clone()),
@@ -158,11 +162,12 @@ impl Compiler<'_> {
             return None;
         }
         if raw.policy.allow_public_unauthenticated_access.as_ref().is_some_and(|flag| flag.value) {
-            self.problems.warning(
+            self.problems.error(
                 place,
-                "`authentication_max_age` has no effect on a public route, where nobody signs in",
+                "`authentication_max_age` stands on a public route, where nobody signs in",
                 "Remove it, or say who may pass.",
             );
+            return None;
         }
         Some(*age)
     }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use doorward_authenticate::Authenticator;
@@ -44,8 +44,14 @@ impl Identify for Gate {
         Box::pin(self.authenticator.find(head, now))
     }
 
-    fn sign_in(&self, head: &CleanHead, request_id: &str, now: SystemTime) -> Response<Bytes> {
-        self.authenticator.begin_sign_in(head, request_id, now)
+    fn sign_in(
+        &self,
+        head: &CleanHead,
+        request_id: &str,
+        max_age: Option<Duration>,
+        now: SystemTime,
+    ) -> Response<Bytes> {
+        self.authenticator.begin_sign_in(head, request_id, max_age, now)
     }
 }
 

@@ -179,9 +179,17 @@ impl Identify for Visitors {
         Box::pin(async move { if down { Err(StoreUnavailable::new("it is down")) } else { Ok(None) } })
     }
 
-    fn sign_in(&self, head: &CleanHead, _request_id: &str, _now: SystemTime) -> Response<Bytes> {
+    fn sign_in(
+        &self,
+        head: &CleanHead,
+        _request_id: &str,
+        max_age: Option<Duration>,
+        _now: SystemTime,
+    ) -> Response<Bytes> {
         let status = if head.is_page_load() { StatusCode::FOUND } else { StatusCode::UNAUTHORIZED };
-        let mut response = Response::new(Bytes::from_static(b"sign in"));
+        let text =
+            max_age.map_or_else(|| "sign in".to_owned(), |age| format!("sign in, again after {} s", age.as_secs()));
+        let mut response = Response::new(Bytes::from(text));
         *response.status_mut() = status;
         response
     }
