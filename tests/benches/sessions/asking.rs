@@ -38,7 +38,7 @@ pub(crate) fn measure() -> Vec<String> {
     };
 
     let store = Arc::new(FileStore::open(&path).unwrap());
-    let fresh = || Sessions::new(Arc::clone(&store) as _, &[7; 32], LIFETIME);
+    let fresh = || Sessions::new(Arc::clone(&store) as _, [7; 32], LIFETIME);
     let sessions = fresh();
     let now = at(1);
     let misses = (0..ROUNDS).map(|_| runtime.block_on(clocked(&fresh(), &tickets, now, true))).collect();

@@ -52,11 +52,13 @@ fn at(seconds: u64) -> SystemTime {
 }
 
 fn open(path: &Path) -> Sessions {
-    Sessions::new(Arc::new(FileStore::open(path).unwrap()), &[7; 32], LIFETIME)
+    Sessions::new(Arc::new(FileStore::open(path).unwrap()), [7; 32], LIFETIME)
 }
 
 /// A person as an OpenID provider tells of one: tokens of usual lengths, a few groups and claims.
 fn person(number: usize) -> NewSession {
+        tokens_expire_at: None,
+        browser: None,
     let claims = serde_json::json!({ "department": "engineering", "locale": "en", "email_verified": true });
     let token = |length| Some(Token::new("t".repeat(length)));
     NewSession {

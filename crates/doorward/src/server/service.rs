@@ -17,7 +17,6 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::ServerError;
-use super::assertion_keys::AssertionKeys;
 use super::gate::Gate;
 use super::handshakes::Handshakes;
 use super::health::Status;

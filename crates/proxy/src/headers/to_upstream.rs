@@ -71,8 +71,10 @@ pub(crate) fn request(head: CleanHead, body: Incoming, said: Said<'_>) -> Result
         signer.strip_claims(&mut headers);
     }
     let visitor = said.visitor;
-    let introduction =
-        visitor.filter(|_| route.telling.in_signed_form).map(|visitor| introduce(visitor, &authority, said)).transpose()?;
+    let introduction = visitor
+        .filter(|_| route.telling.in_signed_form)
+        .map(|visitor| introduce(visitor, &authority, said))
+        .transpose()?;
     let introduction = introduction.flatten();
     // Put together before anything is set or removed: a header may be made of another that the upstream does not get.
     let told = visitor.map(|visitor| told(visitor, route));
