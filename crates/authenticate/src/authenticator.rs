@@ -283,7 +283,7 @@ impl Inner {
         match &self.people {
             People::Provider(..) => true,
             People::Accounts(built_in) => {
-                let identity = session.identity();
+                let identity = &session.known().identity;
                 built_in.accounts.vouches_for(&identity.subject.id, identity.authenticated_at)
             }
         }
@@ -330,7 +330,7 @@ impl Inner {
 
 fn revoked(session: &LiveSession) {
     let reason = "the account was removed, has a new password, or its provider is configured no more";
-    audit(&AuditEvent::SessionRevoked { user: session.identity().label(), session: session.id(), reason });
+    audit(&AuditEvent::SessionRevoked { user: session.known().identity.label(), session: session.id(), reason });
 }
 
 fn unknown_host(head: &CleanHead, request_id: &str) -> Response<Bytes> {

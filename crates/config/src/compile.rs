@@ -24,6 +24,7 @@ mod route;
 mod secrets;
 mod sessions;
 mod sign_in;
+mod store;
 mod table;
 mod target;
 mod tls;
@@ -92,6 +93,7 @@ impl Compiler<'_> {
         let sign_in = self.sign_in(&raw.sign_in, &routes.list, authorities.clone(), whole);
         self.tokens_of_nobody(&raw.routes, sign_in.as_ref());
         let sessions = self.sessions(&raw.sessions, &routes.list, sign_in.as_ref());
+        self.refresh_within(raw.sign_in.idp_refresh_interval.as_ref(), sessions.lifetime);
         let hosts = tls::hosts(&routes.list, sign_in.as_ref());
         let of_hosts = std::mem::take(&mut routes.client_authorities);
         let believed = self.client_certificates(raw.client_certificates.as_ref(), of_hosts, listeners.insecure);

@@ -31,7 +31,7 @@ pub use domain::expectations::{
 };
 pub use domain::listeners::Listeners;
 pub use domain::route::{HeaderContent, HeaderPart, HostHeader, PathRule, Redirect, Route, StaticResponse, Target};
-pub use domain::sessions::{Cookie, SameSite, SessionSettings};
+pub use domain::sessions::{Cookie, SameSite, SessionSettings, StoreAddress, StoreSettings};
 pub use domain::sign_in::{BuiltInUser, OidcProvider, Provider, ProviderKind, SignIn};
 pub use domain::timeouts::{Limit, Timeouts};
 pub use domain::tls::{CertificatePair, Tls};

@@ -13,6 +13,7 @@ mod header;
 pub(crate) mod listeners;
 pub(crate) mod policy;
 pub(crate) mod route;
+pub(crate) mod secrets;
 mod section;
 pub(crate) mod sessions;
 pub(crate) mod sign_in;
@@ -239,14 +240,29 @@ impl Reading<'_> {
 
     /// A span of time.
     pub(crate) fn limit(&mut self, key: &str, node: &Node) -> Option<At<crate::Limit>> {
+        self.parsed_span(key, node, duration::parse, "; `never` for no limit")
+    }
+
+    /// A span of time of which zero is not the same as no limit.
+    pub(crate) fn span(&mut self, key: &str, node: &Node) -> Option<At<duration::Span>> {
+        self.parsed_span(key, node, duration::parse_span, "")
+    }
+
+    fn parsed_span<T>(
+        &mut self,
+        key: &str,
+        node: &Node,
+        parse: impl Fn(&str) -> Result<T, &'static str>,
+        besides: &str,
+    ) -> Option<At<T>> {
         let text = self.text(key, node)?;
-        match duration::parse(&text.value) {
-            Ok(limit) => Some(At::new(limit, &text.place)),
+        match parse(&text.value) {
+            Ok(span) => Some(At::new(span, &text.place)),
             Err(reason) => {
                 self.problems.error(
                     &text.place,
                     format!("`{key}` is a span of time, but {reason}"),
-                    "Write a number with its unit, as in `30s`, `5m`, `1h30m` or `500ms`; `never` for no limit.",
+                    format!("Write a number with its unit, as in `30s`, `5m`, `1h30m` or `500ms`{besides}."),
                 );
                 None
             }

@@ -100,6 +100,7 @@ mod tests {
             policy: Policy::new(RouteId::new(name), vec![rule]),
             policy_shadow: None,
             show_error_details: false,
+            authentication_max_age: None,
             target: Target::Response(StaticResponse { status: StatusCode::OK, body: String::new() }),
             websockets: false,
             host_header: HostHeader::OfUpstream,

@@ -7,11 +7,12 @@ use std::time::Instant;
 use doorward_authorize::{Decision, Grounds, Judgement, Reasons, RouteId};
 use doorward_hygiene::{Authority, CleanHead};
 use doorward_pages::Format;
-use doorward_sessions::LiveSession;
+use doorward_sessions::Known;
 use doorward_telemetry::{AccessLine, AccessLog, DecidingRule, RequestId};
 use http::header::{ACCEPT, USER_AGENT};
 use http::{HeaderValue, Method, Request, StatusCode, Uri, Version};
 
+use crate::identify::Identified;
 use crate::refusal::Refusal;
 use crate::respond;
 
@@ -33,7 +34,7 @@ pub(crate) struct Account {
     user_agent: Option<HeaderValue>,
     authority: Option<Authority>,
     route: Option<RouteId>,
-    session: Option<Arc<LiveSession>>,
+    visitor: Option<Arc<Known>>,
     decision: Option<&'static str>,
     reasons: Reasons,
     /// Of a denial or a sign-in: the rule, and its line.
@@ -60,7 +61,7 @@ impl Account {
             user_agent: request.headers().get(USER_AGENT).cloned(),
             authority: None,
             route: None,
-            session: None,
+            visitor: None,
             decision: None,
             reasons: Reasons::NONE,
             decided_by: None,
@@ -79,8 +80,8 @@ impl Account {
         self.route = Some(route.clone());
     }
 
-    pub(crate) fn note_visitor(&mut self, session: Option<&Arc<LiveSession>>) {
-        self.session = session.cloned();
+    pub(crate) fn note_visitor(&mut self, visitor: Option<&Identified>) {
+        self.visitor = visitor.map(|visitor| Arc::clone(&visitor.known));
     }
 
     pub(crate) fn note_decision(&mut self, decision: &Decision, shadow: Option<Judgement>) {
@@ -129,7 +130,7 @@ impl Account {
     }
 
     pub(crate) fn user(&self) -> Option<&str> {
-        self.session.as_ref().map(|session| session.identity().label())
+        self.visitor.as_ref().map(|known| known.identity.label())
     }
 
     /// The authority asked for; a dash when it is not known.

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use doorward_hygiene::CleanHead;
-use doorward_sessions::{LiveSession, StoreUnavailable};
+use doorward_sessions::{Known, LiveSession, StoreUnavailable};
 use futures_util::future::BoxFuture;
 use http::Response;
 use hyper::body::Incoming;
@@ -49,16 +49,24 @@ pub trait OwnEndpoints: Send + Sync {
     ) -> BoxFuture<'static, Response<ProxyBody>>;
 }
 
+/// A signed-in visitor of one request: the session, and the person as they are known while it is decided and forwarded.
+#[derive(Debug, Clone)]
+pub(crate) struct Identified {
+    pub(crate) session: Arc<LiveSession>,
+    pub(crate) known: Arc<Known>,
+}
+
 /// The session of a request. The store is asked only about a ticket not seen before; only then is anything waited for.
 pub(crate) async fn visitor(
     snapshot: &Snapshot,
     head: &CleanHead,
     now: SystemTime,
-) -> Result<Option<Arc<LiveSession>>, StoreUnavailable> {
+) -> Result<Option<Identified>, StoreUnavailable> {
     let session = match snapshot.identify.cached(head, now) {
         Some(session) => Some(session),
         None if snapshot.identify.has_ticket(head) => snapshot.identify.find(head, now).await?,
         None => None,
     };
-    Ok(session.filter(|session| !session.is_over(now)))
+    let session = session.filter(|session| !session.is_over(now));
+    Ok(session.map(|session| Identified { known: session.known(), session }))
 }

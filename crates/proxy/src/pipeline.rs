@@ -91,9 +91,9 @@ impl Pipeline {
         // What for, who, and may they?
         let route = snapshot.table().find(head.host(), head.authority().port, head.path())?;
         account.note_route(&route.settings.id);
-        let session = identify::visitor(&snapshot, &head, now).await?;
-        account.note_visitor(session.as_ref());
-        let asked = Asked { head: &head, session: session.as_deref(), client_certificate: &certificate, now };
+        let visitor = identify::visitor(&snapshot, &head, now).await?;
+        account.note_visitor(visitor.as_ref());
+        let asked = Asked { head: &head, visitor: visitor.as_ref(), client_certificate: &certificate, now };
         let (decision, shadow) = route.decide(&asked);
         account.note_decision(&decision, shadow);
         let permit = match decision {
@@ -119,14 +119,14 @@ impl Pipeline {
         let terms = Terms {
             tunnels: Arc::clone(&self.0.tunnels),
             facts: HeldFacts::of(&head, account.uri(), route, peer.client_chain.as_ref()),
-            session: session.clone(),
+            session: visitor.as_ref().map(|visitor| Arc::clone(&visitor.session)),
             generation: snapshot.generation,
             idle: route.stream_idle,
             request_id: *account.request_id(),
             route: route.settings.id.clone(),
         };
-        let (session, request_id) = (session.as_deref(), account.request_id());
-        let said = Said { snapshot: &snapshot, route, session, certificate: &certificate, request_id, now };
+        let (visitor, request_id) = (visitor.as_ref(), account.request_id());
+        let said = Said { snapshot: &snapshot, route, visitor, certificate: &certificate, request_id, now };
         let request = to_upstream::request(head, body, said)?;
         let within = route.settings.timeout.duration();
         let outgoing = Outgoing { request, within, upgrade: asked.is_some() };

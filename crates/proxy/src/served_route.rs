@@ -8,10 +8,11 @@ use doorward_authorize::{Action, Criterion, Decision, Facts, Judgement, Policy, 
 use doorward_config::{Limit, Redirect, Route, Target};
 use doorward_hygiene::CleanHead;
 use doorward_identity::Presented;
-use doorward_sessions::LiveSession;
+use doorward_sessions::Known;
 use http::{HeaderMap, StatusCode};
 
 use crate::headers::telling::Telling;
+use crate::identify::Identified;
 use crate::route_table::Routed;
 use crate::tally::Tally;
 use crate::told_headers::ReadHeaders;
@@ -85,7 +86,7 @@ impl ServedRoute {
     /// What policy says of this request of this visitor, and what its shadow says where that is something else.
     pub(crate) fn decide(&self, request: &Asked<'_>) -> (Decision, Option<Judgement>) {
         let headers = self.read_headers.seen(request.head.headers());
-        let (facts, visitor) = (request.facts(&headers), visitor(request.session));
+        let (facts, visitor) = (request.facts(&headers), request.who());
         let decision = self.settings.policy.decide(&facts, visitor);
         self.tally.count(&decision);
         let shadow = self.settings.policy_shadow.as_ref().map(|shadow| shadow.judge(&facts, visitor));
@@ -102,7 +103,7 @@ impl ServedRoute {
             return None;
         }
         let headers = self.read_headers.seen(request.head.headers());
-        self.settings.policy.advice(&request.facts(&headers), visitor(request.session))
+        self.settings.policy.advice(&request.facts(&headers), request.who())
     }
 }
 
@@ -110,12 +111,16 @@ impl ServedRoute {
 #[derive(Clone, Copy)]
 pub(crate) struct Asked<'a> {
     pub(crate) head: &'a CleanHead,
-    pub(crate) session: Option<&'a LiveSession>,
+    pub(crate) visitor: Option<&'a Identified>,
     pub(crate) client_certificate: &'a Presented,
     pub(crate) now: SystemTime,
 }
 
 impl<'a> Asked<'a> {
+    fn who(&self) -> Visitor<'a> {
+        visitor(self.visitor.map(|visitor| &*visitor.known))
+    }
+
     fn facts(&self, headers: &'a HeaderMap) -> Facts<'a> {
         let head = self.head;
         Facts {
@@ -133,8 +138,8 @@ impl<'a> Asked<'a> {
 }
 
 /// The visitor, as policy sees them.
-pub(crate) fn visitor(session: Option<&LiveSession>) -> Visitor<'_> {
-    session.map_or(Visitor::Anonymous, |session| Visitor::Known(session.identity()))
+pub(crate) fn visitor(known: Option<&Known>) -> Visitor<'_> {
+    known.map_or(Visitor::Anonymous, |known| Visitor::Known(&known.identity))
 }
 
 /// A policy that lets everybody in but for some lets nobody in unseen. Nor does one with a `not` about people: that

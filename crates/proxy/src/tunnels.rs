@@ -127,7 +127,8 @@ fn is_still_allowed(held: &Held, snapshot: &Snapshot, now: SystemTime) -> bool {
     if !clients::will_do(snapshot, &certificate, &facts.host) {
         return false;
     }
-    let visitor = visitor(held.session.as_deref());
+    let known = held.session.as_ref().map(|session| session.known());
+    let visitor = visitor(known.as_deref());
     matches!(route.settings.policy.decide(&facts.at(&HeaderMap::new(), &certificate, now), visitor), Decision::Allow(_))
 }
 

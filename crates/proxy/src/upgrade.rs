@@ -78,7 +78,7 @@ impl Asked {
         let log = TunnelLog {
             request_id: terms.request_id,
             route: terms.route.clone(),
-            user: terms.session.as_deref().map(|session| session.identity().label().to_owned()),
+            user: terms.session.as_deref().map(|session| session.known().identity.label().to_owned()),
         };
         let watch = Watch::on(Terms { idle: route.tunnel_idle, ..terms });
         let tunnel = Tunnel { client: self.client, upstream: upstream_side, watch, log };

@@ -20,6 +20,16 @@ impl StoreUnavailable {
     }
 }
 
+impl From<SessionsError> for StoreUnavailable {
+    /// For those to whom every reason is one: nothing was found out about the session.
+    fn from(error: SessionsError) -> Self {
+        match error {
+            SessionsError::StoreUnavailable(error) => error,
+            error => Self::new(error),
+        }
+    }
+}
+
 /// Why a session could not be begun, granted or handed over, or a store not opened.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionsError {
@@ -29,6 +39,9 @@ pub enum SessionsError {
     /// The session is over; nothing more can be granted from it.
     #[error("the session is over")]
     Over,
+    /// Whoever signed in may not: their address is blocked.
+    #[error("this person is blocked")]
+    Blocked,
     /// The identity and tokens of a session, or the text to seal, are longer than the limit, in bytes.
     #[error("{length} bytes are too many to keep sealed (the limit is {limit})")]
     TooLong {
@@ -73,6 +86,13 @@ pub enum SessionsError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The store, or a record in it, was sealed with a secret that is not among ours.
+    #[error(
+        "the session store was sealed with another secret: put that secret behind the new one in `cookie_secret` (every \
+         replica needs the same), or begin with an empty store (everybody signs in again, and who was blocked is \
+         forgotten)"
+    )]
+    SealedOtherwise,
     /// The file of the server's secret does not hold one.
     #[error(
         "{} does not hold a server secret and was left as it is: restore it from a backup, or delete it (everybody signs in again)",

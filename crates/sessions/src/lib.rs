@@ -8,25 +8,37 @@
 //! by a single bit, a session that has ended or expired (also when it ends while it is being looked up), a
 //! hand-over code used twice, and a damaged store file (which is never silently made anew).
 
+mod browser;
+mod card;
 mod error;
 mod handover;
+mod limits;
 mod live;
 mod record;
 mod registry;
 mod seal;
+mod secrets;
 mod server_secret;
 mod sessions;
 mod store;
 mod ticket;
+mod token;
+mod vault;
 
+pub use browser::BrowserId;
+pub use card::SessionCard;
 pub use error::{SessionsError, StoreUnavailable};
 pub use handover::Handover;
-pub use live::{LiveSession, NewSession, Token, Tokens};
+pub use limits::Limits;
+pub use live::{Known, LiveSession, NewSession};
 pub use seal::{Sealer, Secret32};
+pub use secrets::SecretRing;
 pub use server_secret::server_secret;
-pub use sessions::Sessions;
+pub use sessions::{BlockedPerson, Sessions};
 pub use store::{
     Change, Changes, Expected, FileStore, MemoryStore, PostgresOptions, PostgresStore, Put, RecordKey, RecordKind,
     RedisOptions, RedisStore, SessionStore, StoreFuture, Stored, Version,
 };
 pub use ticket::Ticket;
+pub use token::{Token, Tokens};
+pub use vault::{Opened, Vault};

@@ -2,49 +2,24 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
-use doorward_identity::Identity;
+use arc_swap::ArcSwap;
+use doorward_identity::{Identity, Subject};
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
-use zeroize::Zeroizing;
 
-use crate::record::{SessionId, SessionRecord};
+use crate::browser::BrowserId;
+use crate::limits::SharedLimits;
+use crate::record::{SessionId, SessionRecord, name_of};
 use crate::seal::Secret32;
+use crate::store::{millis, time_of};
+use crate::{RecordKey, RecordKind, Tokens, Version};
 
-/// A secret text an identity provider issued, without `Debug` of its content, erased when dropped.
-#[derive(Clone)]
-pub struct Token(Zeroizing<String>);
-
-impl Token {
-    /// Takes the text over.
-    pub fn new(text: String) -> Self {
-        Self(Zeroizing::new(text))
-    }
-
-    /// The text, for the one place that sends it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(..)")
-    }
-}
-
-/// What the identity provider issued at sign-in (OpenID Connect Core §3.1.3.3). Built-in accounts have none.
-#[derive(Debug, Clone, Default)]
-pub struct Tokens {
-    /// For `id_token_hint` at sign-out.
-    pub id_token: Option<Token>,
-    /// For the provider's own endpoints.
-    pub access_token: Option<Token>,
-    /// For getting new ones.
-    pub refresh_token: Option<Token>,
-}
+/// Activity is noted to the second.
+const NOTED_EVERY: u64 = 1000;
 
 /// What a sign-in has found out, from which a session begins.
 #[derive(Debug, Clone)]
@@ -55,10 +30,41 @@ pub struct NewSession {
     pub provider: String,
     /// What the provider issued.
     pub tokens: Tokens,
+    /// Until when the access token is good, where the provider says.
+    pub tokens_expire_at: Option<SystemTime>,
     /// Where from.
     pub client: IpAddr,
     /// With which browser; kept up to 256 characters.
     pub user_agent: Option<String>,
+    /// The browser of the session that this one follows, if it is known; else it counts as a new one.
+    pub browser: Option<BrowserId>,
+}
+
+/// What the provider says of the person, as last heard.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Known {
+    /// Who they are.
+    pub identity: Identity,
+    /// What the provider issued.
+    #[serde(with = "crate::record::tokens")]
+    pub tokens: Tokens,
+    /// Counts what the provider has said, from 1 at sign-in.
+    pub revision: u64,
+    /// When it was last heard.
+    pub refreshed_at: SystemTime,
+    /// Until when the access token is good, where the provider says.
+    pub tokens_expire_at: Option<SystemTime>,
+}
+
+/// What does not change from sign-in on.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Begun {
+    pub(crate) provider: String,
+    pub(crate) client: IpAddr,
+    pub(crate) user_agent: Option<String>,
+    pub(crate) created_at: SystemTime,
+    pub(crate) expires_at: SystemTime,
+    pub(crate) browser: BrowserId,
 }
 
 /// One sign-in of one identity in one browser, alive until it ends or expires.
@@ -67,40 +73,78 @@ pub struct NewSession {
 pub struct LiveSession {
     id: SessionId,
     id_text: Box<str>,
+    name: RecordKey,
     data_key: Secret32,
-    record: SessionRecord,
+    begun: Begun,
+    known: ArcSwap<Known>,
+    limits: Arc<SharedLimits>,
     over: AtomicBool,
     ended: CancellationToken,
+    /// Milliseconds since 1970: when a request was last seen here, or by another replica as far as is known.
+    last_seen: AtomicU64,
+    /// What of [`Self::last_seen`] the store knows.
+    pub(crate) seen_in_store: AtomicU64,
+    /// When the store was last asked about this session, in milliseconds since 1970.
+    pub(crate) verified_at: AtomicU64,
+    /// The versions of the records in the store.
+    pub(crate) version: AtomicU64,
+    pub(crate) card_version: AtomicU64,
+    /// One refresh at a time in this process; the lease is for the others.
+    pub(crate) refreshing: tokio::sync::Mutex<()>,
     /// Where the cache holds this session, to take it out when it ends.
     cached_at: Mutex<Vec<[u8; 32]>>,
 }
 
+/// When a session was last seen, and under which versions its records are in the store.
+pub(crate) struct Standing {
+    pub(crate) last_seen: SystemTime,
+    pub(crate) version: Version,
+    pub(crate) card_version: Version,
+}
+
 impl LiveSession {
-    pub(crate) fn new(id: SessionId, data_key: Secret32, record: SessionRecord) -> Self {
+    pub(crate) fn new(
+        id: SessionId,
+        data_key: Secret32,
+        record: SessionRecord,
+        standing: &Standing,
+        limits: Arc<SharedLimits>,
+    ) -> Self {
+        let last_seen = millis(standing.last_seen);
         Self {
             id,
             id_text: id.to_text().into(),
+            name: name_of(RecordKind::Session, id.bytes()),
             data_key,
-            record,
+            begun: record.begun,
+            known: ArcSwap::from_pointee(record.known),
+            limits,
             over: AtomicBool::new(false),
             ended: CancellationToken::new(),
+            last_seen: AtomicU64::new(last_seen),
+            seen_in_store: AtomicU64::new(last_seen),
+            verified_at: AtomicU64::new(last_seen),
+            version: AtomicU64::new(standing.version.0),
+            card_version: AtomicU64::new(standing.card_version.0),
+            refreshing: tokio::sync::Mutex::new(()),
             cached_at: Mutex::new(Vec::new()),
         }
     }
 
-    /// Who signed in.
-    pub fn identity(&self) -> &Identity {
-        &self.record.identity
+    /// What the provider says of the person, as last heard. Ask once for a request, so that the request is decided and
+    /// forwarded as the same person.
+    pub fn known(&self) -> Arc<Known> {
+        self.known.load_full()
+    }
+
+    /// Who signed in; this never changes.
+    pub fn subject(&self) -> Subject {
+        self.known.load().identity.subject.clone()
     }
 
     /// Which provider said so.
     pub fn provider(&self) -> &str {
-        &self.record.provider
-    }
-
-    /// What the provider issued.
-    pub fn tokens(&self) -> &Tokens {
-        &self.record.tokens
+        &self.begun.provider
     }
 
     /// The session's public name, 22 characters: for logs, lists and the `sid` of assertions. Opens nothing.
@@ -110,34 +154,75 @@ impl LiveSession {
 
     /// The address the sign-in came from.
     pub fn client(&self) -> IpAddr {
-        self.record.client
+        self.begun.client
     }
 
     /// The browser that signed in, as it called itself.
     pub fn user_agent(&self) -> Option<&str> {
-        self.record.user_agent.as_deref()
+        self.begun.user_agent.as_deref()
+    }
+
+    /// The browser that signed in, as we call it.
+    pub fn browser(&self) -> BrowserId {
+        self.begun.browser
     }
 
     /// When it began.
     pub fn created_at(&self) -> SystemTime {
-        self.record.created_at
+        self.begun.created_at
     }
 
     /// When it is over at the latest.
     pub fn expires_at(&self) -> SystemTime {
-        self.record.expires_at
+        self.begun.expires_at
     }
 
-    /// Cancelled when the session ends before its time (sign-out, revocation). It does not fire at
+    /// When something was last done in it, as far as is known here.
+    pub fn last_seen_at(&self) -> SystemTime {
+        time_of(self.last_seen.load(Ordering::Relaxed))
+    }
+
+    /// Cancelled when the session ends before its time (sign-out, revocation, idleness). It does not fire at
     /// [`Self::expires_at`]: who holds a session open also watches that.
     pub fn ended(&self) -> &CancellationToken {
         &self.ended
     }
 
-    /// Whether it has ended or expired.
+    /// Whether it has ended or expired. Whether it has been idle for too long takes asking the store:
+    /// [`crate::Sessions::find`] does.
     pub fn is_over(&self, now: SystemTime) -> bool {
         // Not the cancellation token, which would take a lock for every request of the session.
-        self.over.load(Ordering::Acquire) || now >= self.record.expires_at
+        self.over.load(Ordering::Acquire) || now >= self.begun.expires_at
+    }
+
+    /// Notes that something is being done in it. Cheap enough for every request and every byte.
+    pub fn touch(&self, now: SystemTime) {
+        let now = millis(now);
+        if now >= self.last_seen.load(Ordering::Relaxed).saturating_add(NOTED_EVERY) {
+            self.last_seen.fetch_max(now, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether nothing has been done in it here for as long as idleness may last, and `slack` longer.
+    pub(crate) fn seems_idle(&self, now: SystemTime, slack: Duration) -> bool {
+        let Some(idle) = self.limits.idle() else { return false };
+        let quiet = now.duration_since(self.last_seen_at()).unwrap_or_default();
+        quiet >= idle.saturating_add(slack)
+    }
+
+    /// Takes over what another replica saw.
+    pub(crate) fn seen_elsewhere(&self, at: SystemTime) {
+        self.last_seen.fetch_max(millis(at), Ordering::Relaxed);
+        self.seen_in_store.fetch_max(millis(at), Ordering::Relaxed);
+    }
+
+    /// Takes over what the provider said later; false when it is no news.
+    pub(crate) fn learn(&self, known: Known, version: Version) -> bool {
+        if self.version.fetch_max(version.0, Ordering::AcqRel) >= version.0 {
+            return false;
+        }
+        self.known.store(Arc::new(known));
+        true
     }
 
     /// Marks the session as ended; every holder sees it from here on.
@@ -150,8 +235,18 @@ impl LiveSession {
         self.id
     }
 
+    /// What the store calls its record.
+    pub(crate) fn name(&self) -> &RecordKey {
+        &self.name
+    }
+
     pub(crate) fn data_key(&self) -> &Secret32 {
         &self.data_key
+    }
+
+    /// As it is to be stored, knowing this.
+    pub(crate) fn record(&self, known: Known) -> SessionRecord {
+        SessionRecord { known, begun: self.begun.clone() }
     }
 
     /// Notes that the cache holds this session under `key`.

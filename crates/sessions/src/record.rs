@@ -2,33 +2,28 @@
 //!
 //! Refuses: a record read under another name, kind or host than it was written for.
 
-use std::net::IpAddr;
-use std::time::SystemTime;
+use std::fmt;
+use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use doorward_identity::Identity;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::live::{Begun, Known};
 use crate::seal::{SealKey, Secret32};
+use crate::secrets::Secrets;
 use crate::store::LONGEST_RECORD;
-use crate::{RecordKey, RecordKind, SessionsError, Tokens};
+use crate::{RecordKey, RecordKind, SessionsError};
 
 /// The plain text of a session.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct SessionRecord {
-    pub(crate) identity: Identity,
-    pub(crate) provider: String,
-    #[serde(with = "tokens")]
-    pub(crate) tokens: Tokens,
-    pub(crate) client: IpAddr,
-    pub(crate) user_agent: Option<String>,
-    pub(crate) created_at: SystemTime,
-    pub(crate) expires_at: SystemTime,
+    pub(crate) known: Known,
+    pub(crate) begun: Begun,
 }
 
 /// The identifier of a session: random, and no secret, since its record opens with the data key alone.
@@ -47,9 +42,20 @@ impl SessionId {
         &self.0
     }
 
+    /// The id of [`Self::to_text`].
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok().map(Self)
+    }
+
     /// 22 characters of base64url.
     pub(crate) fn to_text(self) -> String {
         URL_SAFE_NO_PAD.encode(self.0)
+    }
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_text())
     }
 }
 
@@ -72,43 +78,47 @@ pub(crate) struct HandoverRecord {
 /// Where a record is kept and what opens it: its name in the store, its key, and the host it is for.
 pub(crate) struct Place {
     pub(crate) name: RecordKey,
-    key: SealKey,
+    key: Secret32,
+    secrets: Arc<Secrets>,
     context: Vec<u8>,
 }
 
 impl Place {
     /// The place of the record `id` names and `key` opens. `audience` is empty for a session, which has none.
-    pub(crate) fn new(
-        kind: RecordKind,
-        id: &[u8; 16],
-        key: &Secret32,
-        server_secret: &Secret32,
-        audience: &str,
-    ) -> Result<Self, SessionsError> {
+    pub(crate) fn new(kind: RecordKind, id: &[u8; 16], key: &Secret32, secrets: Arc<Secrets>, audience: &str) -> Self {
         let name = name_of(kind, id);
         // Fixed lengths before the one that varies: no two places share a context.
         let mut context = Vec::with_capacity(1 + name.id.len() + audience.len());
         context.push(kind.tag());
         context.extend_from_slice(&name.id);
         context.extend_from_slice(audience.as_bytes());
-        let key =
-            SealKey::derive(key, server_secret.expose(), &[b"doorward record ".as_slice(), &[kind.tag()]].concat())?;
-        Ok(Self { name, key, context })
+        Self { name, key: key.clone(), secrets, context }
     }
 
-    /// The record, sealed for this place.
+    /// The record, sealed for this place with the newest secret.
     pub(crate) fn seal(&self, record: &impl Serialize) -> Result<Vec<u8>, SessionsError> {
-        let plain = Zeroizing::new(serde_json::to_vec(record).map_err(|_| SessionsError::Cryptography)?);
-        if plain.len() > LONGEST_RECORD {
-            return Err(SessionsError::TooLong { length: plain.len(), limit: LONGEST_RECORD });
-        }
-        self.key.seal(&plain, &self.context)
+        self.seal_key(self.secrets.newest())?.seal(&plain_text(record)?, &self.context)
     }
 
-    /// The record sealed for this place, or `None` for anything else.
+    /// The record sealed for this place with any of the secrets, or `None` for anything else.
     pub(crate) fn open<T: DeserializeOwned>(&self, sealed: &[u8]) -> Option<T> {
-        serde_json::from_slice(&self.key.open(sealed, &self.context)?).ok()
+        let plain = self.secrets.all().find_map(|secret| self.seal_key(secret).ok()?.open(sealed, &self.context))?;
+        serde_json::from_slice(&plain).ok()
     }
+
+    fn seal_key(&self, secret: &Secret32) -> Result<SealKey, SessionsError> {
+        let purpose = [b"doorward record ".as_slice(), &[self.name.kind.tag()]].concat();
+        SealKey::derive(&self.key, secret.expose(), &purpose)
+    }
+}
+
+/// A record as JSON, not too long to be kept.
+pub(crate) fn plain_text(record: &impl Serialize) -> Result<Zeroizing<Vec<u8>>, SessionsError> {
+    let plain = Zeroizing::new(serde_json::to_vec(record).map_err(|_| SessionsError::Cryptography)?);
+    if plain.len() > LONGEST_RECORD {
+        return Err(SessionsError::TooLong { length: plain.len(), limit: LONGEST_RECORD });
+    }
+    Ok(plain)
 }
 
 /// What the store calls the record `id` names: nobody finds the identifier from it.
@@ -139,7 +149,7 @@ mod secret {
 }
 
 /// [`Tokens`] in a record, likewise.
-mod tokens {
+pub(crate) mod tokens {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     use crate::{Token, Tokens};
@@ -158,7 +168,7 @@ mod tokens {
         refresh: Option<String>,
     }
 
-    pub(super) fn serialize<S: Serializer>(tokens: &Tokens, to: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(tokens: &Tokens, to: S) -> Result<S::Ok, S::Error> {
         Written {
             id: tokens.id_token.as_ref().map(Token::expose),
             access: tokens.access_token.as_ref().map(Token::expose),
@@ -167,7 +177,7 @@ mod tokens {
         .serialize(to)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Tokens, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Tokens, D::Error> {
         let read = Read::deserialize(from)?;
         Ok(Tokens {
             id_token: read.id.map(Token::new),

@@ -6,15 +6,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::SystemTime;
 
-use crate::LiveSession;
-use crate::record::SessionId;
+use crate::{LiveSession, RecordKey};
 
-/// One [`LiveSession`] for each session, however many hosts and requests share it.
+/// One [`LiveSession`] for each session, however many hosts and requests share it, by the name of its record.
 ///
 /// Only what misses the cache comes here; a request of a signed-in person does not.
 #[derive(Default)]
 pub(crate) struct Registry {
-    entries: Mutex<HashMap<SessionId, Entry>>,
+    entries: Mutex<HashMap<RecordKey, Entry>>,
 }
 
 enum Entry {
@@ -27,18 +26,18 @@ enum Entry {
 }
 
 /// What the registry knows of a session.
-pub(crate) enum Known {
+pub(crate) enum Found {
     Alive(Arc<LiveSession>),
     Ended,
     Unknown,
 }
 
 impl Registry {
-    pub(crate) fn find(&self, id: SessionId) -> Known {
-        match self.entries().get(&id) {
-            Some(Entry::Alive(session)) => session.upgrade().map_or(Known::Unknown, Known::Alive),
-            Some(Entry::Ended { .. }) => Known::Ended,
-            None => Known::Unknown,
+    pub(crate) fn find(&self, name: &RecordKey) -> Found {
+        match self.entries().get(name) {
+            Some(Entry::Alive(session)) => session.upgrade().map_or(Found::Unknown, Found::Alive),
+            Some(Entry::Ended { .. }) => Found::Ended,
+            None => Found::Unknown,
         }
     }
 
@@ -46,7 +45,7 @@ impl Registry {
     /// has ended meanwhile.
     pub(crate) fn admit(&self, session: LiveSession) -> Option<Arc<LiveSession>> {
         let mut entries = self.entries();
-        match entries.get(&session.session_id()) {
+        match entries.get(session.name()) {
             Some(Entry::Ended { .. }) => return None,
             Some(Entry::Alive(present)) => {
                 if let Some(present) = present.upgrade() {
@@ -56,19 +55,25 @@ impl Registry {
             None => {}
         }
         let session = Arc::new(session);
-        entries.insert(session.session_id(), Entry::Alive(Arc::downgrade(&session)));
+        entries.insert(*session.name(), Entry::Alive(Arc::downgrade(&session)));
         Some(session)
     }
 
     /// Marks the session as ended: here first, then for everybody who holds it.
     pub(crate) fn end(&self, session: &LiveSession) {
-        let before = self.entries().insert(session.session_id(), Entry::Ended { until: session.expires_at() });
+        let shared = self.end_named(session.name(), session.expires_at());
         session.finish();
         // The same one, unless a session is refused that somebody else has read as well.
-        if let Some(Entry::Alive(shared)) = before
-            && let Some(shared) = shared.upgrade()
-        {
+        if let Some(shared) = shared {
             shared.finish();
+        }
+    }
+
+    /// Marks the session of this name as ended, which would have expired then; the one that was alive, not yet told.
+    pub(crate) fn end_named(&self, name: &RecordKey, until: SystemTime) -> Option<Arc<LiveSession>> {
+        match self.entries().insert(*name, Entry::Ended { until }) {
+            Some(Entry::Alive(shared)) => shared.upgrade(),
+            Some(Entry::Ended { .. }) | None => None,
         }
     }
 
@@ -89,7 +94,7 @@ impl Registry {
         });
     }
 
-    fn entries(&self) -> MutexGuard<'_, HashMap<SessionId, Entry>> {
+    fn entries(&self) -> MutexGuard<'_, HashMap<RecordKey, Entry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use crate::SessionsError;
+use crate::{SecretRing, SessionsError};
 
 /// The version of the sealed format, its first byte.
 const FORMAT: u8 = 1;
@@ -62,13 +62,13 @@ impl fmt::Debug for Secret32 {
 /// what it is bound to (host, attempt) into the context.
 #[derive(Clone)]
 pub struct Sealer {
-    server_secret: Secret32,
+    secrets: SecretRing,
     purpose: &'static str,
 }
 
 impl Sealer {
-    pub(crate) fn new(server_secret: &Secret32, purpose: &'static str) -> Self {
-        Self { server_secret: server_secret.clone(), purpose }
+    pub(crate) fn new(secrets: &SecretRing, purpose: &'static str) -> Self {
+        Self { secrets: secrets.clone(), purpose }
     }
 
     /// The text sealed, as base64url. `context` is not in it: whoever opens it must name the same.
@@ -79,7 +79,7 @@ impl Sealer {
         if plain.len() > LONGEST {
             return Err(SessionsError::TooLong { length: plain.len(), limit: LONGEST });
         }
-        Ok(URL_SAFE_NO_PAD.encode(self.key()?.seal(plain, context)?))
+        Ok(URL_SAFE_NO_PAD.encode(self.key(self.secrets.now().newest())?.seal(plain, context)?))
     }
 
     /// The text that was sealed with this purpose and context, or `None` for anything else.
@@ -87,11 +87,12 @@ impl Sealer {
         if sealed.len() > LONGEST_TEXT {
             return None;
         }
-        self.key().ok()?.open(&URL_SAFE_NO_PAD.decode(sealed).ok()?, context)
+        let sealed = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+        self.secrets.now().all().find_map(|secret| self.key(secret).ok()?.open(&sealed, context))
     }
 
-    fn key(&self) -> Result<SealKey, SessionsError> {
-        SealKey::derive(&self.server_secret, b"doorward sealer", self.purpose.as_bytes())
+    fn key(&self, secret: &Secret32) -> Result<SealKey, SessionsError> {
+        SealKey::derive(secret, b"doorward sealer", self.purpose.as_bytes())
     }
 }
 
@@ -155,7 +156,22 @@ mod tests {
     use proptest::prelude::*;
 
     fn sealer(secret: u8, purpose: &'static str) -> Sealer {
-        Sealer::new(&Secret32::new([secret; 32]), purpose)
+        Sealer::new(&SecretRing::from([secret; 32]), purpose)
+    }
+
+    #[test]
+    fn what_an_older_secret_sealed_still_opens_and_the_newest_seals() {
+        let [older, newer] = [[1; 32], [2; 32]].map(Secret32::new);
+        let ring = SecretRing::new(older.clone(), []);
+        let sealer = Sealer::new(&ring, "attempt");
+        let before = sealer.seal(b"text", b"").unwrap();
+        ring.replace(newer, [older]);
+        assert!(sealer.open(&before, b"").is_some());
+        let after = sealer.seal(b"text", b"").unwrap();
+        assert!(super::tests::sealer(2, "attempt").open(&after, b"").is_some());
+        assert!(super::tests::sealer(1, "attempt").open(&after, b"").is_none());
+        ring.replace(Secret32::new([2; 32]), []);
+        assert!(sealer.open(&before, b"").is_none(), "a secret that is gone opens nothing");
     }
 
     #[test]

@@ -2,56 +2,68 @@
 //!
 //! Refuses: see the crate. A store that does not answer is an error, never "signed out".
 
+mod blocks;
 mod cache;
-mod health;
+mod changes;
+mod keeper;
+mod lists;
+mod records;
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 
-use tokio_util::sync::CancellationToken;
-
+pub use self::blocks::BlockedPerson;
 use self::cache::{Cache, CacheKey};
-use self::health::Health;
-use crate::record::{GrantRecord, Place, SessionId, SessionRecord, name_of};
-use crate::registry::{Known, Registry};
+use crate::limits::SharedLimits;
+use crate::live::{Begun, Standing};
+use crate::record::{GrantRecord, SessionId, SessionRecord, name_of};
+use crate::registry::{Found, Registry};
+use crate::store::{Health, WatchedStore};
 use crate::{
-    Expected, LiveSession, NewSession, Put, RecordKind, Sealer, Secret32, SessionStore, SessionsError,
-    StoreUnavailable, Ticket,
+    BrowserId, Known, Limits, LiveSession, NewSession, RecordKind, Sealer, Secret32, SecretRing, SessionStore,
+    SessionsError, StoreUnavailable, Ticket, Vault, Version,
 };
 
 /// How much of a browser's own name is kept, in characters.
 const LONGEST_USER_AGENT: usize = 256;
-/// The longest a session may be asked to last: as long as browsers keep a cookie at most (RFC 6265bis §5.5).
-const LONGEST_LIFETIME: Duration = Duration::from_secs(400 * 24 * 60 * 60);
-/// How often expired records are swept.
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 type Gate = Box<dyn Fn(&LiveSession) -> bool + Send + Sync>;
+type Listener = Box<dyn Fn(&Arc<LiveSession>) + Send + Sync>;
 
 /// All sessions of this Doorward.
 pub struct Sessions {
     pub(crate) store: Arc<dyn SessionStore>,
-    pub(crate) server_secret: Secret32,
-    lifetime: Duration,
+    pub(crate) secrets: SecretRing,
+    vault: Vault,
+    limits: Arc<SharedLimits>,
     registry: Registry,
     cache: Cache,
-    pub(crate) health: Health,
+    health: Arc<Health>,
     gate: Option<Gate>,
+    listener: OnceLock<Listener>,
+    /// Counts the words about blocked people: a session that was being loaded when one came is asked about again.
+    blocks_heard: AtomicU64,
 }
 
 impl Sessions {
-    /// Sessions kept in `store`, under keys derived from the server's `secret`, over after `lifetime` at the
-    /// latest (at most 400 days).
-    pub fn new(store: Arc<dyn SessionStore>, secret: &[u8; 32], lifetime: Duration) -> Self {
+    /// Sessions kept in `store`, under keys derived from the server's `secrets`, that last as `limits` say.
+    pub fn new(store: Arc<dyn SessionStore>, secrets: impl Into<SecretRing>, limits: impl Into<Limits>) -> Self {
+        let health = Arc::<Health>::default();
+        let store: Arc<dyn SessionStore> = Arc::new(WatchedStore::new(store, Arc::clone(&health)));
+        let secrets = secrets.into();
         Self {
+            vault: Vault::new(Arc::clone(&store), secrets.clone()),
             store,
-            server_secret: Secret32::new(*secret),
-            lifetime: lifetime.min(LONGEST_LIFETIME),
+            secrets,
+            limits: Arc::new(SharedLimits::new(limits.into())),
             registry: Registry::default(),
             cache: Cache::new(),
-            health: Health::default(),
+            health,
             gate: None,
+            listener: OnceLock::new(),
+            blocks_heard: AtomicU64::new(0),
         }
     }
 
@@ -66,29 +78,60 @@ impl Sessions {
         self
     }
 
+    /// Tells `listener` of every live session whose [`LiveSession::known`] has changed. To be called once.
+    pub fn on_news(&self, listener: impl Fn(&Arc<LiveSession>) + Send + Sync + 'static) {
+        // A second listener would be a mistake of ours; the first one stays.
+        let _ = self.listener.set(Box::new(listener));
+    }
+
+    /// From now on sessions last as these limits say; those that have begun keep their absolute end.
+    pub fn set_limits(&self, limits: Limits) {
+        self.limits.set(limits);
+    }
+
     /// Begins a session. No browser can use it before a ticket is granted.
     ///
     /// # Errors
     /// [`SessionsError::StoreUnavailable`]; [`SessionsError::TooLong`] when the provider said too much of the
-    /// person; [`SessionsError::Over`] when the gate refuses it; [`SessionsError::Cryptography`].
+    /// person; [`SessionsError::Blocked`]; [`SessionsError::Over`] when the gate refuses it;
+    /// [`SessionsError::SealedOtherwise`]; [`SessionsError::Cryptography`].
     pub async fn begin(&self, new: NewSession, now: SystemTime) -> Result<Arc<LiveSession>, SessionsError> {
         let id = SessionId::random()?;
         let data_key = Secret32::random()?;
         let record = SessionRecord {
-            identity: new.identity,
-            provider: new.provider,
-            tokens: new.tokens,
-            client: new.client,
-            user_agent: new.user_agent.map(|text| text.chars().take(LONGEST_USER_AGENT).collect()),
-            created_at: now,
-            expires_at: now.checked_add(self.lifetime).unwrap_or(now),
+            known: Known {
+                identity: new.identity,
+                tokens: new.tokens,
+                revision: 1,
+                refreshed_at: now,
+                tokens_expire_at: new.tokens_expire_at,
+            },
+            begun: Begun {
+                provider: new.provider,
+                client: new.client,
+                user_agent: new.user_agent.map(|text| text.chars().take(LONGEST_USER_AGENT).collect()),
+                created_at: now,
+                expires_at: now.checked_add(self.limits.lifetime()).unwrap_or(now),
+                browser: new.browser.map_or_else(BrowserId::random, Ok)?,
+            },
         };
-        let place = self.session_place(id, &data_key)?;
-        self.insert(&place, &place.seal(&record)?, record.expires_at, now).await?;
-        let session = self.registry.admit(LiveSession::new(id, data_key, record)).ok_or(SessionsError::Over)?;
+        // Before anything is written, and again behind it: whoever blocks somebody does it the other way round.
+        if self.is_blocked(&record.known.identity, now).await? {
+            return Err(SessionsError::Blocked);
+        }
+        let place = self.session_place(id, &data_key);
+        let version = self.insert(&place, &place.seal(&record)?, record.begun.expires_at, now).await?;
+        let standing = Standing { last_seen: now, version, card_version: Version(0) };
+        let session = LiveSession::new(id, data_key, record, &standing, Arc::clone(&self.limits));
+        self.insert_card(&session, now).await?;
+        let session = self.registry.admit(session).ok_or(SessionsError::Over)?;
         if self.is_refused(&session) {
             self.end(&session).await?;
             return Err(SessionsError::Over);
+        }
+        if self.is_blocked(&session.known().identity, now).await? {
+            self.end(&session).await?;
+            return Err(SessionsError::Blocked);
         }
         Ok(session)
     }
@@ -100,7 +143,7 @@ impl Sessions {
     /// [`SessionsError::Over`], [`SessionsError::StoreUnavailable`], [`SessionsError::Cryptography`].
     pub async fn grant(&self, session: &LiveSession, audience: &str, now: SystemTime) -> Result<Ticket, SessionsError> {
         let ticket = Ticket::random()?;
-        let place = self.place(RecordKind::Grant, &ticket, audience)?;
+        let place = self.place(RecordKind::Grant, &ticket, audience);
         let sealed = place.seal(&Self::grant_of(session, now)?)?;
         self.insert(&place, &sealed, session.expires_at(), now).await?;
         Ok(ticket)
@@ -109,15 +152,19 @@ impl Sessions {
     /// The session of a cookie, if this process has met the two together: one SHA-256 and one look-up, no lock
     /// around the whole table, no allocation. `None` means ask [`Self::find`].
     pub fn find_cached(&self, cookie_value: &str, audience: &str, now: SystemTime) -> Option<Arc<LiveSession>> {
-        if !self.health.cache_may_answer(now) {
+        if !self.health.cache_may_answer(self.limits.grace(), now) {
             return None;
         }
         let session = self.cache.get(&CacheKey::of(cookie_value, audience)?)?;
-        (!session.is_over(now)).then_some(session)
+        if session.is_over(now) || session.seems_idle(now, std::time::Duration::ZERO) {
+            return None;
+        }
+        session.touch(now);
+        Some(session)
     }
 
     /// The session of a cookie. `Ok(None)` for a cookie that is malformed, unknown, another host's, expired or
-    /// of a session that has ended.
+    /// of a session that has ended or was idle for too long.
     ///
     /// # Errors
     /// [`StoreUnavailable`], which says nothing about the session.
@@ -133,8 +180,8 @@ impl Sessions {
         let Some((ticket, cache_key)) = Ticket::parse(cookie_value).zip(CacheKey::of(cookie_value, audience)) else {
             return Ok(None);
         };
-        let place = self.place(RecordKind::Grant, &ticket, audience).map_err(StoreUnavailable::new)?;
-        let Some(grant) = self.read::<GrantRecord>(&place, now).await? else { return Ok(None) };
+        let place = self.place(RecordKind::Grant, &ticket, audience);
+        let Some((grant, _)) = self.read::<GrantRecord>(&place, now).await? else { return Ok(None) };
         let Some(session) = self.load(&grant, now).await? else { return Ok(None) };
         self.cache.insert(cache_key, &session);
         // It may have ended since it was loaded: whoever ends it marks it first and clears the cache then.
@@ -142,19 +189,20 @@ impl Sessions {
             self.cache.remove(&cache_key);
             return Ok(None);
         }
+        session.touch(now);
         Ok(Some(session))
     }
 
-    /// Ends the session: for every host, request and tunnel at once, whatever the store says.
+    /// Ends the session: for every host, request and tunnel at once, whatever the store says; on other replicas as
+    /// soon as the store has told them.
     ///
     /// # Errors
     /// [`StoreUnavailable`] when the record could not be removed. The session stays ended in this process; only
-    /// a restart before its expiry could bring it back, so say so to whoever asked.
+    /// a restart before its expiry, or another replica, could bring it back, so say so to whoever asked.
     pub async fn end(&self, session: &LiveSession) -> Result<(), StoreUnavailable> {
-        self.registry.end(session);
-        self.cache.forget(session);
-        let name = name_of(RecordKind::Session, session.session_id().bytes());
-        self.store.remove(&name).await.map(drop)
+        self.end_here(session);
+        self.remove_records(session.name(), &crate::SessionCard::of(session), session.last_seen_at()).await?;
+        Ok(())
     }
 
     /// Ends every session in memory that `keep` says no to; all of them are ended here even when the store fails.
@@ -172,28 +220,17 @@ impl Sessions {
 
     /// A sealer for cookies and form fields, with a key for this purpose alone.
     pub fn sealer(&self, purpose: &'static str) -> Sealer {
-        Sealer::new(&self.server_secret, purpose)
+        Sealer::new(&self.secrets, purpose)
     }
 
-    /// Removes what has expired, in memory and in the store; says how many records that were.
-    ///
-    /// # Errors
-    /// [`StoreUnavailable`].
-    pub async fn sweep(&self, now: SystemTime) -> Result<usize, StoreUnavailable> {
-        self.registry.sweep(now);
-        self.health.watch(self.store.sweep(now), now).await
+    /// The records of the server itself, in the same store.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
     }
 
-    /// Sweeps once a minute until `stop`.
-    pub async fn run_sweeper(&self, clock: fn() -> SystemTime, stop: CancellationToken) {
-        let mut tick = tokio::time::interval(SWEEP_EVERY);
-        while stop.run_until_cancelled(tick.tick()).await.is_some() {
-            match self.sweep(clock()).await {
-                Ok(0) => {}
-                Ok(swept) => tracing::debug!(swept, "expired session records removed"),
-                Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "sweeping sessions failed"),
-            }
-        }
+    /// Since when the store has been failing; None while it is well, as far as the last call tells.
+    pub fn store_failing_since(&self) -> Option<SystemTime> {
+        self.health.failing_since()
     }
 
     /// What a grant or hand-over of this session holds.
@@ -210,72 +247,48 @@ impl Sessions {
         grant: &GrantRecord,
         now: SystemTime,
     ) -> Result<Option<Arc<LiveSession>>, StoreUnavailable> {
-        let session = match self.registry.find(grant.session) {
-            Known::Alive(session) => session,
-            Known::Ended => return Ok(None),
-            Known::Unknown => {
-                let place = self.session_place(grant.session, &grant.data_key).map_err(StoreUnavailable::new)?;
-                let Some(record) = self.read::<SessionRecord>(&place, now).await? else { return Ok(None) };
-                let read = LiveSession::new(grant.session, grant.data_key.clone(), record);
+        let session = match self.registry.find(&name_of(RecordKind::Session, grant.session.bytes())) {
+            Found::Alive(session) => session,
+            Found::Ended => return Ok(None),
+            Found::Unknown => {
+                let heard = self.blocks_heard.load(Ordering::Acquire);
+                let Some(read) = self.read_session(grant, now).await? else { return Ok(None) };
                 // Before it is admitted: from there on a look-up beside this one would return it.
-                if self.is_refused(&read) {
+                if self.is_refused(&read) || self.is_blocked(&read.known().identity, now).await? {
                     self.end(&read).await?;
                     return Ok(None);
                 }
                 let Some(session) = self.registry.admit(read) else { return Ok(None) };
                 // And again: its account may have gone since, and `end_live` have passed before it was there.
-                if self.is_refused(&session) {
+                let refused = self.is_refused(&session)
+                    || self.blocks_heard.load(Ordering::Acquire) != heard
+                        && self.is_blocked(&session.known().identity, now).await?;
+                if refused {
                     self.end(&session).await?;
                     return Ok(None);
                 }
                 session
             }
         };
-        Ok((!session.is_over(now)).then_some(session))
-    }
-
-    /// The record at `place`, if there is one and it is authentic.
-    pub(crate) async fn read<T: serde::de::DeserializeOwned>(
-        &self,
-        place: &Place,
-        now: SystemTime,
-    ) -> Result<Option<T>, StoreUnavailable> {
-        let Some(stored) = self.health.watch(self.store.get(&place.name, now), now).await? else { return Ok(None) };
-        Ok(place.open(&stored.sealed))
-    }
-
-    /// Writes a record under a name nobody has.
-    pub(crate) async fn insert(
-        &self,
-        place: &Place,
-        sealed: &[u8],
-        expires_at: SystemTime,
-        now: SystemTime,
-    ) -> Result<(), SessionsError> {
-        let written = self.store.put(&place.name, Expected::Absent, sealed, expires_at, now);
-        match self.health.watch(written, now).await? {
-            Put::Stored(_) => Ok(()),
-            // The names are random: two alike mean that the randomness is none.
-            Put::Conflict => Err(SessionsError::Cryptography),
+        if session.is_over(now) || !self.is_in_use(&session, now).await? {
+            return Ok(None);
         }
+        Ok(Some(session))
     }
 
-    /// Where the record that a ticket or code opens is kept.
-    pub(crate) fn place(&self, kind: RecordKind, ticket: &Ticket, audience: &str) -> Result<Place, SessionsError> {
-        Place::new(kind, ticket.id(), ticket.key(), &self.server_secret, audience)
+    /// Ends the session in this process alone.
+    fn end_here(&self, session: &LiveSession) {
+        self.registry.end(session);
+        self.cache.forget(session);
     }
 
     fn is_refused(&self, session: &LiveSession) -> bool {
         self.gate.as_ref().is_some_and(|gate| !gate(session))
     }
-
-    fn session_place(&self, id: SessionId, data_key: &Secret32) -> Result<Place, SessionsError> {
-        Place::new(RecordKind::Session, id.bytes(), data_key, &self.server_secret, "")
-    }
 }
 
 impl fmt::Debug for Sessions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sessions").field("lifetime", &self.lifetime).finish_non_exhaustive()
+        f.debug_struct("Sessions").field("limits", &self.limits).finish_non_exhaustive()
     }
 }

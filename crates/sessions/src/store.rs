@@ -9,6 +9,7 @@ mod memory;
 mod postgres;
 mod redis;
 mod trust;
+mod watched;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -19,6 +20,7 @@ pub use file::FileStore;
 pub use memory::MemoryStore;
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use redis::{RedisOptions, RedisStore};
+pub(crate) use watched::{Health, WatchedStore};
 
 use crate::StoreUnavailable;
 
@@ -69,6 +71,9 @@ pub trait SessionStore: Send + Sync {
     /// What is written and removed from now on, by whichever replica. Expiry is not told: clocks tell it.
     fn changes(&self) -> Changes;
 
+    /// Whether other processes may write here too, so that [`Self::changes`] may miss some.
+    fn is_shared(&self) -> bool;
+
     /// Removes what has expired and says how many records that were.
     fn sweep(&self, now: SystemTime) -> StoreFuture<'_, usize>;
 }
@@ -88,12 +93,27 @@ pub enum RecordKind {
     Card,
     /// Somebody who may not sign in any more.
     Blocked,
+    /// Which session of ours a provider's session has led to.
+    ProviderSession,
+    /// One of a kind, shared by every replica: keys that are made once and changed now and then.
+    Server,
+    /// What ordering certificates keeps: account, certificates, attempts, challenges.
+    Certificate,
 }
 
 impl RecordKind {
     /// Every kind there is.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Session, Self::Grant, Self::Handover, Self::Lease, Self::Card, Self::Blocked];
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Session,
+        Self::Grant,
+        Self::Handover,
+        Self::Lease,
+        Self::Card,
+        Self::Blocked,
+        Self::ProviderSession,
+        Self::Server,
+        Self::Certificate,
+    ];
 
     /// The byte that stands for the kind in names and seals; part of the stored format.
     pub(crate) fn tag(self) -> u8 {
@@ -104,6 +124,9 @@ impl RecordKind {
             Self::Lease => 4,
             Self::Card => 5,
             Self::Blocked => 6,
+            Self::ProviderSession => 7,
+            Self::Server => 8,
+            Self::Certificate => 9,
         }
     }
 
@@ -179,11 +202,11 @@ pub enum Put {
 }
 
 /// Milliseconds since 1970, cut off, so that a record never outlives its time.
-fn millis(time: SystemTime) -> u64 {
+pub(crate) fn millis(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis().try_into().unwrap_or(u64::MAX))
 }
 
 /// The time of so many milliseconds since 1970.
-fn time_of(millis: u64) -> SystemTime {
+pub(crate) fn time_of(millis: u64) -> SystemTime {
     UNIX_EPOCH.checked_add(Duration::from_millis(millis)).unwrap_or(UNIX_EPOCH)
 }

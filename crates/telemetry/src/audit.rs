@@ -40,14 +40,37 @@ pub enum AuditEvent<'a> {
         /// Where from.
         client: IpAddr,
     },
-    /// Sessions ended because the account was removed or its password changed.
+    /// A session was ended by somebody or something else than a sign-out in it.
     SessionRevoked {
         /// E-mail address or subject.
         user: &'a str,
         /// The session's public id.
         session: &'a str,
-        /// Why.
+        /// Why, and by whom: the person elsewhere, an operator, the provider, a removed account.
         reason: &'a str,
+    },
+    /// What the provider says of a person could not be heard again.
+    RefreshFailed {
+        /// E-mail address or subject.
+        user: &'a str,
+        /// The session's public id.
+        session: &'a str,
+        /// The provider asked.
+        provider: &'a str,
+        /// Why, in words for an operator; never anything secret.
+        reason: &'a str,
+        /// Whether that ended the session; an outage does not.
+        ended: bool,
+    },
+    /// Nobody may sign in with this address any more.
+    PersonBlocked {
+        /// E-mail address.
+        user: &'a str,
+    },
+    /// They may again.
+    PersonUnblocked {
+        /// E-mail address.
+        user: &'a str,
     },
     /// A built-in account set its password through a one-time link.
     PasswordSet {
@@ -72,6 +95,15 @@ pub fn audit(event: &AuditEvent<'_>) {
         }
         AuditEvent::SessionRevoked { user, session, reason } => {
             info!(target: "audit", event = "session-revoked", user, session, reason, "session revoked");
+        }
+        AuditEvent::RefreshFailed { user, session, provider, reason, ended } => {
+            warn!(target: "audit", event = "refresh-failed", user, session, provider, reason, ended, "refresh failed");
+        }
+        AuditEvent::PersonBlocked { user } => {
+            info!(target: "audit", event = "person-blocked", user, "blocked");
+        }
+        AuditEvent::PersonUnblocked { user } => {
+            info!(target: "audit", event = "person-unblocked", user, "no longer blocked");
         }
         AuditEvent::PasswordSet { user, client } => {
             info!(target: "audit", event = "password-set", user, %client, "password set");

@@ -6,7 +6,7 @@ use doorward_sessions::{MemoryStore, Sessions};
 use super::*;
 
 fn attempts_with(secret: u8) -> Attempts {
-    let sessions = Sessions::new(Arc::new(MemoryStore::new()), &[secret; 32], Duration::from_secs(60));
+    let sessions = Sessions::new(Arc::new(MemoryStore::new()), [secret; 32], Duration::from_secs(60));
     Attempts::new(sessions.sealer("attempt"), "doorward")
 }
 

@@ -22,8 +22,11 @@ impl Inner {
         tokens: Tokens,
     ) -> Result<std::sync::Arc<LiveSession>, AuthenticateError> {
         // Somebody else's session in the same browser ends; the same person's may be in use by another tab.
-        if let Some(old) = self.session_of(visit).await?
-            && old.identity().subject != identity.subject
+        let old = self.session_of(visit).await?;
+        let browser =
+            old.as_ref().filter(|old| old.known().identity.subject == identity.subject).map(|old| old.browser());
+        if let Some(old) = old
+            && old.known().identity.subject != identity.subject
         {
             self.sessions.end(&old).await?;
         }
@@ -33,10 +36,12 @@ impl Inner {
             tokens,
             client: visit.client,
             user_agent: visit.user_agent.clone(),
+            tokens_expire_at: None,
+            browser,
         };
         let session = self.sessions.begin(new, visit.now).await.map_err(sessions_error)?;
         audit(&AuditEvent::SignedIn {
-            user: session.identity().label(),
+            user: session.known().identity.label(),
             provider: session.provider(),
             session: session.id(),
             client: visit.client,

@@ -30,7 +30,8 @@ async fn ask_here(inner: &Inner, visit: &Visit) -> Result<Answer, Failed> {
     };
     let csrf =
         inner.sign_out_seal.seal(session.id().as_bytes(), visit.host.as_str().as_bytes()).map_err(sessions_error)?;
-    let confirm = SignOutConfirm { action: paths::SIGN_OUT, csrf: &csrf, who: session.identity().label() };
+    let known = session.known();
+    let confirm = SignOutConfirm { action: paths::SIGN_OUT, csrf: &csrf, who: known.identity.label() };
     Ok(page(visit, &Page::SignOutConfirm(confirm)))
 }
 
@@ -73,7 +74,11 @@ async fn end_here(
         link: None,
         cookies: vec![removal.clone()],
     })?;
-    audit(&AuditEvent::SignedOut { user: session.identity().label(), session: session.id(), client: visit.client });
+    audit(&AuditEvent::SignedOut {
+        user: session.known().identity.label(),
+        session: session.id(),
+        client: visit.client,
+    });
     let location = at_provider(inner, &session).unwrap_or_else(|| paths::SIGNED_OUT.to_owned());
     Ok(with_cookies(redirect(StatusCode::SEE_OTHER, &location)?, [removal]))
 }
@@ -83,7 +88,7 @@ fn at_provider(inner: &Inner, session: &LiveSession) -> Option<String> {
     let People::Provider(provider, _) = &inner.people else { return None };
     let back = format!("{}{}", inner.sign_in.origin, paths::SIGNED_OUT);
     let ready = provider.known()?;
-    Some(provider.end_session_url(&ready, session.tokens().id_token.as_ref(), &back)?.into())
+    Some(provider.end_session_url(&ready, session.known().tokens.id_token.as_ref(), &back)?.into())
 }
 
 /// `GET /.doorward/signed_out`.

@@ -28,7 +28,7 @@ pub(super) async fn user(State(inner): Core, Extension(visit): Extension<Shared>
 /// `GET /.doorward/routes`.
 pub(super) async fn routes(State(inner): Core, Extension(visit): Extension<Shared>) -> axum::response::Response {
     let show = |visit: &Visit, session: &LiveSession| {
-        let identity = session.identity();
+        let identity = &session.known().identity;
         let routes = (inner.routes_of)(identity, visit.client, &visit.headers);
         let routes = Routes { who: identity.label(), routes: &routes, user: paths::HOME, sign_out: paths::SIGN_OUT };
         Ok(page(visit, &Page::Routes(routes)))
@@ -51,7 +51,7 @@ fn home_page(visit: &Visit, session: &LiveSession) -> Result<Answer, Authenticat
     if visit.format == Format::Json {
         return user_json(visit, session);
     }
-    let identity = session.identity();
+    let identity = &session.known().identity;
     let info = UserInfo {
         who: identity.label(),
         name: identity.name.as_deref(),
@@ -80,7 +80,7 @@ struct UserJson<'a> {
 }
 
 fn user_json(_: &Visit, session: &LiveSession) -> Result<Answer, AuthenticateError> {
-    let identity = session.identity();
+    let identity = &session.known().identity;
     let user = UserJson {
         subject: &identity.subject.id,
         issuer: &identity.subject.issuer,

@@ -97,7 +97,7 @@ async fn set_here(
 
 /// The one route that is open to them, else the portal.
 fn first_stop(inner: &Inner, visit: &Visit, session: &LiveSession) -> String {
-    match (inner.routes_of)(session.identity(), visit.client, &visit.headers).as_slice() {
+    match (inner.routes_of)(&session.known().identity, visit.client, &visit.headers).as_slice() {
         [only] => only.address.link().filter(|url| is_ours(inner, url)).unwrap_or(paths::ROUTES).to_owned(),
         _ => paths::ROUTES.to_owned(),
     }

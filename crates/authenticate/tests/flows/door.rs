@@ -50,6 +50,8 @@ impl Door {
             client_id: CLIENT_ID.to_owned(),
             client_secret: Some(Secret::new(CLIENT_SECRET)),
             scopes: vec!["openid".into(), "email".into(), "profile".into()],
+            scopes_given: true,
+            refresh_every: Duration::from_secs(600),
             request_params: vec![("prompt".into(), "select_account".into())],
             authorities: Vec::new(),
             groups_claim: "groups".into(),
@@ -83,10 +85,10 @@ impl Door {
         }
         let later = Arc::new(AtomicU64::new(0));
         let routes = Arc::new(Mutex::new(Vec::new()));
-        let sessions = Arc::new(Sessions::new(Arc::new(MemoryStore::new()), &[7; 32], Duration::from_secs(50_400)));
+        let sessions = Arc::new(Sessions::new(Arc::new(MemoryStore::new()), [7; 32], Duration::from_secs(50_400)));
         let (clock_later, portal) = (Arc::clone(&later), Arc::clone(&routes));
         let settings = AuthenticatorSettings {
-            sign_in: SignIn { origin, dedicated, provider, known_origins },
+            sign_in: SignIn { origin, dedicated, provider, known_origins, signed_out: None },
             cookie: CookieSettings { stem: "doorward".into(), domain: None, same_site: SameSite::Lax },
             sessions: Arc::clone(&sessions),
             accounts: accounts.clone(),
@@ -144,7 +146,9 @@ impl Door {
             self.authenticator.answer(head, Full::new(Bytes::from(body)), "req-1").await
         } else {
             match self.session(&head).await {
-                Some(session) => Response::new(Bytes::from(format!("upstream for {}", session.identity().label()))),
+                Some(session) => {
+                    Response::new(Bytes::from(format!("upstream for {}", session.known().identity.label())))
+                }
                 None => self.authenticator.begin_sign_in(&head, "req-1", self.now()),
             }
         };

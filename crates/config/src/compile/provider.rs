@@ -1,17 +1,22 @@
 //! The identity provider: what is known of each by its name, and what has to be given.
 
+use std::time::Duration;
+
 use rustls_pki_types::CertificateDer;
 use url::{Host, Url};
 
 use super::Compiler;
 use crate::Secret;
 use crate::domain::sign_in::{OidcProvider, ProviderKind};
-
+use crate::raw::duration::Span;
 use crate::raw::sign_in::RawSignIn;
 use crate::raw::{At, Pairs, nearest};
 
 /// The claim in which providers list groups when nothing else is agreed on.
 const DEFAULT_GROUPS_CLAIM: &str = "groups";
+
+const REFRESH_EVERY: Duration = Duration::from_secs(10 * 60);
+const SHORTEST_REFRESH: Duration = Duration::from_secs(10);
 
 /// Parameters of the authorization request that the protocol sets itself.
 const OURS: [&str; 9] = [
@@ -104,12 +109,15 @@ impl Compiler<'_> {
             .idp_groups_claim
             .as_ref()
             .filter(|claim| self.is_claim_path(&claim.place, "idp_groups_claim", &claim.value));
+        let refresh_every = self.refresh_every(raw.idp_refresh_interval.as_ref());
         let (kind, issuer, client_id) = (kind?, issuer?, client_id?);
         Some(OidcProvider {
             kind,
             issuer,
             client_id,
             client_secret,
+            scopes_given: scopes.is_some(),
+            refresh_every,
             scopes: scopes.unwrap_or_else(|| kind.default_scopes().iter().map(|&scope| scope.to_owned()).collect()),
             request_params: request_params.unwrap_or_else(|| {
                 let defaults = kind.default_request_params().iter();
@@ -119,6 +127,24 @@ impl Compiler<'_> {
             groups_claim: groups_claim.map_or_else(|| DEFAULT_GROUPS_CLAIM.to_owned(), |claim| claim.value.clone()),
             redirect_path,
         })
+    }
+
+    fn refresh_every(&mut self, given: Option<&At<Span>>) -> Duration {
+        let Some(At { value, place }) = given else { return REFRESH_EVERY };
+        match value {
+            Span::Lasts(interval) if *interval >= SHORTEST_REFRESH => return *interval,
+            Span::Lasts(interval) if !interval.is_zero() => self.problems.error(
+                place,
+                "`idp_refresh_interval` is below ten seconds, which providers take for an attack",
+                "Write `10s` at least. The default is `10m`.",
+            ),
+            Span::Lasts(_) | Span::Never => self.problems.error(
+                place,
+                "`idp_refresh_interval` cannot be never: people whose account is taken away would stay signed in",
+                "The default is `10m`. Providers that give no refresh token are not asked, whatever it says.",
+            ),
+        }
+        REFRESH_EVERY
     }
 
     fn provider_kind(&mut self, name: &At<String>) -> Option<ProviderKind> {
@@ -248,8 +274,23 @@ fn wrong_with_issuer(text: &str) -> Option<&'static str> {
     if text.contains("/.well-known/") {
         return Some("this is the URL of its discovery document: leave off everything from `/.well-known` on");
     }
+    match wrong_with_scheme(&url)? {
+        WrongScheme::NoHost => Some("this has no host"),
+        WrongScheme::Cleartext => Some("this is not https: who can read along could sign in as anybody"),
+        WrongScheme::Other => Some("this is not https"),
+    }
+}
+
+/// Why a URL is neither of https nor of http on this machine.
+pub(super) enum WrongScheme {
+    NoHost,
+    Cleartext,
+    Other,
+}
+
+pub(super) fn wrong_with_scheme(url: &Url) -> Option<WrongScheme> {
     let loopback = match url.host() {
-        None => return Some("this has no host"),
+        None => return Some(WrongScheme::NoHost),
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
         Some(Host::Ipv6(ip)) => ip.is_loopback(),
@@ -257,7 +298,7 @@ fn wrong_with_issuer(text: &str) -> Option<&'static str> {
     match url.scheme() {
         "https" => None,
         "http" if loopback => None,
-        "http" => Some("this is not https: who can read along could sign in as anybody"),
-        _ => Some("this is not https"),
+        "http" => Some(WrongScheme::Cleartext),
+        _ => Some(WrongScheme::Other),
     }
 }

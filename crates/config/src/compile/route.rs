@@ -1,5 +1,7 @@
 //! Routes, one by one.
 
+use std::time::Duration;
+
 use doorward_authorize::{RouteId, Rule, Shadow};
 use doorward_hygiene::{NormalPath, OriginPattern};
 use http::HeaderValue;
@@ -14,8 +16,11 @@ use super::ppl::PlacedRule;
 use crate::domain::route::{HostHeader, PathRule, Route};
 use crate::domain::timeouts::Limit;
 use crate::problem::Place;
+use crate::raw::duration::Span;
 use crate::raw::route::RawRoute;
 use crate::raw::{At, Given};
+
+const SHORTEST_MAX_AGE: Duration = Duration::from_secs(60);
 
 /// What routes take from the top of the file.
 pub(super) struct Defaults<'a> {
@@ -106,6 +111,7 @@ impl Compiler<'_> {
         if let Some(placed) = &shadow {
             self.policy_warnings(placed, raw, before, looked_at);
         }
+        let authentication_max_age = self.authentication_max_age(raw);
         self.unused_without_upstream(raw);
 
         let (from, path, target) = (from?, path?, target?);
@@ -114,6 +120,7 @@ impl Compiler<'_> {
             policy: self.shared.policies.of(&id, rules),
             policy_shadow: shadow.map(|placed| Shadow::new(self.shared.policies.of(&id, rules_of(placed)))),
             show_error_details: raw.show_error_details.as_ref().is_some_and(|flag| flag.value),
+            authentication_max_age,
             name: raw.name.as_ref().map_or_else(|| default_name(&from, &path), |name| name.value.clone()),
             description: raw.description.as_ref().map(|text| text.value.clone()).unwrap_or_default(),
             websockets,
@@ -137,6 +144,27 @@ impl Compiler<'_> {
             target,
         };
         Some((route, response_headers.disabled))
+    }
+
+    fn authentication_max_age(&mut self, raw: &RawRoute) -> Option<Duration> {
+        let At { value, place } = raw.authentication_max_age.as_ref()?;
+        let Span::Lasts(age) = value else { return None };
+        if *age < SHORTEST_MAX_AGE {
+            self.problems.error(
+                place,
+                "`authentication_max_age` is below a minute, so people would hardly arrive before they had to sign in again",
+                "Write `1m` at least; leave it out where a sign-in is good for as long as `cookie_expire` says.",
+            );
+            return None;
+        }
+        if raw.policy.allow_public_unauthenticated_access.as_ref().is_some_and(|flag| flag.value) {
+            self.problems.warning(
+                place,
+                "`authentication_max_age` has no effect on a public route, where nobody signs in",
+                "Remove it, or say who may pass.",
+            );
+        }
+        Some(*age)
     }
 
     fn prefix_rewrite(

@@ -1,19 +1,26 @@
 //! Sessions and their cookie.
+//!
+//! Refuses: sessions without an end, whoever might want one, and a cookie that browsers would not take.
 
 use std::time::Duration;
 
 use doorward_hygiene::{HostPattern, Hostname};
 
 use super::Compiler;
+use crate::Secret;
 use crate::domain::route::Route;
 use crate::domain::sessions::{Cookie, SameSite, SessionSettings};
 use crate::domain::sign_in::SignIn;
 use crate::domain::timeouts::Limit;
 use crate::raw::At;
+use crate::raw::duration::Span;
 use crate::raw::sessions::RawSessions;
 use crate::yaml::shown;
 
 const LIFETIME: Duration = Duration::from_secs(14 * 3600);
+const STORE_GRACE: Duration = Duration::from_secs(5 * 60);
+const SHORTEST_IDLE: Duration = Duration::from_secs(60);
+const LONG_GRACE: Duration = Duration::from_secs(3600);
 const STEM: &str = "doorward";
 
 impl Compiler<'_> {
@@ -23,15 +30,86 @@ impl Compiler<'_> {
         routes: &[Route],
         sign_in: Option<&SignIn>,
     ) -> SessionSettings {
+        let lifetime = self.lifetime(raw.cookie_expire.as_ref());
         SessionSettings {
             cookie: Cookie {
                 stem: self.cookie_stem(raw.cookie_name.as_ref()),
                 domain: raw.cookie_domain.as_ref().and_then(|text| self.cookie_domain(text, routes, sign_in)),
                 same_site: self.same_site(raw.cookie_same_site.as_ref()),
             },
-            lifetime: self.lifetime(raw.cookie_expire.as_ref()),
-            cookie_secret: self.secret_key(&raw.cookie_secret, "cookie_secret", "cookie_secret_file"),
-            shared_secret: self.secret_key(&raw.shared_secret, "shared_secret", "shared_secret_file"),
+            lifetime,
+            idle_timeout: self.idle_timeout(raw.idle_timeout.as_ref(), lifetime),
+            store_grace: self.store_grace(raw.store_grace.as_ref()),
+            store: self.store(&raw.store),
+            secrets: self.secrets(raw),
+        }
+    }
+
+    /// The keys that seal and open sessions: those of `cookie_secret` first.
+    fn secrets(&mut self, raw: &RawSessions) -> Vec<Secret> {
+        let mut secrets = self.secret_keys(&raw.cookie_secret, "cookie_secret", "cookie_secret_file");
+        for secret in self.secret_keys(&raw.shared_secret, "shared_secret", "shared_secret_file") {
+            if !secrets.contains(&secret) {
+                secrets.push(secret);
+            }
+        }
+        secrets
+    }
+
+    fn idle_timeout(&mut self, given: Option<&At<Limit>>, lifetime: Duration) -> Option<Duration> {
+        let At { value, place } = given?;
+        let timeout = value.duration()?;
+        if timeout < SHORTEST_IDLE {
+            self.problems.warning(
+                place,
+                "with `session_idle_timeout` below a minute, people who stop to read are signed out",
+                "Without it, a session ends by `cookie_expire` alone.",
+            );
+        } else if timeout >= lifetime {
+            self.problems.hint(
+                place,
+                "`session_idle_timeout` is no shorter than `cookie_expire`, by which the session has ended anyway",
+                "Make it shorter, or remove it.",
+            );
+        }
+        Some(timeout)
+    }
+
+    fn store_grace(&mut self, given: Option<&At<Span>>) -> Duration {
+        match given {
+            None => STORE_GRACE,
+            Some(At { value: Span::Lasts(grace), place }) => {
+                if *grace > LONG_GRACE {
+                    self.problems.warning(
+                        place,
+                        "with `session_store_grace` above an hour, who is signed out elsewhere while the store is down stays \
+                         signed in here for as long",
+                        "The default is `5m`.",
+                    );
+                }
+                *grace
+            }
+            Some(At { value: Span::Never, place }) => {
+                self.problems.error(
+                    place,
+                    "`session_store_grace` has to end: while the store is down, nobody learns who was signed out",
+                    "The default is `5m`; `0s` is no grace at all.",
+                );
+                STORE_GRACE
+            }
+        }
+    }
+
+    /// An interval that no session lives to see.
+    pub(super) fn refresh_within(&mut self, given: Option<&At<Span>>, lifetime: Duration) {
+        if let Some(At { value: Span::Lasts(interval), place }) = given
+            && *interval >= lifetime
+        {
+            self.problems.warning(
+                place,
+                "`idp_refresh_interval` is no shorter than `cookie_expire`, so the provider is never asked again",
+                "Who loses their account or a group there stays as they are until the session ends. The default is `10m`.",
+            );
         }
     }
 

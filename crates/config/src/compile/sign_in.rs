@@ -5,13 +5,18 @@ use std::collections::HashSet;
 use doorward_hygiene::{HostPattern, Origin, Scheme};
 use doorward_identity::Email;
 use rustls_pki_types::CertificateDer;
+use url::Url;
 
+use super::provider::{WrongScheme, wrong_with_scheme};
 use super::{Compiler, from};
 use crate::domain::route::Route;
 use crate::domain::sign_in::{BuiltInUser, Provider, SignIn};
 use crate::problem::Place;
 use crate::raw::At;
 use crate::raw::sign_in::{RawSignIn, RawUser};
+
+/// The longest URL of ours that browsers and everything between are sure to take, in bytes.
+const LONGEST_URL: usize = 2048;
 
 /// The two ways to sign in that do not need somebody else's service.
 const TWO_WAYS: &str = "Either use your own identity provider: `authenticate_service_url` at a host of yours \
@@ -41,11 +46,12 @@ impl Compiler<'_> {
             self.keys_without_provider(raw);
             Some(Provider::BuiltIn(self.users(raw.users.as_ref())))
         };
+        let signed_out = raw.signout_redirect_url.as_ref().and_then(|url| self.signed_out(url));
         let (origin, provider) = (origin?, provider?);
         let mut seen = HashSet::new();
         let all = routes.iter().map(|route| route.from.clone()).chain([origin.clone().into()]);
         let known_origins = all.filter(|known| seen.insert(known.clone())).collect();
-        Some(SignIn { origin, dedicated, provider, known_origins })
+        Some(SignIn { origin, dedicated, provider, known_origins, signed_out })
     }
 
     /// The first route that is for one host: a wildcard names none where people could be sent.
@@ -95,6 +101,33 @@ impl Compiler<'_> {
         }
     }
 
+    /// Where a browser goes after signing out, as a URL that can stand in a header.
+    fn signed_out(&mut self, url: &At<String>) -> Option<String> {
+        let reason = match Url::parse(&url.value) {
+            _ if url.value.len() > LONGEST_URL => "this is longer than 2048 bytes",
+            _ if url.value.chars().any(|character| character.is_control() || character.is_whitespace()) => {
+                "this holds white space or a control character"
+            }
+            _ if url.value.contains('\\') => "this holds a `\\`",
+            Err(_) => "this is no URL",
+            Ok(parsed) if !parsed.username().is_empty() || parsed.password().is_some() => {
+                "this holds a user name or password"
+            }
+            Ok(parsed) => match wrong_with_scheme(&parsed) {
+                None => return Some(parsed.into()),
+                Some(WrongScheme::NoHost) => "this has no host",
+                Some(WrongScheme::Cleartext) => "this is not https: anybody on the way could lead people elsewhere",
+                Some(WrongScheme::Other) => "this is not https",
+            },
+        };
+        self.problems.error(
+            &url.place,
+            format!("`signout_redirect_url` is where people go after signing out, but {reason}"),
+            "Write a whole URL, as `https://www.example.com/goodbye`; without the key, Doorward shows a page of its own.",
+        );
+        None
+    }
+
     /// `hosted` as a provider is refused with the same words.
     pub(super) fn hosted_provider(&mut self, name: &At<String>) {
         self.problems.error(
@@ -124,6 +157,7 @@ impl Compiler<'_> {
             ("idp_scopes", raw.idp_scopes.as_ref().map(|at| &at.place)),
             ("idp_request_params", raw.idp_request_params.as_ref().map(|at| &at.place)),
             ("idp_groups_claim", raw.idp_groups_claim.as_ref().map(|at| &at.place)),
+            ("idp_refresh_interval", raw.idp_refresh_interval.as_ref().map(|at| &at.place)),
         ];
         for (key, place) in given {
             if let Some(place) = place {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use doorward_authorize::{Policy, RouteId, Shadow};
 use doorward_hygiene::{Hostname, OriginPattern, Scheme, starts_with_segments};
@@ -32,6 +33,9 @@ pub struct Route {
     pub policy_shadow: Option<Shadow>,
     /// Whether a denied visitor is told what it would have needed.
     pub show_error_details: bool,
+    /// How long ago somebody may have signed in: whoever did before signs in again for this route
+    /// (`authentication_max_age`). At least a minute; none asks nobody.
+    pub authentication_max_age: Option<Duration>,
     /// What answers.
     pub target: Target,
     /// Whether WebSockets are forwarded.

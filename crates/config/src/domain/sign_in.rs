@@ -1,5 +1,7 @@
 //! Where and how people sign in.
 
+use std::time::Duration;
+
 use doorward_hygiene::{Authority, Hostname, Origin, OriginPattern};
 use doorward_identity::Email;
 use rustls_pki_types::CertificateDer;
@@ -18,6 +20,9 @@ pub struct SignIn {
     pub provider: Provider,
     /// Every origin a person may be sent back to: all routes' and the sign-in origin, each once.
     pub known_origins: Vec<OriginPattern>,
+    /// Where a browser goes once it has signed out (`signout_redirect_url`): an https URL, or an http one of a loopback
+    /// address, in visible ASCII and without a user name; none shows a page of our own.
+    pub signed_out: Option<String>,
 }
 
 impl SignIn {
@@ -76,6 +81,11 @@ pub struct OidcProvider {
     pub client_secret: Option<Secret>,
     /// What we ask for. `openid` is among them.
     pub scopes: Vec<String>,
+    /// Whether those were configured; else they are the provider's usual ones.
+    pub scopes_given: bool,
+    /// How often the provider is asked whether a person is still who they were (`idp_refresh_interval`). At least ten
+    /// seconds.
+    pub refresh_every: Duration,
     /// More parameters of the authorization request; none of those the protocol itself sets.
     pub request_params: Vec<(String, String)>,
     /// Authorities trusted besides the system's for connections to the provider (`certificate_authority`).

@@ -7,12 +7,30 @@ use crate::Limit;
 /// The longest span, in hours: ten years.
 const LONGEST_HOURS: f64 = 87_600.0;
 
+/// A span as it was written, for keys where zero is not the same as no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Span {
+    /// This long, perhaps no time at all.
+    Lasts(Duration),
+    /// `never`.
+    Never,
+}
+
 /// Parses a span. `never` and zero both mean no limit.
 pub(crate) fn parse(text: &str) -> Result<Limit, &'static str> {
+    parse_span(text).map(|span| match span {
+        Span::Lasts(duration) => Limit::from(duration),
+        Span::Never => Limit::Never,
+    })
+}
+
+/// Parses a span, and tells `never` from zero.
+pub(crate) fn parse_span(text: &str) -> Result<Span, &'static str> {
     let text = text.trim();
     match text {
         "" => return Err("nothing is given"),
-        "0" | "never" => return Ok(Limit::Never),
+        "0" => return Ok(Span::Lasts(Duration::ZERO)),
+        "never" => return Ok(Span::Never),
         _ => {}
     }
     if text.starts_with('-') {
@@ -32,7 +50,7 @@ pub(crate) fn parse(text: &str) -> Result<Limit, &'static str> {
     if seconds > LONGEST_HOURS * 3600.0 {
         return Err("it is longer than ten years");
     }
-    Duration::try_from_secs_f64(seconds).map(Limit::from).map_err(|_| "it is out of range")
+    Duration::try_from_secs_f64(seconds).map(Span::Lasts).map_err(|_| "it is out of range")
 }
 
 fn unit_in_seconds(unit: &str) -> Result<f64, &'static str> {
@@ -61,6 +79,14 @@ mod tests {
         }
         for text in ["0", "0s", "never", "0h0m"] {
             assert_eq!(parse(text), Ok(Limit::Never), "{text}");
+        }
+    }
+
+    #[test]
+    fn never_is_told_from_zero() {
+        assert_eq!(parse_span("never"), Ok(Span::Never));
+        for text in ["0", "0s", "+0m0s"] {
+            assert_eq!(parse_span(text), Ok(Span::Lasts(Duration::ZERO)), "{text}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! One route.
 
 use super::assertion::RawRouteAssertion;
+use super::duration::Span;
 use super::policy::RawPolicy;
 use super::unsupported::{NONE, ROUTE};
 use super::{At, Given, HeaderPairs, Pairs, RawSecret, Reading, Section};
@@ -37,6 +38,7 @@ pub(crate) struct RawRoute {
     pub(crate) client_authorities: RawSecret,
     pub(crate) policy: RawPolicy,
     pub(crate) show_error_details: Option<At<bool>>,
+    pub(crate) authentication_max_age: Option<At<Span>>,
 }
 
 /// What a route says of its upstream's TLS.
@@ -110,6 +112,7 @@ impl RawRoute {
             ),
             policy: RawPolicy::read(&mut section, reading),
             show_error_details: section.flag("show_error_details", reading),
+            authentication_max_age: section.span("authentication_max_age", reading),
         };
         section.close("a route", ROUTE, reading);
         Some(raw)

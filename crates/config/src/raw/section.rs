@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use super::duration::Span;
+use super::secrets::RawSecrets;
 use super::unsupported::{self, Unsupported};
 use super::{At, HeaderPairs, Hidden, Pairs, RawSecret, Reading};
 use crate::Limit;
@@ -94,6 +96,17 @@ impl Section {
         RawSecret { inline: inline.filter(|hidden| !hidden.value.0.is_empty()), file }
     }
 
+    /// Several secrets and their `_file` twin.
+    pub(crate) fn secrets(
+        &mut self,
+        key: &'static str,
+        file_key: &'static str,
+        reading: &mut Reading<'_>,
+    ) -> RawSecrets {
+        let inline = self.value(key, Shape::Single, reading).and_then(|node| reading.hidden_list(key, &node));
+        RawSecrets { inline, file: self.text(file_key, reading) }
+    }
+
     /// As [`Section::secret`], for keys that let somebody in when they are passed over: with nothing behind them
     /// they are given all the same.
     pub(crate) fn secret_or_empty(
@@ -140,6 +153,12 @@ impl Section {
     pub(crate) fn limit(&mut self, key: &'static str, reading: &mut Reading<'_>) -> Option<At<Limit>> {
         let node = self.value(key, Shape::Single, reading)?;
         reading.limit(key, &node)
+    }
+
+    /// As [`Section::limit`], for keys where zero is not the same as no limit.
+    pub(crate) fn span(&mut self, key: &'static str, reading: &mut Reading<'_>) -> Option<At<Span>> {
+        let node = self.value(key, Shape::Single, reading)?;
+        reading.span(key, &node)
     }
 
     pub(crate) fn number(&mut self, key: &'static str, reading: &mut Reading<'_>) -> Option<At<u16>> {

@@ -1,5 +1,6 @@
 //! The sign-in host, the identity provider, built-in accounts.
 
+use super::duration::Span;
 use super::unsupported::NONE;
 use super::{At, Pairs, RawSecret, Reading, Section};
 use crate::yaml::Content;
@@ -14,6 +15,8 @@ pub(crate) struct RawSignIn {
     pub(crate) idp_scopes: Option<At<Vec<At<String>>>>,
     pub(crate) idp_request_params: Option<At<Pairs>>,
     pub(crate) idp_groups_claim: Option<At<String>>,
+    pub(crate) idp_refresh_interval: Option<At<Span>>,
+    pub(crate) signout_redirect_url: Option<At<String>>,
     pub(crate) users: Option<At<Vec<RawUser>>>,
 }
 
@@ -36,6 +39,8 @@ impl RawSignIn {
             idp_scopes: section.texts("idp_scopes", reading),
             idp_request_params: section.pairs("idp_request_params", reading),
             idp_groups_claim: section.text("idp_groups_claim", reading),
+            idp_refresh_interval: section.span("idp_refresh_interval", reading),
+            signout_redirect_url: section.text("signout_redirect_url", reading),
             users: users(section, reading),
         }
     }

@@ -34,6 +34,9 @@ const fn common(name: &'static str) -> Unsupported {
     Unsupported { common_variable: true, ..key(name) }
 }
 
+const SHARED_STORE: &str = "There is no broker of its own: replicas share a store, by `databroker_storage_type: redis` \
+     or `postgres`.";
+
 /// At the top of the file.
 pub(crate) const GLOBAL: &[Unsupported] = &[
     instead("access_log_fields", "The access log has a fixed set of fields."),
@@ -53,7 +56,16 @@ pub(crate) const GLOBAL: &[Unsupported] = &[
     same("codec_type", &["auto"], "HTTP/1.1 and HTTP/2 are both spoken, as the visitor chooses."),
     same("cookie_http_only", &["true"], "The session cookie is always HttpOnly."),
     same("cookie_secure", &["true"], "The session cookie is always Secure."),
-    instead("databroker_*", "Sessions are kept in one file below `data_dir`."),
+    instead("databroker_cluster_*", SHARED_STORE),
+    instead("databroker_internal_service_url", SHARED_STORE),
+    instead("databroker_raft_*", SHARED_STORE),
+    instead("databroker_service_url*", SHARED_STORE),
+    instead(
+        "databroker_storage_ca_file",
+        "PostgreSQL's stands in `databroker_storage_connection_string`: `?sslmode=verify-full&sslrootcert=FILE`.",
+    ),
+    instead("databroker_storage_tls_skip_verify", "The store's certificate is always verified."),
+    instead("databroker_*", "Sessions are kept where `databroker_storage_type` says; there is nothing else to set."),
     key("darkmode_primary_color"),
     key("darkmode_secondary_color"),
     key("debug_address"),
@@ -86,7 +98,6 @@ pub(crate) const GLOBAL: &[Unsupported] = &[
     key("secondary_color"),
     same("services", &["all"], "There is one process, which is all services."),
     key("session_recording_concurrency"),
-    key("signout_redirect_url"),
     key("skip_xff_append"),
     key("ssh_*"),
     instead("timeout_write", "An answer may take as long as it needs; a stalled one ends after `timeout_idle`."),

@@ -33,6 +33,9 @@ const TOP: &[&str] = &[
     "cookie_secret",
     "cookie_secret_file",
     "data_dir",
+    "databroker_storage_connection_string",
+    "databroker_storage_connection_string_file",
+    "databroker_storage_type",
     "default_upstream_timeout",
     "downstream_mtls",
     "global_policy",
@@ -44,6 +47,7 @@ const TOP: &[&str] = &[
     "idp_groups_claim",
     "idp_provider",
     "idp_provider_url",
+    "idp_refresh_interval",
     "idp_request_params",
     "idp_scopes",
     "insecure_server",
@@ -58,11 +62,14 @@ const TOP: &[&str] = &[
     "policy",
     "pomerium_compatibility",
     "routes",
+    "session_idle_timeout",
+    "session_store_grace",
     "set_response_headers",
     "shared_secret",
     "shared_secret_file",
     "signing_key",
     "signing_key_file",
+    "signout_redirect_url",
     "support_contact",
     "tests",
     "timeout_idle",
@@ -75,6 +82,7 @@ const ROUTES: &[&str] = &[
     "allow_websockets",
     "allowed_domains",
     "allowed_users",
+    "authentication_max_age",
     "cors_allow_preflight",
     "description",
     "from",
@@ -185,6 +193,9 @@ fn every_example_is_taken_without_a_word() {
         .file("/run/secrets/tsig_secret", "c2VjcmV0\n")
         .file("/run/secrets/acme_dns_password", "secret\n")
         .file("/run/secrets/idp_client_secret", "secret\n")
+        .file("/run/secrets/cookie_secret", "l6TqxV8h5XsmdHVnKBjQqd3I31pcPuVwHhIBaEUm1dE=\n")
+        .variable("REDIS_PASSWORD", "secret")
+        .variable("POSTGRES_PASSWORD", "secret")
         .variable("OIDC_CLIENT_ID", "doorward")
         .variable("WIKI_BASIC_CREDENTIALS", "dTpw");
     let page = page();

@@ -25,6 +25,8 @@ mod policy_warnings;
 mod pomerium;
 mod protect;
 mod secrets;
+mod sessions;
 mod shared_policies;
+mod stores;
 mod tls;
 mod world;

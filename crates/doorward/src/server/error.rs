@@ -18,6 +18,9 @@ pub(crate) enum ServerError {
     /// The session store or the secret.
     #[error(transparent)]
     Sessions(#[from] SessionsError),
+    /// A store that replicas share.
+    #[error("sessions cannot be kept in Redis or PostgreSQL yet: use `databroker_storage_type: file`")]
+    SharedStore,
     /// The keys for assertions.
     #[error(transparent)]
     Assertion(#[from] SignError),

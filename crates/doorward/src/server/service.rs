@@ -6,10 +6,10 @@ use std::time::SystemTime;
 use arc_swap::ArcSwap;
 use doorward_assertion::Signer;
 use doorward_authenticate::{Accounts, Authenticator, AuthenticatorSettings};
-use doorward_config::{Config, Provider};
+use doorward_config::{Config, Provider, StoreSettings};
 use doorward_identity::Email;
 use doorward_proxy::{Snapshot, SnapshotSettings, Tunnels};
-use doorward_sessions::{FileStore, Secret32, Sessions, server_secret};
+use doorward_sessions::{FileStore, MemoryStore, Secret32, SecretRing, SessionStore, Sessions, server_secret};
 use doorward_transport::Drain;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -206,16 +206,21 @@ impl Service {
 impl Lasting {
     fn open(config: &Config) -> Result<Self, ServerError> {
         data_dir::prepare(&config.data_dir)?;
-        let configured = config.sessions.cookie_secret.as_ref().or(config.sessions.shared_secret.as_ref());
+        let configured = config.sessions.secrets.first();
         let secret = match configured.and_then(|secret| secret.expose().try_into().ok()) {
             Some(bytes) => Secret32::new(bytes),
             None => server_secret(&config.data_dir)?,
         };
-        let store = Arc::new(FileStore::open(&config.data_dir.join("sessions.redb"))?);
-        let sessions = Arc::new(Sessions::new(store, secret.expose(), config.sessions.lifetime));
+        let store: Arc<dyn SessionStore> = match &config.sessions.store {
+            StoreSettings::File => Arc::new(FileStore::open(&config.data_dir.join("sessions.redb"))?),
+            StoreSettings::Memory => Arc::new(MemoryStore::new()),
+            // Replicas that each kept sessions to themselves would not learn of each other's sign-outs.
+            StoreSettings::Redis(_) | StoreSettings::Postgres(_) => return Err(ServerError::SharedStore),
+        };
+        let sessions = Arc::new(Sessions::new(store, SecretRing::new(secret, []), config.sessions.lifetime));
         let background = CancellationToken::new();
         let (swept, stop) = (Arc::clone(&sessions), background.clone());
-        tokio::spawn(async move { swept.run_sweeper(SystemTime::now, stop).await });
+        tokio::spawn(async move { swept.run_keeper(SystemTime::now, stop).await });
         Ok(Self {
             sessions,
             keys: AssertionKeys::open(config, SystemTime::now())?,
@@ -264,7 +269,6 @@ impl Lasting {
 
 /// The keys that differ and cannot be changed while running.
 fn needing_restart(old: &Config, new: &Config) -> Vec<&'static str> {
-    let secret = |config: &Config| config.sessions.cookie_secret.clone().or(config.sessions.shared_secret.clone());
     [
         ("address", old.listeners.address != new.listeners.address),
         ("http_redirect_addr", old.listeners.redirect != new.listeners.redirect),
@@ -273,8 +277,11 @@ fn needing_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("metrics_address", old.metrics != new.metrics),
         ("data_dir", old.data_dir != new.data_dir),
         ("log_level", old.log_level != new.log_level),
-        ("cookie_secret", secret(old) != secret(new)),
+        ("cookie_secret, shared_secret", old.sessions.secrets != new.sessions.secrets),
         ("cookie_expire", old.sessions.lifetime != new.sessions.lifetime),
+        ("session_idle_timeout", old.sessions.idle_timeout != new.sessions.idle_timeout),
+        ("session_store_grace", old.sessions.store_grace != new.sessions.store_grace),
+        ("databroker_storage_type, databroker_storage_connection_string", old.sessions.store != new.sessions.store),
         ("timeout_read, timeout_idle", old.timeouts != new.timeouts),
     ]
     .into_iter()

@@ -12,8 +12,7 @@ use doorward_assertion::{Introduction, Told, Visit};
 use doorward_config::HostHeader;
 use doorward_hygiene::headers::{is_reserved, set_forwarded, strip_cookies, strip_hop_by_hop, strip_reserved};
 use doorward_hygiene::{Authority, CleanHead};
-use doorward_identity::{Identity, Presented};
-use doorward_sessions::{LiveSession, Tokens};
+use doorward_identity::Presented;
 use doorward_telemetry::RequestId;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
 use http::uri::PathAndQuery;
@@ -25,6 +24,7 @@ use super::rewrite::rewritten;
 use super::template;
 use crate::body::Upload;
 use crate::error::ForwardError;
+use crate::identify::Identified;
 use crate::served_route::ServedRoute;
 use crate::snapshot::Snapshot;
 
@@ -36,7 +36,7 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 pub(crate) struct Said<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) route: &'a ServedRoute,
-    pub(crate) session: Option<&'a LiveSession>,
+    pub(crate) visitor: Option<&'a Identified>,
     pub(crate) certificate: &'a Presented,
     pub(crate) request_id: &'a RequestId,
     pub(crate) now: SystemTime,
@@ -70,15 +70,11 @@ pub(crate) fn request(head: CleanHead, body: Incoming, said: Said<'_>) -> Result
     if let Some(signer) = &snapshot.signer {
         signer.strip_claims(&mut headers);
     }
-    let known = said.session.map(known);
-    let introduction =
-        known.filter(|_| route.telling.in_signed_form).map(|known| introduce(&known, &authority, said)).transpose()?;
-    let introduction = introduction.flatten();
+    let introduction = introduce(&authority, said)?;
     // Put together before anything is set or removed: a header may be made of another that the upstream does not get.
-    let told = known.map(|known| Told { who: known.who, session_id: known.session.id(), terms: &route.telling.terms });
     let sources = template::Sources {
-        told,
-        tokens: known.map(|known| known.tokens),
+        told: said.visitor.map(|visitor| told(visitor, route)),
+        tokens: said.visitor.map(|visitor| &visitor.known.tokens),
         introduction: introduction.as_deref(),
         certificate: said.certificate,
         headers: &headers,
@@ -144,36 +140,24 @@ fn is_written(host: &HeaderValue, authority: &Authority) -> bool {
     }
 }
 
-/// A visitor who is signed in, at one moment.
-#[derive(Clone, Copy)]
-struct Known<'a> {
-    session: &'a LiveSession,
-    who: &'a Identity,
-    tokens: &'a Tokens,
-    /// Changes when what the provider says is learned anew.
-    revision: u64,
-}
-
-fn known(session: &LiveSession) -> Known<'_> {
-    Known { session, who: session.identity(), tokens: session.tokens(), revision: 0 }
-}
-
-/// What the upstream is told of who asks; nothing when nobody signs.
-fn introduce(
-    known: &Known<'_>,
-    authority: &Authority,
-    said: Said<'_>,
-) -> Result<Option<Arc<Introduction>>, ForwardError> {
-    let Some(signer) = &said.snapshot.signer else { return Ok(None) };
+/// What the upstream is told of who asks; nothing when nobody signs, nobody is signed in, or nobody wants to know.
+fn introduce(authority: &Authority, said: Said<'_>) -> Result<Option<Arc<Introduction>>, ForwardError> {
+    let wanted = said.route.telling.in_signed_form;
+    let (Some(signer), Some(visitor), true) = (&said.snapshot.signer, said.visitor, wanted) else { return Ok(None) };
     let visit = Visit {
-        told: Told { who: known.who, session_id: known.session.id(), terms: &said.route.telling.terms },
-        expires_at: known.session.expires_at(),
-        revision: known.revision,
+        told: told(visitor, said.route),
+        expires_at: visitor.session.expires_at(),
+        revision: visitor.known.revision,
     };
     let introduction = signer
         .introduce(&visit, authority.host.as_str(), said.now)
         .map_err(|_| ForwardError::Internal("the visitor's assertion cannot be signed"))?;
     Ok(Some(introduction))
+}
+
+/// The visitor, on the terms of the route.
+fn told<'a>(visitor: &'a Identified, route: &'a ServedRoute) -> Told<'a> {
+    Told { who: &visitor.known.identity, session_id: visitor.session.id(), terms: &route.telling.terms }
 }
 
 /// Says how the body is delimited where the library would guess "not at all", and which trailers come behind it.

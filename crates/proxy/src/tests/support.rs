@@ -79,6 +79,7 @@ pub(crate) fn route(target: Target) -> Route {
         policy: Policy::new(RouteId::new("app"), everybody()),
         policy_shadow: None,
         show_error_details: false,
+        authentication_max_age: None,
         target,
         websockets: false,
         host_header: HostHeader::OfUpstream,
@@ -123,7 +124,7 @@ pub(crate) struct Visitors {
 impl Visitors {
     fn new(lifetime: Duration) -> Self {
         Self {
-            sessions: Sessions::new(Arc::new(MemoryStore::default()), &[7; 32], lifetime),
+            sessions: Sessions::new(Arc::new(MemoryStore::default()), [7; 32], lifetime),
             known: Mutex::default(),
             store_asked: AtomicUsize::new(0),
         }
@@ -140,6 +141,8 @@ impl Visitors {
             identity,
             provider: "test".into(),
             tokens,
+            tokens_expire_at: None,
+            browser: None,
             client: IpAddr::V4(Ipv4Addr::LOCALHOST),
             user_agent: None,
         };

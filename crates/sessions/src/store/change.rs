@@ -133,7 +133,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_change_is_read_as_it_was_spelt(id: [u8; 32], tag in 1_u8..=6, version: u64) {
+        fn a_change_is_read_as_it_was_spelt(id: [u8; 32], tag in 1_u8..=9, version: u64) {
             let key = RecordKey { kind: RecordKind::of_tag(tag).unwrap(), id };
             for change in [Change::Written { key, version: Version(version) }, Change::Removed { key }, Change::Missed] {
                 prop_assert_eq!(Change::of_line(&change.to_line()), change);

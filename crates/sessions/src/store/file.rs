@@ -119,6 +119,10 @@ impl SessionStore for FileStore {
         self.feed.changes()
     }
 
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     fn sweep(&self, now: SystemTime) -> StoreFuture<'_, usize> {
         Box::pin(async move {
             let mut swept = 0;

@@ -87,6 +87,10 @@ impl SessionStore for MemoryStore {
         self.feed.changes()
     }
 
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     fn sweep(&self, now: SystemTime) -> StoreFuture<'_, usize> {
         let mut records = self.records();
         let before = records.len();

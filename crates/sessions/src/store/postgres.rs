@@ -255,6 +255,10 @@ impl SessionStore for PostgresStore {
         self.feed.changes()
     }
 
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     fn sweep(&self, now: SystemTime) -> StoreFuture<'_, usize> {
         let now = whole(millis(now));
         Box::pin(async move {

@@ -233,6 +233,10 @@ impl SessionStore for RedisStore {
         self.feed.changes()
     }
 
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     fn sweep(&self, now: SystemTime) -> StoreFuture<'_, usize> {
         Box::pin(async move {
             let buckets = RecordKind::ALL.into_iter().flat_map(|kind| (0..BUCKETS).map(move |bucket| (kind, bucket)));

@@ -115,7 +115,7 @@ async fn the_store_and_the_ticket_open_nothing_without_the_server_s_secret() {
     let (sessions, store) = sessions();
     let session = sessions.begin(alice(), at(0)).await.unwrap();
     let ticket = sessions.grant(&session, "a.example", at(0)).await.unwrap().to_cookie_value();
-    let other = Sessions::new(Arc::clone(&store) as _, &[8; 32], LIFETIME);
+    let other = Sessions::new(Arc::clone(&store) as _, [8; 32], LIFETIME);
     assert!(other.find(&ticket, "a.example", at(1)).await.unwrap().is_none());
 }
 

@@ -41,13 +41,15 @@ fn alice() -> NewSession {
             access_token: None,
             refresh_token: Some(Token::new("refresh-token-text".to_owned())),
         },
+        tokens_expire_at: None,
+        browser: None,
         client: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)),
         user_agent: Some("a browser".to_owned()),
     }
 }
 
 fn sessions_over(store: &Arc<TestStore>) -> Sessions {
-    Sessions::new(Arc::clone(store) as _, &[7; 32], LIFETIME)
+    Sessions::new(Arc::clone(store) as _, [7; 32], LIFETIME)
 }
 
 /// Sessions over a store that both the test and they can reach.

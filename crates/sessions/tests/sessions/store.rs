@@ -117,6 +117,10 @@ impl SessionStore for TestStore {
         self.inner.changes()
     }
 
+    fn is_shared(&self) -> bool {
+        self.inner.is_shared()
+    }
+
     fn sweep(&self, now: SystemTime) -> StoreFuture<'_, usize> {
         match self.check() {
             Ok(()) => self.inner.sweep(now),
