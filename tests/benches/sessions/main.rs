@@ -57,11 +57,11 @@ fn open(path: &Path) -> Sessions {
 
 /// A person as an OpenID provider tells of one: tokens of usual lengths, a few groups and claims.
 fn person(number: usize) -> NewSession {
-        tokens_expire_at: None,
-        browser: None,
     let claims = serde_json::json!({ "department": "engineering", "locale": "en", "email_verified": true });
     let token = |length| Some(Token::new("t".repeat(length)));
     NewSession {
+        tokens_expire_at: None,
+        browser: None,
         identity: Identity {
             subject: Subject { issuer: "https://idp.example.com".into(), id: format!("person-{number}") },
             email: VerifiedEmail::Verified(Email::parse(&format!("person{number}@example.com")).unwrap()),

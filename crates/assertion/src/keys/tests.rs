@@ -73,7 +73,7 @@ fn a_configured_key_signs_alone_and_those_before_stay_as_long_as_they_are_needed
     keys.replace_by_fixed(&fixed, later - Duration::from_secs(1)).unwrap();
     assert_eq!(kids(&keys).len(), 2);
     keys.replace_by_fixed(&fixed, later).unwrap();
-    assert_eq!(kids(&keys), [new.clone()]);
+    assert_eq!(kids(&keys), std::slice::from_ref(&new));
     assert_eq!(signing(&keys, later + 10 * ROTATE_EVERY), new, "nothing rotates");
     // And back.
     keys.replace(&ring, later).unwrap();

@@ -219,7 +219,7 @@ fn many_requests_at_once_sign_once() {
         let all: Vec<_> = (0..8).map(|_| scope.spawn(sign)).collect();
         all.into_iter().map(|one| one.join().unwrap()).collect()
     });
-    assert!(tokens.iter().all(|token| token == &tokens[0]));
+    assert!(tokens.iter().all(|token| *token == tokens[0]));
 }
 
 #[test]

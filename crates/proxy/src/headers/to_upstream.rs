@@ -70,17 +70,11 @@ pub(crate) fn request(head: CleanHead, body: Incoming, said: Said<'_>) -> Result
     if let Some(signer) = &snapshot.signer {
         signer.strip_claims(&mut headers);
     }
-    let visitor = said.visitor;
-    let introduction = visitor
-        .filter(|_| route.telling.in_signed_form)
-        .map(|visitor| introduce(visitor, &authority, said))
-        .transpose()?;
-    let introduction = introduction.flatten();
+    let introduction = introduce(&authority, said)?;
     // Put together before anything is set or removed: a header may be made of another that the upstream does not get.
-    let told = visitor.map(|visitor| told(visitor, route));
     let sources = template::Sources {
-        told,
-        tokens: visitor.map(|visitor| &visitor.known.tokens),
+        told: said.visitor.map(|visitor| told(visitor, route)),
+        tokens: said.visitor.map(|visitor| &visitor.known.tokens),
         introduction: introduction.as_deref(),
         certificate: said.certificate,
         headers: &headers,
@@ -146,18 +140,10 @@ fn is_written(host: &HeaderValue, authority: &Authority) -> bool {
     }
 }
 
-/// Whom an upstream is told of, and in which terms.
-fn told<'a>(visitor: &'a Identified, route: &'a ServedRoute) -> Told<'a> {
-    Told { who: &visitor.known.identity, session_id: visitor.session.id(), terms: &route.telling.terms }
-}
-
-/// What the upstream is told of who asks; nothing when nobody signs.
-fn introduce(
-    visitor: &Identified,
-    authority: &Authority,
-    said: Said<'_>,
-) -> Result<Option<Arc<Introduction>>, ForwardError> {
-    let Some(signer) = &said.snapshot.signer else { return Ok(None) };
+/// What the upstream is told of who asks; nothing when nobody signs, nobody is signed in, or nobody wants to know.
+fn introduce(authority: &Authority, said: Said<'_>) -> Result<Option<Arc<Introduction>>, ForwardError> {
+    let wanted = said.route.telling.in_signed_form;
+    let (Some(signer), Some(visitor), true) = (&said.snapshot.signer, said.visitor, wanted) else { return Ok(None) };
     let visit = Visit {
         told: told(visitor, said.route),
         expires_at: visitor.session.expires_at(),
@@ -167,6 +153,11 @@ fn introduce(
         .introduce(&visit, authority.host.as_str(), said.now)
         .map_err(|_| ForwardError::Internal("the visitor's assertion cannot be signed"))?;
     Ok(Some(introduction))
+}
+
+/// The visitor, on the terms of the route.
+fn told<'a>(visitor: &'a Identified, route: &'a ServedRoute) -> Told<'a> {
+    Told { who: &visitor.known.identity, session_id: visitor.session.id(), terms: &route.telling.terms }
 }
 
 /// Says how the body is delimited where the library would guess "not at all", and which trailers come behind it.
