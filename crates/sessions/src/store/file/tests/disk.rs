@@ -95,10 +95,12 @@ async fn a_disk_without_room_for_a_word_refuses_all_and_does_not_outlast_its_cau
     full.store(true, Ordering::SeqCst);
     put(&store, 2).await.unwrap_err();
     put(&store, 3).await.unwrap_err();
+    store.sweep(at(60)).await.unwrap_err();
     full.store(false, Ordering::SeqCst);
     writes_again(&store, 4).await;
     assert!(store.get(&key(1), at(0)).await.unwrap().is_some(), "nothing answered is lost");
     assert_eq!(store.get(&key(2), at(0)).await.unwrap(), None, "nothing refused is there");
+    assert_eq!(store.sweep(at(60)).await.unwrap(), 2, "and what could not be swept is");
     assert_eq!(handles[1].load(Ordering::SeqCst), 1, "there are never two handles of a file");
 }
 
