@@ -4,7 +4,7 @@
 
 use axum::Extension;
 use axum::extract::State;
-use doorward_sessions::Token;
+use doorward_sessions::{SessionsError, Token};
 use doorward_telemetry::{AuditEvent, audit};
 use http::{Method, StatusCode, Uri};
 use serde::Deserialize;
@@ -40,7 +40,10 @@ pub(super) async fn answer(
         }
         _ => Err(AuthenticateError::BadRequest("no provider answers here").into()),
     };
-    if let Err(failed) = &outcome {
+    // Who is blocked is known by name, and has been told of already.
+    if let Err(failed) = &outcome
+        && !matches!(failed.error, AuthenticateError::Sessions(SessionsError::Blocked))
+    {
         audit(&AuditEvent::SignInFailed {
             user: None,
             provider: inner.people.name(),

@@ -44,7 +44,19 @@ impl Inner {
             tokens_expire_at: None,
             browser,
         };
-        let session = self.sessions.begin(new, visit.now).await.map_err(sessions_error)?;
+        let user = new.identity.label().to_owned();
+        let session = self.sessions.begin(new, visit.now).await.map_err(|error| {
+            if matches!(error, SessionsError::Blocked) {
+                audit(&AuditEvent::SignInFailed {
+                    user: Some(&user),
+                    provider: self.people.name(),
+                    reason: "this person is blocked",
+                    client: visit.client,
+                    request_id: &visit.request_id,
+                });
+            }
+            sessions_error(error)
+        })?;
         audit(&AuditEvent::SignedIn {
             user: session.known().identity.label(),
             provider: session.provider(),
