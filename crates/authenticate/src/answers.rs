@@ -179,6 +179,12 @@ fn words(error: &AuthenticateError) -> Words {
                 "Whoever is signed in already stays so.",
             )
         },
+        E::Sessions(doorward_sessions::SessionsError::Blocked) => say(
+            StatusCode::FORBIDDEN,
+            "You cannot sign in here",
+            "Whoever runs this site has blocked your account.",
+            "If you think that is a mistake, ask them to let you in again.",
+        ),
         E::Sessions(doorward_sessions::SessionsError::TooLong { .. }) => say(
             StatusCode::BAD_GATEWAY,
             "The identity provider said too much",

@@ -213,3 +213,6 @@ async fn request_line(reader: impl tokio::io::AsyncRead + Unpin) -> io::Result<V
     BufReader::new(reader).take(most).read_until(b'\n', &mut line).await?;
     Ok(line)
 }
+
+#[cfg(test)]
+mod tests;
