@@ -14,9 +14,10 @@ use tokio_util::sync::CancellationToken;
 use crate::browser::BrowserId;
 use crate::limits::SharedLimits;
 use crate::record::{SessionId, SessionRecord, name_of};
+use crate::refreshing::Refreshing;
 use crate::seal::Secret32;
 use crate::store::{millis, time_of};
-use crate::{RecordKey, RecordKind, Tokens, Version};
+use crate::{LastHeard, RecordKey, RecordKind, Tokens, Version};
 
 /// Activity is noted to the second.
 const NOTED_EVERY: u64 = 1000;
@@ -89,8 +90,7 @@ pub struct LiveSession {
     /// The versions of the records in the store.
     pub(crate) version: AtomicU64,
     pub(crate) card_version: AtomicU64,
-    /// One refresh at a time in this process; the lease is for the others.
-    pub(crate) refreshing: tokio::sync::Mutex<()>,
+    pub(crate) refreshing: Refreshing,
     /// Where the cache holds this session, to take it out when it ends.
     cached_at: Mutex<Vec<[u8; 32]>>,
 }
@@ -126,7 +126,7 @@ impl LiveSession {
             verified_at: AtomicU64::new(last_seen),
             version: AtomicU64::new(standing.version.0),
             card_version: AtomicU64::new(standing.card_version.0),
-            refreshing: tokio::sync::Mutex::new(()),
+            refreshing: Refreshing::default(),
             cached_at: Mutex::new(Vec::new()),
         }
     }
@@ -135,6 +135,16 @@ impl LiveSession {
     /// forwarded as the same person.
     pub fn known(&self) -> Arc<Known> {
         self.known.load_full()
+    }
+
+    /// When the provider was last heard. Cheap enough for every request.
+    pub fn last_heard(&self) -> LastHeard {
+        let known = self.known.load();
+        LastHeard {
+            at: known.refreshed_at,
+            tokens_expire_at: known.tokens_expire_at,
+            can_be_refreshed: known.tokens.refresh_token.is_some(),
+        }
     }
 
     /// Who signed in; this never changes.
@@ -223,6 +233,11 @@ impl LiveSession {
         }
         self.known.store(Arc::new(known));
         true
+    }
+
+    /// Takes over what the provider said, though the store has not taken it yet.
+    pub(crate) fn learn_unsaved(&self, known: Known) {
+        self.known.store(Arc::new(known));
     }
 
     /// Marks the session as ended; every holder sees it from here on.

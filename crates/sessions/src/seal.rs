@@ -168,8 +168,8 @@ mod tests {
         ring.replace(newer, [older]);
         assert!(sealer.open(&before, b"").is_some());
         let after = sealer.seal(b"text", b"").unwrap();
-        assert!(super::tests::sealer(2, "attempt").open(&after, b"").is_some());
-        assert!(super::tests::sealer(1, "attempt").open(&after, b"").is_none());
+        assert!(tests::sealer(2, "attempt").open(&after, b"").is_some());
+        assert!(tests::sealer(1, "attempt").open(&after, b"").is_none());
         ring.replace(Secret32::new([2; 32]), []);
         assert!(sealer.open(&before, b"").is_none(), "a secret that is gone opens nothing");
     }

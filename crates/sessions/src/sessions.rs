@@ -8,6 +8,7 @@ mod changes;
 mod keeper;
 mod lists;
 mod records;
+mod refresh;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +17,7 @@ use std::time::SystemTime;
 
 pub use self::blocks::BlockedPerson;
 use self::cache::{Cache, CacheKey};
+pub use self::refresh::{Heard, LastHeard, Refreshed, Renewed};
 use crate::limits::SharedLimits;
 use crate::live::{Begun, Standing};
 use crate::record::{GrantRecord, SessionId, SessionRecord, name_of};
