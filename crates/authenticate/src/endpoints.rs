@@ -3,6 +3,8 @@
 //! Refuses: bodies over 16 KiB or slower than ten seconds, unknown paths and methods, and whatever each endpoint
 //! refuses, always with a page that says so and never with a redirect.
 
+mod backchannel_logout;
+mod frontchannel_logout;
 mod handover;
 mod provider_callback;
 mod session;
@@ -56,6 +58,8 @@ pub(crate) fn router(inner: Arc<Inner>) -> Router {
     router = match &inner.people {
         People::Provider(provider, _) => router
             .route(paths::SIGN_IN, get(sign_in::begin))
+            .route(paths::BACKCHANNEL_LOGOUT, post(backchannel_logout::take))
+            .route(paths::FRONTCHANNEL_LOGOUT, get(frontchannel_logout::take))
             .route(provider.redirect_path(), get(provider_callback::answer)),
         People::Accounts(_) => router
             .route(paths::SIGN_IN, get(sign_in::begin).merge(post(sign_in::password)))

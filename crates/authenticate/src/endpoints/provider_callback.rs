@@ -77,10 +77,7 @@ async fn take(inner: &Inner, provider: &RelyingParty, visit: &Visit, uri: &Uri) 
     RelyingParty::check_issuer(&ready, parameters.iss.as_deref()).map_err(&failed)?;
     let code = code_of(parameters).map_err(&failed)?;
     let signed_in = provider.finish(&ready, &code, verifier, nonce, visit.now).await.map_err(&failed)?;
-    inner
-        .signed_in(visit, &id, target.clone(), signed_in.identity, signed_in.tokens, StatusCode::FOUND)
-        .await
-        .map_err(&failed)
+    inner.signed_in(visit, &id, target.clone(), signed_in, StatusCode::FOUND).await.map_err(&failed)
 }
 
 /// The code, or the provider's refusal (RFC 6749 §4.1.2).

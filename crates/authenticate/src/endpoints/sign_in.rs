@@ -11,7 +11,6 @@ use axum::extract::rejection::FormRejection;
 use axum::{Extension, Form};
 use doorward_identity::{Claims, Email, Groups, Identity, Subject, VerifiedEmail};
 use doorward_pages::{Page, SignIn as SignInPage};
-use doorward_sessions::Tokens;
 use doorward_telemetry::{AuditEvent, audit};
 use http::{StatusCode, Uri};
 use serde::Deserialize;
@@ -22,6 +21,7 @@ use crate::accounts::Account;
 use crate::answers::{Answer, page, redirect, with_cookies};
 use crate::attempt::{Attempt, AttemptId, Path, Target};
 use crate::authenticator::{BuiltIn, Inner, LOCAL_ISSUER, People};
+use crate::oidc::SignedIn;
 use crate::return_to::ReturnTo;
 use crate::visit::{Shared, Visit};
 use crate::{AuthenticateError, paths};
@@ -147,7 +147,7 @@ async fn try_password(
         return Ok(page(visit, &Page::SignIn(sign_in_page(&id, &host, &typed.email, Some(WRONG)))));
     };
     let identity = built_in.identity(account, visit);
-    Ok(inner.signed_in(visit, &id, target, identity, Tokens::default(), StatusCode::SEE_OTHER).await?)
+    Ok(inner.signed_in(visit, &id, target, SignedIn::with_account(identity), StatusCode::SEE_OTHER).await?)
 }
 
 /// The account these words open. What cannot be an address is answered as any other wrong one.

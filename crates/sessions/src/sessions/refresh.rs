@@ -96,6 +96,11 @@ impl LiveSession {
     pub fn rests_until(&self) -> Option<SystemTime> {
         self.refreshing.rests_until()
     }
+
+    /// Whether somebody here is asking at this moment.
+    pub fn is_being_refreshed(&self) -> bool {
+        self.refreshing.turn.try_lock().is_err()
+    }
 }
 
 impl Sessions {
