@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
@@ -24,10 +24,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::accounts::Accounts;
 use crate::attempt::Attempts;
+use crate::buckets::Buckets;
 use crate::cookies::SessionCookies;
 use crate::fresh::Fresh;
 use crate::limiter::AttemptLimiter;
 use crate::oidc::RelyingParty;
+use crate::refresher::Refresher;
 use crate::trail::Trails;
 use crate::visit::Visit;
 use crate::{AuthenticateError, endpoints, paths};
@@ -90,7 +92,12 @@ pub(crate) struct Inner {
     pub(crate) limiter: Arc<AttemptLimiter>,
     pub(crate) routes_of: RoutesOf,
     pub(crate) support_contact: Option<String>,
-    clock: Clock,
+    pub(crate) refresher: Refresher,
+    /// Wrong words of a provider's, by client.
+    pub(crate) wrong_logouts: Buckets,
+    /// This, for tasks that outlive a request.
+    pub(crate) me: Weak<Self>,
+    pub(crate) clock: Clock,
 }
 
 /// Who knows the people.
@@ -129,7 +136,10 @@ impl Authenticator {
                     .unwrap_or_else(|| Arc::new(Semaphore::new(HASHED_AT_ONCE))),
             }),
         };
-        let inner = Arc::new(Inner {
+        let inner = Arc::new_cyclic(|me| Inner {
+            me: Weak::clone(me),
+            refresher: Refresher::default(),
+            wrong_logouts: Buckets::default(),
             cookies: SessionCookies::new(&cookie),
             attempts: Attempts::new(sessions.sealer("sign-in attempt"), &cookie.stem),
             trails: Trails::new(sessions.sealer("arrivals"), &cookie.stem),
@@ -155,8 +165,12 @@ impl Authenticator {
             // Sessions of a provider that is configured no more end at once.
             inner.end_unadmitted().await;
             match &inner.people {
-                People::Provider(provider, _) => provider.keep_discovering().await,
-                People::Accounts(built_in) => inner.watch_accounts(&built_in.accounts).await,
+                People::Provider(provider, _) => {
+                    tokio::join!(provider.keep_discovering(), inner.keep_refreshing());
+                }
+                People::Accounts(built_in) => {
+                    tokio::join!(inner.watch_accounts(&built_in.accounts), inner.keep_refreshing());
+                }
             }
         }));
     }
@@ -169,7 +183,7 @@ impl Authenticator {
             .cookies
             .values(head)
             .find_map(|value| inner.sessions.find_cached(value, audience, now))
-            .filter(|session| inner.admits(session))
+            .filter(|session| inner.admits(session) && !inner.is_overdue(session, now))
     }
 
     /// The session of a request, asking the store. A malformed, unknown or expired ticket is no session.
@@ -264,6 +278,10 @@ impl People {
 }
 
 impl Inner {
+    pub(crate) fn now(&self) -> SystemTime {
+        (self.clock)()
+    }
+
     /// The session one of these cookie values names.
     pub(crate) async fn find(
         &self,
@@ -274,7 +292,11 @@ impl Inner {
         let mut unavailable = None;
         for value in values {
             match self.sessions.find(value.as_ref(), audience, now).await {
-                Ok(Some(session)) if self.admits(&session) => return Ok(Some(session)),
+                Ok(Some(session)) if self.admits(&session) => {
+                    if self.hear_first(&session, now).await {
+                        return Ok(Some(session));
+                    }
+                }
                 Ok(Some(session)) => {
                     revoked(&session);
                     self.sessions.end(&session).await?;
@@ -299,7 +321,7 @@ impl Inner {
     }
 
     /// Whether the session's provider is the configured one and still stands by it.
-    fn admits(&self, session: &LiveSession) -> bool {
+    pub(crate) fn admits(&self, session: &LiveSession) -> bool {
         if session.provider() != self.people.name() {
             return false;
         }

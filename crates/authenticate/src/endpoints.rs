@@ -4,7 +4,9 @@
 //! refuses, always with a page that says so and never with a redirect.
 
 mod arrived;
+mod backchannel_logout;
 mod ending;
+mod frontchannel_logout;
 mod handover;
 mod popup;
 mod proof;
@@ -72,6 +74,8 @@ pub(crate) fn router(inner: Arc<Inner>) -> Router {
     router = match &inner.people {
         People::Provider(provider, _) => router
             .route(paths::SIGN_IN, get(sign_in::begin))
+            .route(paths::BACKCHANNEL_LOGOUT, post(backchannel_logout::take))
+            .route(paths::FRONTCHANNEL_LOGOUT, get(frontchannel_logout::take))
             .route(provider.redirect_path(), get(provider_callback::answer)),
         People::Accounts(_) => router
             .route(paths::SIGN_IN, get(sign_in::begin).merge(post(sign_in::password)))

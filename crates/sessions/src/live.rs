@@ -14,9 +14,10 @@ use tokio_util::sync::CancellationToken;
 use crate::browser::BrowserId;
 use crate::limits::SharedLimits;
 use crate::record::{SessionId, SessionRecord, name_of};
+use crate::refreshing::Refreshing;
 use crate::seal::Secret32;
 use crate::store::{millis, time_of};
-use crate::{RecordKey, RecordKind, Tokens, Version, rights};
+use crate::{LastHeard, RecordKey, RecordKind, Tokens, Version, rights};
 
 /// Activity is noted to the second.
 const NOTED_EVERY: u64 = 1000;
@@ -99,8 +100,7 @@ pub struct LiveSession {
     /// The versions of the records in the store.
     pub(crate) version: AtomicU64,
     pub(crate) card_version: AtomicU64,
-    /// One refresh at a time in this process; the lease is for the others.
-    pub(crate) refreshing: tokio::sync::Mutex<()>,
+    pub(crate) refreshing: Refreshing,
     /// Where the cache holds this session, to take it out when it ends.
     cached_at: Mutex<CachedAt>,
 }
@@ -156,7 +156,7 @@ impl LiveSession {
             verified_at: AtomicU64::new(millis(standing.verified_at)),
             version: AtomicU64::new(standing.version.0),
             card_version: AtomicU64::new(standing.card_version.0),
-            refreshing: tokio::sync::Mutex::new(()),
+            refreshing: Refreshing::default(),
             cached_at: Mutex::new(CachedAt { keys: Vec::new(), full_at: FEW_KEYS }),
         }
     }
@@ -165,6 +165,16 @@ impl LiveSession {
     /// forwarded as the same person.
     pub fn known(&self) -> Arc<Known> {
         self.known.load_full()
+    }
+
+    /// When the provider was last heard. Cheap enough for every request.
+    pub fn last_heard(&self) -> LastHeard {
+        let known = self.known.load();
+        LastHeard {
+            at: known.refreshed_at,
+            tokens_expire_at: known.tokens_expire_at,
+            can_be_refreshed: known.tokens.refresh_token.is_some(),
+        }
     }
 
     /// Who signed in; this never changes.
@@ -255,18 +265,28 @@ impl LiveSession {
 
     /// Takes over what the provider said later; false when it is no news.
     pub(crate) fn learn(&self, known: Known, version: Version) -> bool {
-        let rights = rights::mark(&known.identity);
         let _learning = self.learning.lock().unwrap_or_else(PoisonError::into_inner);
         if self.version.load(Ordering::Acquire) >= version.0 {
             return false;
         }
+        self.replace_known(known);
+        // Last: whoever sees the version may rely on the rest.
+        self.version.store(version.0, Ordering::Release);
+        true
+    }
+
+    /// Takes over what the provider said, though the store has not taken it yet.
+    pub(crate) fn learn_unsaved(&self, known: Known) {
+        let _learning = self.learning.lock().unwrap_or_else(PoisonError::into_inner);
+        self.replace_known(known);
+    }
+
+    fn replace_known(&self, known: Known) {
+        let rights = rights::mark(&known.identity);
         self.known.store(Arc::new(known));
         if self.rights.swap(rights, Ordering::Relaxed) != rights {
             self.outdated_tickets.store(true, Ordering::Relaxed);
         }
-        // Last: whoever sees the version may rely on the rest.
-        self.version.store(version.0, Ordering::Release);
-        true
     }
 
     /// What the person may be let in for.

@@ -11,6 +11,7 @@ mod lists;
 mod look_up;
 mod recognise;
 mod records;
+mod refresh;
 mod regrant;
 
 use std::fmt;
@@ -22,6 +23,7 @@ pub use self::blocks::{BlockedPerson, Blocking};
 use self::cache::Cache;
 use self::ending::Untold;
 pub use self::recognise::{MOST_TICKETS, Recognised};
+pub use self::refresh::{Heard, LastHeard, Refreshed, Renewed};
 use crate::limits::SharedLimits;
 use crate::live::{Begun, Standing};
 use crate::record::{GrantRecord, SessionId, SessionRecord};

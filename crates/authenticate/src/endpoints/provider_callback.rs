@@ -92,10 +92,7 @@ async fn take(inner: &Inner, provider: &RelyingParty, visit: &Visit, uri: &Uri) 
         let again = go_to_provider(inner, visit, (provider, &ready), target.clone(), insisting).map_err(&failed)?;
         return Ok(with_cookies(again, [removal.clone()]));
     }
-    inner
-        .signed_in(visit, &id, target.clone(), signed_in.identity, signed_in.tokens, StatusCode::FOUND)
-        .await
-        .map_err(&failed)
+    inner.signed_in(visit, &id, target.clone(), signed_in, StatusCode::FOUND).await.map_err(&failed)
 }
 
 /// The code, or the provider's refusal (RFC 6749 §4.1.2).

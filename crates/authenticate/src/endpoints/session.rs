@@ -1,8 +1,7 @@
 //! From a proven identity to a session, and on to where the person was going.
 
 use doorward_hygiene::Authority;
-use doorward_identity::Identity;
-use doorward_sessions::{LiveSession, NewSession, SessionsError, Tokens};
+use doorward_sessions::{LiveSession, NewSession, SessionsError};
 use doorward_telemetry::{AuditEvent, audit};
 use http::{HeaderValue, StatusCode};
 
@@ -10,6 +9,7 @@ use crate::answers::{Answer, redirect, with_cookies};
 use crate::attempt::{AttemptId, Target};
 use crate::authenticator::Inner;
 use crate::endpoints::{escape, handover};
+use crate::oidc::SignedIn;
 use crate::visit::Visit;
 use crate::{AuthenticateError, paths};
 
@@ -18,9 +18,10 @@ impl Inner {
     pub(super) async fn begin_session(
         &self,
         visit: &Visit,
-        identity: Identity,
-        tokens: Tokens,
+        who: SignedIn,
     ) -> Result<std::sync::Arc<LiveSession>, AuthenticateError> {
+        let SignedIn { identity, tokens, tokens_expire_at } = who;
+        self.note_refresh_token(&tokens);
         // Somebody else's session in the same browser ends; the same person's may be in use by another tab.
         let old = self.session_of(visit).await?;
         let browser =
@@ -41,7 +42,7 @@ impl Inner {
             tokens,
             client: visit.client,
             user_agent: visit.user_agent.clone(),
-            tokens_expire_at: None,
+            tokens_expire_at,
             browser,
         };
         let user = new.identity.label().to_owned();
@@ -81,11 +82,10 @@ impl Inner {
         visit: &Visit,
         attempt: &AttemptId,
         target: Target,
-        identity: Identity,
-        tokens: Tokens,
+        who: SignedIn,
         status: StatusCode,
     ) -> Result<Answer, AuthenticateError> {
-        let session = self.begin_session(visit, identity, tokens).await?;
+        let session = self.begin_session(visit, who).await?;
         let cookies = [self.grant(visit, &session).await?, self.attempts.remove(attempt)?];
         let answer = match target {
             Target::Here(path) => self.arrive(visit, &session, status, &path.0)?,

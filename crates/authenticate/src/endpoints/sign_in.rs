@@ -11,7 +11,7 @@ use axum::extract::rejection::FormRejection;
 use axum::{Extension, Form};
 use doorward_identity::{Claims, Email, Groups, Identity, Subject, VerifiedEmail};
 use doorward_pages::{Page, SignIn as SignInPage};
-use doorward_sessions::{LiveSession, Tokens};
+use doorward_sessions::LiveSession;
 use doorward_telemetry::{AuditEvent, audit};
 use http::{StatusCode, Uri};
 use serde::Deserialize;
@@ -24,7 +24,7 @@ use crate::attempt::{Asked, Attempt, AttemptId, Path, Target};
 use crate::authenticator::{BuiltIn, Inner, LOCAL_ISSUER, People};
 use crate::cause::Cause;
 use crate::fresh::Fresh;
-use crate::oidc::{Ready, RelyingParty};
+use crate::oidc::{Ready, RelyingParty, SignedIn};
 use crate::return_to::ReturnTo;
 use crate::visit::{Shared, Visit};
 use crate::{AuthenticateError, paths};
@@ -185,7 +185,7 @@ async fn try_password(
         return Ok(page(visit, &Page::SignIn(sign_in_page(&id, &host, &typed.email, Some(WRONG)))));
     };
     let identity = built_in.identity(account, visit);
-    Ok(inner.signed_in(visit, &id, target, identity, Tokens::default(), StatusCode::SEE_OTHER).await?)
+    Ok(inner.signed_in(visit, &id, target, SignedIn::with_account(identity), StatusCode::SEE_OTHER).await?)
 }
 
 /// The account these words open. What cannot be an address is answered as any other wrong one.

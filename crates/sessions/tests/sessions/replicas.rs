@@ -109,7 +109,7 @@ async fn a_lost_word_is_healed_as_soon_as_the_store_answers_again() {
 async fn who_is_blocked_on_one_is_out_on_the_other_even_when_only_that_word_comes() {
     let mut pair = pair().await;
     let alice = Email::parse("ALICE@example.com").unwrap();
-    assert!(pair.one.sessions.block(&alice, at(1)).await.unwrap());
+    assert!(pair.one.sessions.block(&alice, at(1)).await.unwrap().is_new);
     let words = pair.other.waiting().await;
     let of_blocked: Vec<_> = words
         .into_iter()
