@@ -104,7 +104,7 @@ pub(crate) async fn a_block_on_one_replica_ends_sessions_on_the_others(place: Pl
     let (sleeping, asleep) = one.sign_in().await;
     drop(sleeping);
     let alice = Email::parse("alice@example.com").unwrap();
-    assert!(one.sessions.block(&alice, SystemTime::now()).await.unwrap());
+    assert!(one.sessions.block(&alice, SystemTime::now()).await.unwrap().is_new);
     timeout(PATIENCE, held.ended().cancelled()).await.expect("the block is heard of");
     for replica in [&one, &other, &Replica::on(&place).await] {
         assert!(replica.find(&ticket).await.is_none());
