@@ -255,18 +255,23 @@ impl LiveSession {
 
     /// Takes over what the provider said later; false when it is no news.
     pub(crate) fn learn(&self, known: Known, version: Version) -> bool {
-        let rights = rights::mark(&known.identity);
         let _learning = self.learning.lock().unwrap_or_else(PoisonError::into_inner);
         if self.version.load(Ordering::Acquire) >= version.0 {
             return false;
         }
+        self.store_known(known);
+        // Last: whoever sees the version may rely on the rest.
+        self.version.store(version.0, Ordering::Release);
+        true
+    }
+
+    /// Puts what is known in the place of what was known, and what that means for tickets.
+    fn store_known(&self, known: Known) {
+        let rights = rights::mark(&known.identity);
         self.known.store(Arc::new(known));
         if self.rights.swap(rights, Ordering::Relaxed) != rights {
             self.outdated_tickets.store(true, Ordering::Relaxed);
         }
-        // Last: whoever sees the version may rely on the rest.
-        self.version.store(version.0, Ordering::Release);
-        true
     }
 
     /// What the person may be let in for.

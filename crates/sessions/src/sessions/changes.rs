@@ -130,7 +130,7 @@ impl Sessions {
         }
     }
 
-    fn tell_news(&self, session: &LiveSession) {
+    pub(super) fn tell_news(&self, session: &LiveSession) {
         let Found::Alive(shared) = self.registry.find(session.name()) else { return };
         if let Some(listener) = self.listener.get() {
             listener(&Arc::clone(&shared));
