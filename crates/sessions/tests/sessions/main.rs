@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod attacks;
+mod elsewhere;
 mod ends;
 mod handover;
 mod idle;
