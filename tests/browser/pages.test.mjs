@@ -39,7 +39,7 @@ async function photograph(page, name, scripts = 0) {
     for (const colorScheme of ['light', 'dark']) {
       await page.setViewportSize({ width, height: 800 });
       await page.emulateMedia({ colorScheme });
-      await page.screenshot({ path: join(FOLDER, `${name}-${shape}-${colorScheme}.png`) });
+      await page.screenshot({ path: join(FOLDER, `${name}-${shape}-${colorScheme}.png`), fullPage: true });
     }
     const seen = await page.evaluate(() => ({
       overflow: document.documentElement.scrollWidth - innerWidth,
