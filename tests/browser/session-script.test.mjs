@@ -1,6 +1,8 @@
 // A single-page application whose session ends while it is open: it asks for a sign-in, gets it in a pop-up or another tab, and
 // goes on where it was, with nothing lost and nobody mixed up.
 import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Application, startApplication } from './application.mjs';
 import { PASSWORD, accept, signIn } from './door.mjs';
@@ -9,9 +11,11 @@ import { freePort, startBrowser, startDoorward, temporaryFolder } from './proces
 
 const ALICE = 'alice@example.com';
 const BOB = 'bob@example.com';
+const FOLDER = join(new URL('../..', import.meta.url).pathname, 'target/screenshots');
 let folder, plain, alone, door, browser, origin, severed, elsewhere;
 
 before(async () => {
+  mkdirSync(FOLDER, { recursive: true });
   folder = temporaryFolder('doorward-script');
   [plain, alone] = [await startApplication(), await startApplication({ 'cross-origin-opener-policy': 'same-origin' })];
   const port = await freePort();
@@ -85,6 +89,10 @@ test('the page goes on where it was, after a sign-in in a pop-up', async () => {
   await page.evaluate(() => { app.ask('request', new Request('/api/request', { method: 'PUT', body: 'of a Request' })); });
   await application.bar.waitFor();
   assert.deepEqual(Object.keys(await application.answers()), ['before'], 'they wait');
+  for (const [shape, width] of [['narrow', 360], ['wide', 1280]]) {
+    await page.setViewportSize({ width, height: 400 });
+    await page.screenshot({ path: join(FOLDER, `bar-${shape}.png`) });
+  }
   await signInInPopUp(page, application);
   assert.deepEqual(await body(application, 'get'), { path: '/api/get', body: '', who: ALICE });
   assert.equal((await body(application, 'post')).body, 'forty-two');

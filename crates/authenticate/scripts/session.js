@@ -72,7 +72,7 @@
       return parent.appendChild(made);
     };
     const button = 'all:unset;outline:revert;cursor:pointer;padding:6px 14px;border:1px solid;border-radius:6px;';
-    bar = make(document.body, 'doorward-session', '', 'all:initial;position:fixed;inset:0 0 auto;z-index:2147483647');
+    bar = make(document.body, 'doorward-session', '', 'all:initial;position:fixed;inset:auto 0 0;z-index:2147483647');
     const box = make(bar.attachShadow({ mode: 'open' }), 'div', 'You have been signed out.', 'display:flex;flex-wrap:wrap;gap:12px;align-items:center;justify-content:center;padding:12px;font:16px system-ui;color:#fff;background:#17614f');
     box.setAttribute('role', 'alert');
     const link = make(box, 'a', 'Sign in', button + 'color:#17614f;background:#fff');

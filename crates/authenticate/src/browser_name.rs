@@ -21,7 +21,7 @@ const BROWSERS: [(&str, &str); 22] = [
     ("FxiOS/", "Firefox"),
     ("Firefox/", "Firefox"),
     ("CriOS/", "Chrome"),
-    ("HeadlessChrome/", "Chrome without a window"),
+    ("HeadlessChrome/", "Headless Chrome"),
     ("Chromium/", "Chromium"),
     ("Electron/", "An Electron application"),
     ("Chrome/", "Chrome"),
