@@ -20,6 +20,7 @@ use crate::trail::Trails;
 const TRIED: usize = 4;
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+const SEC_PURPOSE: HeaderName = HeaderName::from_static("sec-purpose");
 
 /// One request to an endpoint of ours.
 pub(crate) struct Visit {
@@ -63,7 +64,7 @@ impl fmt::Debug for Visit {
 pub(crate) enum Opens {
     /// Show it as a page: a redirect to sign in leads somewhere.
     Page,
-    /// Use it within a page: as a frame, an image, or for a script.
+    /// Use it within a page: as a frame, an image, or for a script; or keep it for later.
     Part,
     /// It does not say, or posts a form.
     Unknown,
@@ -95,7 +96,9 @@ impl Visit {
             format: format_of(head),
             opens: if head.is_page_load() {
                 Opens::Page
-            } else if headers.get(SEC_FETCH_DEST).is_some_and(|destination| destination != "document") {
+            } else if headers.get(SEC_FETCH_DEST).is_some_and(|destination| destination != "document")
+                || headers.contains_key(SEC_PURPOSE)
+            {
                 Opens::Part
             } else {
                 Opens::Unknown

@@ -9,6 +9,7 @@
     reason = "a test fails by panicking, also in what the tests share"
 )]
 
+mod attempts;
 mod built_in;
 mod circles;
 mod door;
