@@ -12,10 +12,11 @@ use super::{HOST, LIFETIME, at, open, person, runtime};
 const ROUNDS: usize = 21;
 /// Sessions that are asked for in turn.
 const MANY: usize = 20_000;
-/// What a check that finds the session in memory may take, in nanoseconds of CPU time.
-const HIT: u128 = 2_000;
+/// What a check that finds the session in memory may take, in nanoseconds of CPU time: a few times what it does, because
+/// neighbours who take the cache are paid for here.
+const HIT: u128 = 4_000;
 /// What a check may take that reads the store, in nanoseconds on the clock.
-const MISS: u128 = 400_000;
+const MISS: u128 = 1_000_000;
 
 /// Prints a table, and says which bars were missed.
 pub(crate) fn measure() -> Vec<String> {
