@@ -77,7 +77,7 @@ fn page_of_pomerium(config: &Config) -> Bytes {
     let mut page = json!({
         "issuer": format!("{origin}/"),
         "jwks_uri": format!("{origin}{POMERIUMS_JWKS}"),
-        "frontchannel_logout_uri": format!("{origin}/.doorward/sign_out"),
+        "frontchannel_logout_uri": format!("{origin}/.doorward/frontchannel_logout"),
     });
     // Built-in accounts come back from nowhere.
     if let (Provider::Oidc(provider), Some(page)) = (&config.sign_in.provider, page.as_object_mut()) {
