@@ -107,7 +107,7 @@ impl Visit {
             user_agent,
             headers: headers.clone(),
             now,
-            tickets: cookies.values(head).map(str::to_owned).collect(),
+            tickets: cookies.values(head).as_slice().iter().map(|&value| value.to_owned()).collect(),
             brings_cookies: head.cookies().next().is_some(),
             method: head.method().clone(),
             trails: head

@@ -8,6 +8,7 @@ mod forwarding;
 mod introductions;
 mod long_answers;
 mod refusals;
+mod sessions;
 mod streaming;
 pub(crate) mod support;
 mod tls_upstreams;

@@ -24,3 +24,4 @@ mod scripts;
 mod sessions;
 mod sessions_outage;
 mod sign_out;
+mod tossed;

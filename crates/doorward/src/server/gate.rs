@@ -44,6 +44,15 @@ impl Identify for Gate {
         Box::pin(self.authenticator.find(head, now))
     }
 
+    fn new_ticket<'a>(
+        &'a self,
+        head: &'a CleanHead,
+        session: &'a Arc<LiveSession>,
+        now: SystemTime,
+    ) -> BoxFuture<'a, Option<HeaderValue>> {
+        Box::pin(self.authenticator.new_ticket(head, session, now))
+    }
+
     fn sign_in(
         &self,
         head: &CleanHead,
