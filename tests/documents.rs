@@ -163,6 +163,64 @@ fn missing_of(lines: &str, text: &str) -> String {
 }
 
 #[test]
+fn the_example_of_replicas_is_a_configuration_that_loads_and_names_files_that_are_there() {
+    let folder = root().join("deploy/replicas");
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    let config = ExampleOfReplicas;
+    let loaded = load(
+        &Source::new("deploy/replicas/config.yaml", &read("config.yaml")),
+        &Overrides::default(),
+        &config,
+        &config,
+        SystemTime::now(),
+    );
+    let loaded = loaded.unwrap_or_else(|problems| panic!("{problems}"));
+    assert!(loaded.hints.iter().all(|hint| hint.to_string().contains("without TLS")), "the network is its own");
+    assert_eq!(loaded.config.sessions.secrets.len(), 1);
+    // Every file of the folder that the compose file mounts is there, or made by the commands at its top.
+    let compose = read("compose.yaml");
+    let made: Vec<&str> =
+        compose.lines().filter_map(|line| line.strip_prefix('#')?.split_once("> ")).map(|made| made.1).collect();
+    assert_eq!(made, ["cookie_secret", "store_password", "store_address", "client_secret"]);
+    let named = compose.lines().filter(|line| !line.starts_with('#')).flat_map(|line| line.split("./").skip(1));
+    let mut looked_at = 0;
+    for name in named.map(|rest| rest.split([':', ' ', '"']).next().unwrap()) {
+        looked_at += 1;
+        assert!(made.contains(&name) || folder.join(name).exists(), "{name}");
+    }
+    assert_eq!(looked_at, 6);
+    // Both replicas are behind both doors of the balancer, where they listen and tell their health.
+    let balancer = read("haproxy.cfg");
+    for (port, name) in [(443, "doorward-1"), (443, "doorward-2"), (80, "doorward-1"), (80, "doorward-2")] {
+        assert!(compose.contains(&format!("  {name}: *doorward\n")));
+        assert!(balancer.contains(&format!(" {name}:{port} check port 28080\n")), "{name}:{port}");
+    }
+    assert_eq!(loaded.config.listeners.address.port(), 443);
+    assert_eq!(loaded.config.listeners.redirect.map(|address| address.port()), Some(80));
+    assert_eq!(loaded.config.health.map(|address| address.port()), Some(28080));
+}
+
+/// The container of the example, with its secrets in it.
+struct ExampleOfReplicas;
+
+impl Env for ExampleOfReplicas {
+    fn get(&self, _: &str) -> Option<String> {
+        None
+    }
+}
+
+impl Files for ExampleOfReplicas {
+    fn read(&self, path: &Path) -> std::io::Result<Vec<u8>> {
+        match path.to_str().unwrap() {
+            "/run/secrets/cookie_secret" => Ok(b"l6TqxV8h5XsmdHVnKBjQqd3I31pcPuVwHhIBaEUm1dE=\n".to_vec()),
+            "/run/secrets/store_address" => Ok(b"redis://:password@valkey:6379\n".to_vec()),
+            "/run/secrets/client_secret" => Ok(b"secret\n".to_vec()),
+            _ => Err(Error::new(ErrorKind::NotFound, "the example names no such file")),
+        }
+    }
+}
+
+#[test]
 fn every_block_of_yaml_is_a_configuration_that_loads() {
     let mut failed = Vec::new();
     let mut looked_at = 0;

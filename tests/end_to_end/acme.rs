@@ -24,7 +24,7 @@ const SECOND_ATTEMPT: Duration = Duration::from_secs(4 * 60);
 
 /// A certificate as it was shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Shown(Vec<u8>);
+pub(crate) struct Shown(Vec<u8>);
 
 impl Shown {
     fn pem(&self) -> String {
@@ -38,7 +38,7 @@ impl Shown {
     }
 
     /// The names it is for.
-    fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         let (_, certificate) = X509Certificate::from_der(&self.0).unwrap();
         let names = certificate.subject_alternative_name().unwrap().unwrap();
         names.value.general_names.iter().map(ToString::to_string).collect()
@@ -61,7 +61,7 @@ async fn shown(door: &Doorward, host: &str) -> Option<Shown> {
 }
 
 /// What is shown for a name, if a browser that knows this root alone would be content: name, chain and dates.
-async fn trusted(door: &Doorward, host: &str, root: &str) -> Option<Shown> {
+pub(crate) async fn trusted(door: &Doorward, host: &str, root: &str) -> Option<Shown> {
     let stream = TcpStream::connect(door.setup.address()).await.ok()?;
     let config = trusting(&[root.to_owned()], &["h2"]);
     let stream = within("shaking hands", shake_hands(config, stream, Some(host))).await.ok()?;
@@ -70,7 +70,7 @@ async fn trusted(door: &Doorward, host: &str, root: &str) -> Option<Shown> {
 }
 
 /// Waits until a name has a certificate of this authority.
-async fn obtained(door: &Doorward, host: &str, acme: &Acme) -> Shown {
+pub(crate) async fn obtained(door: &Doorward, host: &str, acme: &Acme) -> Shown {
     let root = acme.root().await;
     let mut found = None;
     let deadline = SystemTime::now() + SECOND_ATTEMPT;
@@ -83,7 +83,7 @@ async fn obtained(door: &Doorward, host: &str, acme: &Acme) -> Shown {
 }
 
 /// Asks again until it is so, as long as a second attempt may take.
-async fn after_a_while<F: Future<Output = bool>>(what: &str, mut is_so: impl FnMut() -> F) {
+pub(crate) async fn after_a_while<F: Future<Output = bool>>(what: &str, mut is_so: impl FnMut() -> F) {
     let deadline = SystemTime::now() + SECOND_ATTEMPT;
     while !is_so().await {
         assert!(SystemTime::now() < deadline, "{what}: not within {SECOND_ATTEMPT:?}");
@@ -92,6 +92,6 @@ async fn after_a_while<F: Future<Output = bool>>(what: &str, mut is_so: impl FnM
 }
 
 /// Time enough for whatever must not happen to begin.
-async fn a_moment() {
+pub(crate) async fn a_moment() {
     tokio::time::sleep(Duration::from_secs(3)).await;
 }

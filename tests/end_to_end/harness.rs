@@ -3,6 +3,7 @@
 
 pub(crate) mod acme;
 pub(crate) mod authority;
+pub(crate) mod balancer;
 pub(crate) mod browser;
 pub(crate) mod certified_provider;
 #[cfg(test)]
@@ -18,6 +19,8 @@ pub(crate) mod raw;
 pub(crate) mod raw_http2;
 pub(crate) mod scene;
 pub(crate) mod setup;
+#[allow(dead_code, reason = "the servers are those of another suite, which uses more of them")]
+pub(crate) mod stores;
 pub(crate) mod tls;
 pub(crate) mod upstream;
 pub(crate) mod websocket;

@@ -21,6 +21,7 @@ use std::time::SystemTime;
 use doorward_config::{DiskFiles, Loaded, Overrides, ProcessEnv, Source};
 
 use crate::cli::Command;
+use crate::session_store;
 use crate::terminal::complain;
 
 /// Where a configuration is looked for when none is named.
@@ -78,19 +79,24 @@ pub(crate) enum Failure {
 impl Failure {
     /// A failure in the words of an error of ours, its causes included.
     pub(crate) fn of(error: &dyn std::error::Error) -> Self {
-        let mut text = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            let further = error.to_string();
-            // Many errors repeat their source in their own words.
-            if !text.contains(&further) {
-                text.push_str(": ");
-                text.push_str(&further);
-            }
-            cause = error.source();
-        }
-        Self::Said(text)
+        Self::Said(text_of(error))
     }
+}
+
+/// An error of ours in words, its causes included.
+fn text_of(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let further = error.to_string();
+        // Many errors repeat their source in their own words.
+        if !text.contains(&further) {
+            text.push_str(": ");
+            text.push_str(&further);
+        }
+        cause = error.source();
+    }
+    text
 }
 
 /// A configuration that is named, or the first of those looked for that is there.
@@ -111,6 +117,8 @@ pub(crate) fn load_file(file: &Path, overrides: &Overrides) -> Result<Loaded, Fa
 /// Reads and compiles a configuration file that is to be served, or to be called good: its own tests have to pass.
 pub(crate) fn load_to_serve(file: &Path, overrides: &Overrides) -> Result<Loaded, Failure> {
     let loaded = load_file(file, overrides)?;
+    session_store::check(&loaded.config)
+        .map_err(|error| Failure::Said(format!("{}: {}", file.display(), text_of(&error))))?;
     match test::failures(file, &loaded.config)? {
         None => Ok(loaded),
         Some(failures) => Err(Failure::Tests(failures)),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use doorward_config::{Config, StoreSettings};
+use doorward_config::{Config, Provider, StoreSettings};
 use doorward_sessions::{
     FileStore, MemoryStore, PostgresOptions, PostgresStore, RedisOptions, RedisStore, Secret32, SecretRing,
     SessionStore, SessionsError, server_secret,
@@ -55,6 +55,31 @@ pub(crate) fn is_shared(settings: &StoreSettings) -> bool {
 /// Where the embedded store's file is.
 pub(crate) fn file_of(config: &Config) -> PathBuf {
     config.data_dir.join("sessions.redb")
+}
+
+/// Whether the store of a configuration could be opened, as far as that can be told without asking it.
+///
+/// # Errors
+/// [`StoreError`]: its address is none, or there is no secret that replicas share.
+pub(crate) fn check(config: &Config) -> Result<(), StoreError> {
+    let settings = &config.sessions;
+    match &settings.store {
+        StoreSettings::File | StoreSettings::Memory => return Ok(()),
+        StoreSettings::Redis(address) => RedisStore::check_address(address.expose())?,
+        StoreSettings::Postgres(address) => PostgresStore::check_address(address.expose())?,
+    }
+    if settings.secrets.is_empty() {
+        return Err(StoreError::NoSharedSecret { kind: kind(&settings.store) });
+    }
+    Ok(())
+}
+
+/// What people with several replicas may not expect.
+pub(crate) fn advice(config: &Config) -> Option<&'static str> {
+    let built_in = matches!(config.sign_in.provider, Provider::BuiltIn(_));
+    (built_in && is_shared(&config.sessions.store)).then_some(
+        "built-in accounts are kept below `data_dir` and not in the shared store: one process alone may have them; several          replicas need an identity provider (`idp_provider`)",
+    )
 }
 
 /// Opens the store of a configuration, whose data directory is prepared. To be called within the runtime. A shared

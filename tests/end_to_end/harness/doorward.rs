@@ -31,13 +31,22 @@ pub(crate) struct Said {
 impl Doorward {
     /// Starts the program on a configuration that was written, and waits until `/readyz` says 200.
     pub(crate) async fn start(setup: Setup) -> Self {
+        Self::start_until(setup, "/readyz").await
+    }
+
+    /// The same for one that cannot get ready: waits until it is alive and has started.
+    pub(crate) async fn start_unready(setup: Setup) -> Self {
+        Self::start_until(setup, "/startupz").await
+    }
+
+    async fn start_until(setup: Setup, path: &str) -> Self {
         // Building it, the first time, is no part of starting it.
         binary();
         let started = Instant::now();
         let (mut child, log) = spawn(&setup);
         let health = setup.health_address();
         let ready = async {
-            while !answers_200(health, "/readyz").await {
+            while !answers_200(health, path).await {
                 if let Some(status) = child.try_wait().unwrap() {
                     panic!("doorward ended with {status} instead of getting ready:\n{}\n{}", log.text(), setup.yaml());
                 }

@@ -12,6 +12,7 @@ use doorward_config::{Config, Overrides, Provider};
 
 use super::{Failure, configuration_file, load_file, load_to_serve};
 use crate::cli::CheckArguments;
+use crate::session_store;
 use crate::terminal::{complain, say};
 
 pub(crate) fn run(arguments: CheckArguments) -> Result<ExitCode, Failure> {
@@ -19,6 +20,9 @@ pub(crate) fn run(arguments: CheckArguments) -> Result<ExitCode, Failure> {
     let loaded = load_to_serve(&file, &Overrides::default())?;
     loaded.hints.iter().for_each(complain);
     let config = loaded.config;
+    if let Some(advice) = session_store::advice(&config) {
+        complain(format_args!("warning: {advice}"));
+    }
     let Some(old_file) = arguments.against else {
         tell(&file, &config);
         return Ok(ExitCode::SUCCESS);
@@ -49,6 +53,9 @@ fn tell(file: &Path, config: &Config) {
     say(format_args!("  certificates  {}", certificates(config)));
     say(format_args!("  listens on    {}", config.listeners.address));
     say(format_args!("  data in       {}", config.data_dir.display()));
+    if session_store::is_shared(&config.sessions.store) {
+        say(format_args!("  sessions in   {}", session_store::kind(&config.sessions.store)));
+    }
     if !config.tests.is_empty() {
         say(format_args!("  tests         {} passed", config.tests.len()));
     }

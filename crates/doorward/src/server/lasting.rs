@@ -25,6 +25,8 @@ use crate::{data_dir, session_store};
 
 /// How often a store that did not answer at the start is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// How long after a failure it is tried again to seal records anew.
+const RESEAL_AGAIN: Duration = Duration::from_secs(60);
 
 /// See the module.
 pub(super) struct Lasting {
@@ -53,7 +55,12 @@ impl Lasting {
     /// [`ServerError`].
     pub(super) async fn open(config: &Config) -> Result<Self, ServerError> {
         data_dir::prepare(&config.data_dir)?;
-        let secrets = session_store::secrets(config)?;
+        if let Some(advice) = session_store::advice(config) {
+            warn!("{advice}");
+        }
+        let (newest, older) = session_store::secret_keys(config)?;
+        let several = !older.is_empty();
+        let secrets = SecretRing::new(newest, older);
         let store = session_store::open_store(config).await?;
         let sessions = Arc::new(Sessions::new(Arc::clone(&store), secrets.clone(), limits(config)));
         let lasting = Self {
@@ -68,6 +75,9 @@ impl Lasting {
         };
         lasting.prepare(session_store::kind(&config.sessions.store)).await?;
         lasting.look_after();
+        if several {
+            lasting.reseal();
+        }
         Ok(lasting)
     }
 
@@ -131,6 +141,7 @@ impl Lasting {
         if let Some(Secrets { newest, older }) = secrets {
             info!(older = older.len(), "the secrets of sessions were replaced");
             self.secrets.replace(newest, older);
+            self.reseal();
         }
         self.sessions.set_limits(limits(new));
     }
@@ -160,6 +171,23 @@ impl Lasting {
             }
         }));
         Ok(())
+    }
+
+    /// Has what older secrets have sealed sealed with the newest, in the background, so that they can go one day.
+    fn reseal(&self) {
+        let (vault, stop) = (self.sessions.vault().clone(), self.background.clone());
+        tokio::spawn(stop.run_until_cancelled_owned(async move {
+            loop {
+                match vault.reseal(SystemTime::now()).await {
+                    Ok(0) => return,
+                    Ok(resealed) => return info!(resealed, "records were sealed anew with the newest secret"),
+                    Err(error) => {
+                        warn!(error = %crate::commands::Failure::of(&error), "records cannot be sealed anew yet");
+                    }
+                }
+                tokio::time::sleep(RESEAL_AGAIN).await;
+            }
+        }));
     }
 
     fn look_after(&self) {

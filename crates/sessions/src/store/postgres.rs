@@ -108,6 +108,14 @@ impl PostgresStore {
         Ok(Self { pool, readiness, feed, timeout: options.timeout, _keeper: keeper })
     }
 
+    /// Whether [`Self::connect`] would take this address. Nobody is asked anything, and no file is read.
+    ///
+    /// # Errors
+    /// [`SessionsError::StoreAddress`].
+    pub fn check_address(address: &str) -> Result<(), SessionsError> {
+        Address::parse(address, PostgresOptions::default().timeout).map(drop)
+    }
+
     /// The channel of changes, once the tables are ready.
     async fn channel(&self) -> Result<Arc<str>, StoreUnavailable> {
         let mut readiness = self.readiness.clone();

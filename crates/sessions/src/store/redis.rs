@@ -100,6 +100,14 @@ impl RedisStore {
         Ok(Self { link, keys, feed, subscription: tokio::spawn(listening).abort_handle() })
     }
 
+    /// Whether [`Self::connect`] would take this address. Nobody is asked anything.
+    ///
+    /// # Errors
+    /// [`SessionsError::StoreAddress`].
+    pub fn check_address(address: &str) -> Result<(), SessionsError> {
+        Address::parse(address).map(drop)
+    }
+
     async fn read(&self, key: &RecordKey, now: SystemTime) -> Result<Option<Stored>, StoreUnavailable> {
         let mut command = cmd("HMGET");
         command.arg(self.keys.record(key)).arg("version").arg("expires").arg("sealed");

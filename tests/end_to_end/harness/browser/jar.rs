@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use url::Url;
 
 /// The cookies of one browser.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Jar {
     cookies: Vec<StoredCookie>,
     /// `Set-Cookie` lines that a browser does not take, with the reason.
