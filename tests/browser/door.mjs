@@ -35,6 +35,7 @@ routes:
     code: at('code'),
     down: at('down'),
     links: door.links,
+    authority: door.authority,
     output: door.output,
     person: (options) => browser.newContext({ viewport: { width: 1280, height: 800 }, ...options }),
     async close() {

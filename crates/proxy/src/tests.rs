@@ -2,10 +2,12 @@
 
 mod attacks;
 mod challenges;
+mod circles;
 mod client_certificates;
 mod decisions;
 mod forwarding;
 mod long_answers;
+mod max_age;
 mod refusals;
 mod streaming;
 pub(crate) mod support;
