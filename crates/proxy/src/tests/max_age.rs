@@ -22,7 +22,7 @@ async fn whoever_signed_in_too_long_ago_is_sent_to_sign_in_and_nothing_reaches_t
     front.visitors.sign_in(ALICE).await;
     let cookie = format!("cookie: __Host-doorward={ALICE}");
     let page = front.ask(&format!("GET / HTTP/1.1\r\n{cookie}\r\naccept: text/html"), "").await;
-    assert_eq!((page.status, page.text().contains("again after 0 s")), (302, true));
+    assert_eq!((page.status, page.body.contains("again after 0 s")), (302, true));
     assert_eq!(front.ask(&format!("GET / HTTP/1.1\r\n{cookie}"), "").await.status, 401);
     assert!(seen.all().is_empty());
     let counted = front.snapshot.load().decisions();
@@ -31,7 +31,7 @@ async fn whoever_signed_in_too_long_ago_is_sent_to_sign_in_and_nothing_reaches_t
     assert!(front.access_lines().contains("authentication-too-old"), "{}", front.access_lines());
     // A stranger is asked for a recent one at once.
     let page = front.ask("GET / HTTP/1.1\r\naccept: text/html", "").await;
-    assert!(page.text().contains("again after 0 s"));
+    assert!(page.body.contains("again after 0 s"));
 }
 
 #[tokio::test]
