@@ -75,9 +75,6 @@ impl Lasting {
         };
         lasting.prepare(session_store::kind(&config.sessions.store)).await?;
         lasting.look_after();
-        if several {
-            lasting.reseal();
-        }
         Ok(lasting)
     }
 
@@ -141,7 +138,6 @@ impl Lasting {
         if let Some(Secrets { newest, older }) = secrets {
             info!(older = older.len(), "the secrets of sessions were replaced");
             self.secrets.replace(newest, older);
-            self.reseal();
         }
         self.sessions.set_limits(limits(new));
     }
@@ -171,23 +167,6 @@ impl Lasting {
             }
         }));
         Ok(())
-    }
-
-    /// Has what older secrets have sealed sealed with the newest, in the background, so that they can go one day.
-    fn reseal(&self) {
-        let (vault, stop) = (self.sessions.vault().clone(), self.background.clone());
-        tokio::spawn(stop.run_until_cancelled_owned(async move {
-            loop {
-                match vault.reseal(SystemTime::now()).await {
-                    Ok(0) => return,
-                    Ok(resealed) => return info!(resealed, "records were sealed anew with the newest secret"),
-                    Err(error) => {
-                        warn!(error = %crate::commands::Failure::of(&error), "records cannot be sealed anew yet");
-                    }
-                }
-                tokio::time::sleep(RESEAL_AGAIN).await;
-            }
-        }));
     }
 
     fn look_after(&self) {

@@ -7,12 +7,12 @@ use std::time::SystemTime;
 use super::{PAGE, Vault, open_with};
 use crate::{Expected, Put, RecordKind, SessionsError};
 
-/// What the vault holds for longer than a moment.
-const KINDS: [RecordKind; 5] =
-    [RecordKind::Server, RecordKind::Certificate, RecordKind::Blocked, RecordKind::ProviderSession, RecordKind::Card];
+/// The kinds that do not end with a session.
+const KINDS: [RecordKind; 3] = [RecordKind::Server, RecordKind::Certificate, RecordKind::Blocked];
 
 impl Vault {
-    /// Seals every record with the newest secret that an older one has sealed; says how many those were.
+    /// Seals with the newest secret every record that an older one has sealed and no session's end takes away; says how
+    /// many those were.
     ///
     /// To be done when a secret was put before others: without it, what is rarely written would be lost with them.
     ///
