@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
@@ -24,9 +24,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::accounts::Accounts;
 use crate::attempt::Attempts;
+use crate::buckets::Buckets;
 use crate::cookies::SessionCookies;
+use crate::fresh::Fresh;
 use crate::limiter::AttemptLimiter;
 use crate::oidc::RelyingParty;
+use crate::refresher::Refresher;
+use crate::trail::Trails;
 use crate::visit::Visit;
 use crate::{AuthenticateError, endpoints, paths};
 
@@ -80,13 +84,20 @@ pub(crate) struct Inner {
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) cookies: SessionCookies,
     pub(crate) attempts: Attempts,
+    pub(crate) trails: Trails,
+    pub(crate) arrival_seal: Sealer,
     /// For what proves that a form is ours.
     pub(crate) form_seal: Sealer,
     pub(crate) people: People,
     pub(crate) limiter: Arc<AttemptLimiter>,
     pub(crate) routes_of: RoutesOf,
     pub(crate) support_contact: Option<String>,
-    clock: Clock,
+    pub(crate) refresher: Refresher,
+    /// Wrong words of a provider's, by client.
+    pub(crate) wrong_logouts: Buckets,
+    /// This, for tasks that outlive a request.
+    pub(crate) me: Weak<Self>,
+    pub(crate) clock: Clock,
 }
 
 /// Who knows the people.
@@ -125,9 +136,14 @@ impl Authenticator {
                     .unwrap_or_else(|| Arc::new(Semaphore::new(HASHED_AT_ONCE))),
             }),
         };
-        let inner = Arc::new(Inner {
+        let inner = Arc::new_cyclic(|me| Inner {
+            me: Weak::clone(me),
+            refresher: Refresher::default(),
+            wrong_logouts: Buckets::default(),
             cookies: SessionCookies::new(&cookie),
             attempts: Attempts::new(sessions.sealer("sign-in attempt"), &cookie.stem),
+            trails: Trails::new(sessions.sealer("arrivals"), &cookie.stem),
+            arrival_seal: sessions.sealer("arrival"),
             form_seal: sessions.sealer("form of a session"),
             people,
             limiter: previous.map(|previous| Arc::clone(&previous.inner.limiter)).unwrap_or_default(),
@@ -149,8 +165,12 @@ impl Authenticator {
             // Sessions of a provider that is configured no more end at once.
             inner.end_unadmitted().await;
             match &inner.people {
-                People::Provider(provider, _) => provider.keep_discovering().await,
-                People::Accounts(built_in) => inner.watch_accounts(&built_in.accounts).await,
+                People::Provider(provider, _) => {
+                    tokio::join!(provider.keep_discovering(), inner.keep_refreshing());
+                }
+                People::Accounts(built_in) => {
+                    tokio::join!(inner.watch_accounts(&built_in.accounts), inner.keep_refreshing());
+                }
             }
         }));
     }
@@ -163,7 +183,7 @@ impl Authenticator {
             .cookies
             .values(head)
             .find_map(|value| inner.sessions.find_cached(value, audience, now))
-            .filter(|session| inner.admits(session))
+            .filter(|session| inner.admits(session) && !inner.is_overdue(session, now))
     }
 
     /// The session of a request, asking the store. A malformed, unknown or expired ticket is no session.
@@ -181,10 +201,16 @@ impl Authenticator {
     }
 
     /// The answer to a visitor who has to sign in first: a redirect for a page load; 401 for everything else,
-    /// with the address to sign in at and without any cookie.
-    pub fn begin_sign_in(&self, head: &CleanHead, request_id: &str, now: SystemTime) -> Response<Bytes> {
+    /// with the address to sign in at and without any cookie. A sign-in longer ago than `max_age` is none.
+    pub fn begin_sign_in(
+        &self,
+        head: &CleanHead,
+        request_id: &str,
+        max_age: Option<Duration>,
+        now: SystemTime,
+    ) -> Response<Bytes> {
         match self.visit(head, request_id, now) {
-            Some(visit) => endpoints::sign_in_first(&self.inner, &visit),
+            Some(visit) => endpoints::sign_in_anew(&self.inner, &visit, max_age.map(Fresh::within)),
             None => unknown_host(head, request_id),
         }
     }
@@ -217,7 +243,7 @@ impl Authenticator {
 
     fn visit(&self, head: &CleanHead, request_id: &str, now: SystemTime) -> Option<Visit> {
         let inner = &*self.inner;
-        Visit::new(head, request_id, &inner.sign_in, &inner.cookies, &inner.attempts, now)
+        Visit::new(head, request_id, &inner.sign_in, &inner.cookies, &inner.attempts, &inner.trails, now)
     }
 }
 
@@ -252,6 +278,10 @@ impl People {
 }
 
 impl Inner {
+    pub(crate) fn now(&self) -> SystemTime {
+        (self.clock)()
+    }
+
     /// The session one of these cookie values names.
     pub(crate) async fn find(
         &self,
@@ -262,7 +292,11 @@ impl Inner {
         let mut unavailable = None;
         for value in values {
             match self.sessions.find(value.as_ref(), audience, now).await {
-                Ok(Some(session)) if self.admits(&session) => return Ok(Some(session)),
+                Ok(Some(session)) if self.admits(&session) => {
+                    if self.hear_first(&session, now).await {
+                        return Ok(Some(session));
+                    }
+                }
                 Ok(Some(session)) => {
                     revoked(&session);
                     self.sessions.end(&session).await?;
@@ -280,8 +314,14 @@ impl Inner {
         self.find(visit.tickets.iter(), audience, visit.now).await
     }
 
+    /// Whether a visit brings the ticket of a session that this process knows already.
+    pub(crate) fn is_signed_in(&self, visit: &Visit) -> bool {
+        let audience = self.cookies.scope(&visit.host).audience;
+        visit.tickets.iter().any(|ticket| self.sessions.find_cached(ticket, audience, visit.now).is_some())
+    }
+
     /// Whether the session's provider is the configured one and still stands by it.
-    fn admits(&self, session: &LiveSession) -> bool {
+    pub(crate) fn admits(&self, session: &LiveSession) -> bool {
         if session.provider() != self.people.name() {
             return false;
         }

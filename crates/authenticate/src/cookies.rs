@@ -58,6 +58,11 @@ impl SessionCookies {
         }
     }
 
+    /// Whether the cookie of this host is one that many hosts share.
+    pub(crate) fn is_for_domain(&self, host: &Hostname) -> bool {
+        self.scope(host).domain.is_some()
+    }
+
     /// Whether browsers keep the cookie back from visits that began on another site, as those from a provider do.
     pub(crate) fn are_strict(&self) -> bool {
         self.same_site == SameSite::Strict

@@ -26,7 +26,13 @@ pub(crate) const SIGNED_IN: &str = "/.doorward/signed_in";
 pub(crate) const SIGNED_IN_SCRIPT: &str = "/.doorward/signed_in.js";
 /// Where a session is handed over to another host.
 pub(crate) const CALLBACK: &str = "/.doorward/callback";
+/// Where a browser that has just signed in shows that it keeps its cookie.
+pub(crate) const ARRIVED: &str = "/.doorward/arrived";
 /// Where an invitation leads.
 pub(crate) const WELCOME: &str = "/.doorward/welcome";
+/// Where the provider itself tells that somebody has signed out there.
+pub(crate) const BACKCHANNEL_LOGOUT: &str = "/.doorward/backchannel_logout";
+/// Where the provider's sign-out page tells it, in a frame.
+pub(crate) const FRONTCHANNEL_LOGOUT: &str = "/.doorward/frontchannel_logout";
 /// The `state` a provider hands back after ending its own session.
 pub(crate) const PROVIDER_SIGNED_OUT: &str = "provider";

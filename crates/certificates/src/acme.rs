@@ -39,7 +39,7 @@ use self::manager::{Inner, Setup};
 pub use self::pace::Pace;
 use self::records::{RequestRecord, key_of, write};
 pub use self::report::{OrderReport, OrderState};
-use crate::store::{CertificateStore, RecordKind, StoreError, Waiting};
+use crate::store::{CertificateStore, RecordKey, RecordKind, StoreError, Waiting};
 use crate::{CertificatesError, Obtained};
 
 /// The longest token that is looked up; authorities use 43 letters.
@@ -85,19 +85,40 @@ impl AcmeManager {
         Ok(manager)
     }
 
-    /// As [`Self::new`], with another store than the configured folder.
+    /// With another store than the configured folder: one that several machines share. Reads nothing yet; that is for
+    /// [`Self::load`], or else done in the background once it can be.
     ///
     /// # Errors
-    /// As [`Self::new`].
-    pub async fn in_store(
+    /// [`CertificatesError::Acme`].
+    pub fn in_store(
         settings: AcmeSettings,
         store: Arc<dyn CertificateStore>,
         pace: Pace,
     ) -> Result<Self, CertificatesError> {
-        let manager = Self::with(settings, pace, Some(store))?;
-        let setup = manager.0.setup.load_full();
-        load::everything(&manager.0, &setup.acme, &*setup.store).await?;
-        Ok(manager)
+        Self::with(settings, pace, Some(store))
+    }
+
+    /// Reads what is kept and puts it in service.
+    ///
+    /// # Errors
+    /// [`CertificatesError::Store`].
+    pub async fn load(&self) -> Result<(), CertificatesError> {
+        let setup = self.0.setup.load_full();
+        Ok(load::everything(&self.0, &setup.acme, &*setup.store).await?)
+    }
+
+    /// Somebody else has written this record: what is known of it is looked at again, at once.
+    pub fn changed(&self, key: &RecordKey) {
+        if key.kind() == RecordKind::Certificate {
+            self.0.book.reread(|name| key_of(RecordKind::Certificate, name).is_ok_and(|other| other == *key));
+        }
+        self.0.wake.notify_one();
+    }
+
+    /// Others may have written anything: all that is known is looked at again, at once.
+    pub fn look_again(&self) {
+        self.0.book.reread(|_| true);
+        self.0.wake.notify_one();
     }
 
     fn with(
@@ -126,8 +147,15 @@ impl AcmeManager {
         let inner = Arc::clone(&self.0);
         tokio::spawn(async move {
             while !until.is_cancelled() {
-                if let Err(error) = round::round(&inner, &until).await {
-                    tracing::error!(error = %http::chain(&error), "what is ordered cannot be read or kept");
+                match round::round(&inner, &until).await {
+                    Ok(()) => {}
+                    // Told once by whoever asks the store for sessions; all of it is gone on with when it is back.
+                    Err(error @ StoreError::Unavailable(_)) => {
+                        tracing::debug!(error = %http::chain(&error), "nothing can be ordered for now");
+                    }
+                    Err(error) => {
+                        tracing::error!(error = %http::chain(&error), "what is ordered cannot be read or kept");
+                    }
                 }
                 tokio::select! {
                     () = until.cancelled() => {}

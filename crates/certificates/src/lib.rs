@@ -33,6 +33,7 @@ pub use facts::LeafFacts;
 pub use obtained::Obtained;
 pub use report::{CertificateReport, Source};
 pub use store::{
-    CertificateStore, FileCertificateStore, InvalidRecordName, RecordBytes, RecordKey, RecordKind, StoreError, Term,
+    CertificateStore, FileCertificateStore, InvalidRecordName, LeaseRecord, RecordBytes, RecordKey, RecordKind,
+    StoreError, Term,
 };
 pub use table::{Certificates, Sources};

@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 pub use file::FileCertificateStore;
 pub use key::{InvalidRecordName, RecordKey, RecordKind};
+pub use lease::LeaseRecord;
 pub(crate) use waiting::Waiting;
 
 /// Bytes that may hold a private key.
@@ -64,6 +65,9 @@ pub enum StoreError {
     /// The file system refused.
     #[error(transparent)]
     File(#[from] PrivateFileError),
+    /// The store that several machines share does not answer, or holds what we cannot open.
+    #[error("the store that replicas share is unavailable")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The work was given up half way, since the server is stopping.
     #[error("the server is stopping")]
     Stopping,

@@ -46,7 +46,12 @@ pub(crate) enum Command {
     Test(TestArguments),
     /// List the routes of a configuration.
     Routes(ConfigArgument),
-    /// Built-in accounts.
+    /// Who is signed in, and signing them out.
+    ///
+    /// Asks the doorward that runs, as its user or root. Where none runs, the session store itself.
+    #[command(subcommand)]
+    Session(SessionCommand),
+    /// Built-in accounts, and who may not sign in.
     #[command(subcommand)]
     User(UserCommand),
     /// Certificates.
@@ -186,7 +191,7 @@ pub(crate) enum UserCommand {
         #[command(flatten)]
         config: ConfigArgument,
     },
-    /// List the accounts.
+    /// List the accounts, and who of them is blocked.
     List(ConfigArgument),
     /// Remove an account; its sessions end.
     Remove {
@@ -195,6 +200,95 @@ pub(crate) enum UserCommand {
         #[command(flatten)]
         config: ConfigArgument,
     },
+    /// Keep somebody out, whoever signs people in: their sessions end, and new ones are refused until they are unblocked.
+    Block(PersonArguments),
+    /// Let somebody who was blocked sign in again.
+    Unblock(PersonArguments),
+    /// List who is blocked.
+    Blocked {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PersonArguments {
+    /// The person's e-mail address.
+    pub(crate) email: String,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgument,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SessionCommand {
+    /// List the sessions, the newest first.
+    List(SessionListArguments),
+    /// Show all that is known of a session.
+    Show(SessionShowArguments),
+    /// End sessions: pages, WebSockets and event streams, on every replica, within a second.
+    ///
+    /// With --user, the address is blocked as well: without that, they could sign in again at once.
+    /// `doorward user unblock EMAIL` lets them in again.
+    ///
+    /// Exit code 0: done; 1: not, or a session was not there.
+    #[command(group = clap::ArgGroup::new("which").required(true))]
+    Revoke(RevokeArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SessionListArguments {
+    /// Those of one person: an e-mail address, or the provider's name for them.
+    #[arg(long, value_name = "EMAIL")]
+    pub(crate) user: Option<String>,
+    /// How many at most.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub(crate) limit: u16,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgument,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SessionShowArguments {
+    /// The session, as `doorward session list` and the log name it.
+    pub(crate) id: String,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgument,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RevokeArguments {
+    /// Sessions, as `doorward session list` and the log name them.
+    #[arg(value_name = "ID", group = "which")]
+    pub(crate) ids: Vec<String>,
+    /// Every session of a person, and block them.
+    #[arg(long, value_name = "EMAIL", group = "which")]
+    pub(crate) user: Option<String>,
+    /// Every session of everybody. Accounts stay as they are, and nobody is blocked.
+    #[arg(long, group = "which")]
+    pub(crate) all: bool,
+    /// With --user: do not block them.
+    #[arg(long, requires = "user")]
+    pub(crate) no_block: bool,
+    /// With --all: do not ask.
+    #[arg(long, requires = "all")]
+    pub(crate) yes: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgument,
 }
 
 #[derive(Debug, Subcommand)]

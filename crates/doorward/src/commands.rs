@@ -7,6 +7,7 @@ mod health;
 mod protect;
 mod routes;
 mod serve;
+mod session;
 mod test;
 mod tree;
 mod user;
@@ -34,6 +35,7 @@ pub(crate) fn run(command: Command) -> ExitCode {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Routes(argument) => routes::run(argument.config),
+        Command::Session(command) => session::run(command),
         Command::User(command) => user::run(command),
         Command::Certificate(command) => certificate::run(command),
         Command::Health(arguments) => health::run(&arguments),

@@ -1,5 +1,6 @@
 //! The doorward binary: parses the command line, runs one command, exits with its code.
 
+mod admin;
 mod cli;
 mod commands;
 mod data_dir;
@@ -8,6 +9,7 @@ mod judge;
 mod local_authority;
 mod portal;
 mod server;
+mod session_store;
 mod terminal;
 mod why;
 

@@ -1,18 +1,26 @@
 //! The running server: binds, serves, reloads, stops.
 
+mod admin;
+mod assertion_keys;
 mod banner;
 mod error;
 mod gate;
 mod handshakes;
 mod health;
+mod lasting;
 mod metrics;
 mod plain;
+mod published_keys;
 mod served_certificates;
 mod service;
+mod session_health;
+mod shared_certificates;
+mod ticket_keys;
 mod watch;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use doorward_config::{Config, Limit, Loaded, LogLevel};
@@ -54,18 +62,22 @@ pub(crate) struct Reloading {
 pub(crate) async fn run(loaded: Loaded, reloading: Reloading) -> Result<(), ServerError> {
     let Loaded { config, watched, .. } = loaded;
     let format = LogFormat::detect();
-    init_logging(config.log_level.as_str(), format);
+    let counts = init_logging(config.log_level.as_str(), format);
     // Signals first: one that comes during start-up must not be lost.
     let mut terminate = signal(SignalKind::terminate()).map_err(ServerError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServerError::Signals)?;
     let mut watch = Watch::new(files(&reloading, watched), reloading.loaded_after).map_err(ServerError::Signals)?;
 
     let drain = Drain::new();
-    let mut service = Service::open(config, drain.clone())?;
+    let mut service = Service::open(config, drain.clone()).await?;
     let config = service.config();
     let sockets = Sockets::bind(&config, &service)?;
     let access_log = access_log(&config, format)?;
-    let health = Health::new(service.status());
+    let sessions = service.session_health(counts);
+    let health = Health::new(service.status(&sessions), {
+        let sessions = sessions.clone();
+        Arc::new(move || sessions.failing_since())
+    });
     let health_drain = Drain::new();
     let pipeline = Pipeline::new(PipelineSettings {
         snapshot: service.snapshot(),
@@ -75,8 +87,9 @@ pub(crate) async fn run(loaded: Loaded, reloading: Reloading) -> Result<(), Serv
         challenges: service.handshakes().map(|handshakes| handshakes as _),
     });
     let addresses = sockets.addresses();
-    let machines = (health.clone(), Metrics::new(service.gather()));
+    let machines = (health.clone(), Metrics::new(service.gather(&sessions)));
     sockets.serve(&pipeline, machines, &limits(&config), [&drain, &health_drain]);
+    admin::open(&config.data_dir, service.sessions(), service.until_the_end()).await;
     health.enter(Stage::Ready);
     banner::print(&config, &addresses);
     banner::print_invitations(&service.invite(Invited::Everybody, SystemTime::now())?);
@@ -89,9 +102,12 @@ pub(crate) async fn run(loaded: Loaded, reloading: Reloading) -> Result<(), Serv
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = renewal.tick() => service.look_after_certificates(SystemTime::now()),
+            _ = renewal.tick() => {
+                service.look_after_certificates(SystemTime::now());
+                service.look_after_keys(SystemTime::now());
+            }
             _ = redecision.tick() => service.redecide_by_time(SystemTime::now()),
-            cause = watch.changed() => reload(&mut service, &reloading, &mut watch, cause),
+            cause = watch.changed() => reload(&mut service, &reloading, &mut watch, cause).await,
         }
     }
 
@@ -122,7 +138,7 @@ async fn finish(drain: &Drain, service: &Service) {
 }
 
 /// Swaps in the configuration as it is now; keeps the running one when there is anything wrong with it.
-fn reload(service: &mut Service, reloading: &Reloading, watch: &mut Watch, cause: Cause) {
+async fn reload(service: &mut Service, reloading: &Reloading, watch: &mut Watch, cause: Cause) {
     let began = SystemTime::now();
     watch.know();
     match (reloading.load)() {
@@ -132,7 +148,7 @@ fn reload(service: &mut Service, reloading: &Reloading, watch: &mut Watch, cause
                 warn!("{hint}");
             }
             let files = files(reloading, watched);
-            match service.replace(config, SystemTime::now()) {
+            match service.replace(config, SystemTime::now()).await {
                 Ok(ended) => {
                     info!(
                         ?cause,

@@ -5,6 +5,7 @@ mod challenges;
 mod client_certificates;
 mod decisions;
 mod forwarding;
+mod introductions;
 mod long_answers;
 mod refusals;
 mod streaming;

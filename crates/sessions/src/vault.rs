@@ -5,6 +5,8 @@
 //! changed. Refuses: a store whose naming key none of the secrets opens. It was sealed with another secret, and to go
 //! on beside it would be to forget who is blocked.
 
+mod reseal;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -169,6 +171,11 @@ impl Vault {
         front.copy_from_slice(&mac(naming, kind, &[group]));
         back.copy_from_slice(&mac(naming, kind, &[group, name]));
         Ok(RecordKey { kind, id })
+    }
+
+    /// Where the records are.
+    pub(crate) fn store(&self) -> &Arc<dyn SessionStore> {
+        &self.store
     }
 
     async fn prefix(&self, kind: RecordKind, group: &str, now: SystemTime) -> Result<[u8; 16], SessionsError> {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 /// Something that happened to a person's access.
 #[derive(Debug, Clone)]
@@ -48,6 +48,22 @@ pub enum AuditEvent<'a> {
         session: &'a str,
         /// Why, and by whom: the person elsewhere, an operator, the provider, a removed account.
         reason: &'a str,
+    },
+    /// A session of this process was ended by another one, or is no longer in the store they share.
+    SessionEndedElsewhere {
+        /// E-mail address or subject.
+        user: &'a str,
+        /// The session's public id.
+        session: &'a str,
+    },
+    /// What the provider says of a person was heard again. Told at the level of `debug`: it happens all the time.
+    Refreshed {
+        /// E-mail address or subject.
+        user: &'a str,
+        /// The session's public id.
+        session: &'a str,
+        /// The provider asked.
+        provider: &'a str,
     },
     /// What the provider says of a person could not be heard again.
     RefreshFailed {
@@ -95,6 +111,12 @@ pub fn audit(event: &AuditEvent<'_>) {
         }
         AuditEvent::SessionRevoked { user, session, reason } => {
             info!(target: "audit", event = "session-revoked", user, session, reason, "session revoked");
+        }
+        AuditEvent::SessionEndedElsewhere { user, session } => {
+            info!(target: "audit", event = "session-ended-elsewhere", user, session, "session ended elsewhere");
+        }
+        AuditEvent::Refreshed { user, session, provider } => {
+            debug!(target: "audit", event = "refreshed", user, session, provider, "refreshed");
         }
         AuditEvent::RefreshFailed { user, session, provider, reason, ended } => {
             warn!(target: "audit", event = "refresh-failed", user, session, provider, reason, ended, "refresh failed");

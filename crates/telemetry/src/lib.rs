@@ -4,10 +4,12 @@
 
 mod access_log;
 mod audit;
+mod audit_counts;
 mod logging;
 mod request_id;
 
 pub use access_log::{AccessLine, AccessLog, DecidingRule};
 pub use audit::{AuditEvent, audit};
+pub use audit_counts::AuditCounts;
 pub use logging::{LogFormat, init_logging};
 pub use request_id::RequestId;

@@ -2,8 +2,13 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::FmtSpan;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _, fmt, registry};
+
+use crate::AuditCounts;
 
 /// What a line looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,18 +30,23 @@ impl LogFormat {
 ///
 /// `level` is one of `off`, `error`, `warn`, `info`, `debug`, `trace`; any other word means `info`. Our own
 /// crates speak at that level; libraries only warn, unless it is `debug` or `trace`.
-pub fn init_logging(level: &str, format: LogFormat) {
+///
+/// What comes back counts the audit events from now on, whatever the level.
+pub fn init_logging(level: &str, format: LogFormat) -> AuditCounts {
     let filter = match level {
         "trace" | "debug" | "off" | "error" => EnvFilter::new(level),
         "warn" => EnvFilter::new("warn"),
         _ => EnvFilter::new(OURS.iter().fold("warn".to_owned(), |filter, ours| format!("{filter},{ours}=info"))),
     };
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_span_events(FmtSpan::NONE);
-    // A second initialisation only happens in tests; the first one stands.
-    let _already = match format {
-        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),
-        LogFormat::Human => builder.compact().with_target(false).try_init(),
+    let lines = match format {
+        LogFormat::Json => fmt::layer().json().flatten_event(true).with_current_span(false).boxed(),
+        LogFormat::Human => fmt::layer().compact().with_target(false).boxed(),
     };
+    let counts = AuditCounts::default();
+    let counting = counts.clone().with_filter(Targets::new().with_target("audit", LevelFilter::DEBUG));
+    // A second initialisation only happens in tests; the first one stands.
+    let _already = registry().with(lines.with_filter(filter)).with(counting).try_init();
+    counts
 }
 
 /// The log targets that are ours.

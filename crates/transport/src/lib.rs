@@ -18,6 +18,7 @@ mod limits;
 mod listener;
 mod peer;
 mod supervise;
+mod tickets;
 mod tls;
 mod watch;
 
@@ -33,4 +34,5 @@ pub use handler::{BoxError, Handler};
 pub use limits::Limits;
 pub use listener::{Kind, Listener};
 pub use peer::{Arrival, Peer, Protocol};
+pub use tickets::{MOST_TICKET_KEYS, TICKET_KEY, TICKET_KEY_NAME, TicketKey, TicketKeys};
 pub use tls::{challenge_config, server_config};

@@ -2,7 +2,7 @@
 //!
 //! Refuses: TLS before 1.2, early data (it can be replayed), renegotiation (the library has none), and clients that
 //! insist on a protocol other than HTTP/2 and HTTP/1.1. A session of one set of settings is never resumed under
-//! another: each has a key of its own for tickets.
+//! another: whoever gives the keys for tickets gives each set its own.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{CipherSuite, ConfigBuilder, ServerConfig, WantsVerifier, version};
 
 use crate::error::TransportError;
+use crate::tickets::TicketKeys;
 
 /// The protocol ids of ALPN (RFC 7301), the preferred one first.
 pub(crate) const HTTP2: &[u8] = b"h2";
@@ -28,13 +29,15 @@ const AES_128: [CipherSuite; 3] = [
 
 /// TLS 1.2 and 1.3 with ALPN `h2` and `http/1.1`, post-quantum key exchange first; `resolver` chooses the certificate,
 /// and refuses the handshake by choosing none. It is asked at resumptions too. `clients` asks for the client's
-/// certificate and says which will do.
+/// certificate and says which will do. Sessions are resumed by tickets under `tickets`, which no other settings of this
+/// process may have; none for keys that nobody else has, and that change every few hours.
 ///
 /// # Errors
 /// [`TransportError::Tls`] when the library refuses, which no input from outside can bring about.
 pub fn server_config(
     resolver: Arc<dyn ResolvesServerCert>,
     clients: Option<Arc<dyn ClientCertVerifier>>,
+    tickets: Option<TicketKeys>,
 ) -> Result<Arc<ServerConfig>, TransportError> {
     // The library does not have a certificate judged again when a session is resumed, and one that had to be believed
     // may have been revoked meanwhile.
@@ -50,7 +53,10 @@ pub fn server_config(
     config.ignore_client_order = true;
     if resumes {
         // Sessions live with the client under a key that rotates, so that memory does not grow with visitors.
-        config.ticketer = aws_lc_rs::Ticketer::new()?;
+        config.ticketer = match tickets {
+            Some(tickets) => Arc::new(tickets),
+            None => aws_lc_rs::Ticketer::new()?,
+        };
         config.send_tls13_tickets = 1;
     } else {
         never_resume(&mut config);

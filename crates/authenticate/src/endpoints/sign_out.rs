@@ -107,7 +107,8 @@ pub(super) async fn leave(
     } else {
         gone(inner, visit, Some(session), everywhere, ended.count)?
     };
-    Ok(with_cookies(answer, [removal]))
+    // Who signs in again after this does not go round in circles.
+    Ok(with_cookies(answer, [removal, inner.trails.remove()?]))
 }
 
 /// Where a browser goes that is signed out: to the provider, where the configuration says, or to our last page.

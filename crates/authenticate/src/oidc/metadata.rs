@@ -26,6 +26,14 @@ const TRUSTED: [(&str, Alg); 9] = [
     ("EdDSA", Alg::EdDsa),
 ];
 
+/// The scope that asks for a refresh token.
+pub(super) const OFFLINE_ACCESS: &str = "offline_access";
+
+/// The algorithm of this name (RFC 7518 §3.1), if it is one to trust.
+pub(super) fn algorithm(name: &str) -> Option<Alg> {
+    TRUSTED.into_iter().find(|(known, _)| *known == name).map(|(_, algorithm)| algorithm)
+}
+
 /// The document as it is served; what is not needed here is not read.
 #[derive(Debug, Deserialize)]
 struct Document {
@@ -38,6 +46,8 @@ struct Document {
     revocation_endpoint: Option<String>,
     id_token_signing_alg_values_supported: Option<Vec<String>>,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    #[serde(default)]
+    scopes_supported: Vec<String>,
     #[serde(default)]
     authorization_response_iss_parameter_supported: bool,
 }
@@ -55,6 +65,8 @@ pub(crate) struct Metadata {
     pub(crate) algorithms: Vec<Alg>,
     /// Whether the client secret goes into the form, not into the Authorization header.
     pub(crate) secret_in_form: bool,
+    /// Whether `offline_access` is a scope there (OpenID Connect Core §11).
+    pub(crate) knows_offline_access: bool,
     /// Whether every answer names the issuer (RFC 9207 §3).
     pub(crate) names_issuer_in_answers: bool,
 }
@@ -116,6 +128,7 @@ impl Metadata {
                 .transpose()?,
             algorithms,
             secret_in_form,
+            knows_offline_access: document.scopes_supported.iter().any(|scope| scope == OFFLINE_ACCESS),
             names_issuer_in_answers: document.authorization_response_iss_parameter_supported,
         })
     }

@@ -35,6 +35,8 @@ pub(crate) struct Door {
     pub(crate) routes: Arc<Mutex<Vec<RouteCard>>>,
     pub(crate) settings: AuthenticatorSettings,
     pub(crate) directory: Option<tempfile::TempDir>,
+    /// What the route of the code host asks for.
+    pub(crate) max_age: Option<Duration>,
 }
 
 impl Door {
@@ -97,7 +99,7 @@ impl Door {
             support_contact: Some("help@example.com".into()),
         };
         let authenticator = Authenticator::new(settings.clone(), None).unwrap();
-        Self { authenticator, sessions, accounts, later, routes, settings, directory }
+        Self { authenticator, sessions, accounts, later, routes, settings, directory, max_age: None }
     }
 
     /// The same with other settings.
@@ -105,6 +107,23 @@ impl Door {
         change(&mut self.settings);
         self.authenticator = Authenticator::new(self.settings.clone(), None).unwrap();
         self
+    }
+
+    /// Another replica of it, whose clock is ahead; it has the same store.
+    pub(crate) fn twin(&self, ahead: Duration) -> Self {
+        let later = Arc::new(AtomicU64::new(ahead.as_secs()));
+        let (clock_later, mut settings) = (Arc::clone(&later), self.settings.clone());
+        settings.clock = Arc::new(move || now(&clock_later));
+        Self {
+            authenticator: Authenticator::new(settings.clone(), None).unwrap(),
+            sessions: Arc::clone(&self.sessions),
+            accounts: self.accounts.clone(),
+            later,
+            routes: Arc::clone(&self.routes),
+            settings,
+            directory: None,
+            max_age: self.max_age,
+        }
     }
 
     /// Where the accounts are.
@@ -146,11 +165,16 @@ impl Door {
         let answer = if self.authenticator.owns(&head) {
             self.authenticator.answer(head, Full::new(Bytes::from(body)), "req-1").await
         } else {
-            match self.session(&head).await {
+            let max_age = self.max_age.filter(|_| head.host().as_str() == "code.example.com");
+            let is_recent = |session: &Arc<LiveSession>| {
+                let age = self.now().duration_since(session.known().identity.authenticated_at).unwrap_or_default();
+                max_age.is_none_or(|max_age| age <= max_age)
+            };
+            match self.session(&head).await.filter(is_recent) {
                 Some(session) => {
                     Response::new(Bytes::from(format!("upstream for {}", session.known().identity.label())))
                 }
-                None => self.authenticator.begin_sign_in(&head, "req-1", self.now()),
+                None => self.authenticator.begin_sign_in(&head, "req-1", max_age, self.now()),
             }
         };
         Answer { url, answer }
@@ -192,6 +216,14 @@ impl Answer {
     pub(crate) fn location(&self) -> Url {
         let location = self.answer.headers().get("location").expect("no redirect").to_str().unwrap();
         self.url.join(location).unwrap()
+    }
+
+    /// Where it leads once the browser has shown its cookie.
+    pub(crate) fn arrives_at(&self) -> Url {
+        let shows = self.location();
+        assert_eq!(shows.path(), "/.doorward/arrived", "{shows}");
+        let (_, to) = shows.query_pairs().find(|(name, _)| name == "to").unwrap();
+        shows.join(&to).unwrap()
     }
 
     pub(crate) fn set_cookies(&self) -> Vec<String> {

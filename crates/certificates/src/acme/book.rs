@@ -205,6 +205,13 @@ impl Book {
         }
     }
 
+    /// Has what is kept of these names read again.
+    pub(crate) fn reread(&self, which: impl Fn(&HostPattern) -> bool) {
+        for (_, entry) in self.entries().iter_mut().filter(|(name, _)| which(name)) {
+            entry.loaded = false;
+        }
+    }
+
     pub(crate) fn report(&self, now: SystemTime) -> Vec<OrderReport> {
         let gate = self.gate().clone();
         self.entries().iter().map(|(name, entry)| entry.report(name, &gate, now)).collect()

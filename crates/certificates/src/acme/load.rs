@@ -2,6 +2,8 @@
 //!
 //! Refuses: taking a certificate out of service because its record is damaged.
 
+use std::sync::atomic::Ordering;
+
 use doorward_config::Acme;
 use doorward_hygiene::HostPattern;
 
@@ -24,7 +26,9 @@ pub(crate) async fn everything(inner: &Inner, acme: &Acme, store: &dyn Certifica
         }
     }
     gate(inner, acme, store).await?;
-    unread(inner, store).await
+    unread(inner, store).await?;
+    inner.loaded.store(true, Ordering::Release);
+    Ok(())
 }
 
 /// Reads what has not been read yet.

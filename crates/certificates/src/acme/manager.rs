@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
@@ -56,6 +56,8 @@ pub(crate) struct Inner {
     pub(crate) wake: Notify,
     pub(crate) renewals: AtomicU64,
     pub(crate) failures: AtomicU64,
+    /// Whether all that is kept has been read once.
+    pub(crate) loaded: AtomicBool,
     /// When an account was last made because the authority had forgotten the one before.
     pub(crate) account_remade: std::sync::Mutex<Option<SystemTime>>,
 }
@@ -73,6 +75,7 @@ impl Inner {
             wake: Notify::new(),
             renewals: AtomicU64::new(0),
             failures: AtomicU64::new(0),
+            loaded: AtomicBool::new(false),
             account_remade: std::sync::Mutex::new(None),
         }
     }

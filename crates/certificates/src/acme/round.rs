@@ -32,7 +32,11 @@ pub(crate) async fn round(inner: &Inner, stop: &CancellationToken) -> Result<(),
     for gone in inner.book.adjust(&setup.acme) {
         inner.obtained.withdraw(&gone);
     }
-    load::unread(inner, &**store).await?;
+    if inner.loaded.load(Ordering::Acquire) {
+        load::unread(inner, &**store).await?;
+    } else {
+        load::everything(inner, &setup.acme, &**store).await?;
+    }
     let directory = setup.acme.directory.as_str();
     let requested = !store.list(RecordKind::Request).await?.is_empty();
     let due = inner.book.due(directory, (inner.clock)());

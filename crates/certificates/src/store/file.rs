@@ -11,8 +11,7 @@ use std::sync::Arc;
 use doorward_private_files::{PrivateFileError, PrivateFolder};
 use futures_util::future::BoxFuture;
 
-use super::lease::Lease;
-use super::{CertificateStore, RecordBytes, RecordKey, RecordKind, StoreError, Term};
+use super::{CertificateStore, LeaseRecord, RecordBytes, RecordKey, RecordKind, StoreError, Term};
 
 /// More than any record is long.
 const LONGEST: u64 = 1024 * 1024;
@@ -136,15 +135,18 @@ impl Folder {
     }
 
     pub(super) fn acquire(&self, holder: &str, term: Term) -> Result<bool, StoreError> {
-        self.change_lease(|kept| Lease::acquire(kept, holder, term))
+        self.change_lease(|kept| LeaseRecord::acquire(kept, holder, term))
     }
 
     pub(super) fn renew(&self, holder: &str, term: Term) -> Result<bool, StoreError> {
-        self.change_lease(|kept| Lease::renew(kept, holder, term))
+        self.change_lease(|kept| LeaseRecord::renew(kept, holder, term))
     }
 
     /// Whether the change gave us the lease.
-    fn change_lease(&self, change: impl FnOnce(Option<&Lease>) -> Option<Lease>) -> Result<bool, StoreError> {
+    fn change_lease(
+        &self,
+        change: impl FnOnce(Option<&LeaseRecord>) -> Option<LeaseRecord>,
+    ) -> Result<bool, StoreError> {
         let folder = PrivateFolder::lock(&self.0)?;
         let kept = folder.read(LEASE, LONGEST)?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let Some(lease) = change(kept.as_ref()) else { return Ok(false) };
@@ -155,7 +157,8 @@ impl Folder {
 
     pub(super) fn release(&self, holder: &str) -> Result<(), StoreError> {
         let folder = PrivateFolder::lock(&self.0)?;
-        let kept: Option<Lease> = folder.read(LEASE, LONGEST)?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let kept: Option<LeaseRecord> =
+            folder.read(LEASE, LONGEST)?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         if kept.is_some_and(|kept| kept.is_of(holder)) {
             let path = folder.path_of(LEASE);
             fs::remove_file(&path).map_err(PrivateFileError::on("remove", &path))?;

@@ -1,4 +1,4 @@
-//! Who may order just now: one holder, until a time. The rules are pure; the file store keeps what they say.
+//! Who may order just now: one holder, until a time. The rules are pure; a store keeps what they say.
 //!
 //! Refuses: a second holder before the first one's time is over.
 
@@ -11,27 +11,29 @@ use super::Term;
 /// Nobody holds a lease longer than this: a term that ends later was written by a clock gone wrong.
 const LONGEST: Duration = Duration::from_secs(60 * 60);
 
+/// Who holds the lease to order, and until when: what a store keeps of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Lease {
+pub struct LeaseRecord {
     holder: String,
     /// Milliseconds since 1970.
     until: u64,
 }
 
-impl Lease {
+impl LeaseRecord {
     /// The lease after this holder asked for it, if it gets it.
-    pub(super) fn acquire(kept: Option<&Self>, holder: &str, term: Term) -> Option<Self> {
+    pub fn acquire(kept: Option<&Self>, holder: &str, term: Term) -> Option<Self> {
         let taken = kept.is_some_and(|kept| kept.holder != holder && kept.holds_at(term.now));
         (!taken).then(|| Self { holder: holder.to_owned(), until: millis(term.until) })
     }
 
     /// The lease after this holder asked to keep it, if it still holds it.
-    pub(super) fn renew(kept: Option<&Self>, holder: &str, term: Term) -> Option<Self> {
+    pub fn renew(kept: Option<&Self>, holder: &str, term: Term) -> Option<Self> {
         let ours = kept.is_some_and(|kept| kept.holder == holder && kept.holds_at(term.now));
         ours.then(|| Self { holder: holder.to_owned(), until: millis(term.until) })
     }
 
-    pub(super) fn is_of(&self, holder: &str) -> bool {
+    /// Whether this holder took it last.
+    pub fn is_of(&self, holder: &str) -> bool {
         self.holder == holder
     }
 
@@ -56,19 +58,19 @@ mod tests {
 
     #[test]
     fn one_holds_it_until_its_time_is_over() {
-        let first = Lease::acquire(None, "a", term(0, 30)).unwrap();
-        assert_eq!(Lease::acquire(Some(&first), "b", term(29, 60)), None);
-        let longer = Lease::renew(Some(&first), "a", term(20, 50)).unwrap();
-        assert_eq!(Lease::acquire(Some(&longer), "b", term(30, 60)), None);
-        assert!(Lease::acquire(Some(&longer), "b", term(50, 80)).unwrap().is_of("b"));
-        assert_eq!(Lease::renew(Some(&longer), "a", term(50, 80)), None, "too late is lost");
-        assert_eq!(Lease::renew(Some(&first), "b", term(1, 80)), None);
-        assert_eq!(Lease::renew(None, "a", term(1, 80)), None);
+        let first = LeaseRecord::acquire(None, "a", term(0, 30)).unwrap();
+        assert_eq!(LeaseRecord::acquire(Some(&first), "b", term(29, 60)), None);
+        let longer = LeaseRecord::renew(Some(&first), "a", term(20, 50)).unwrap();
+        assert_eq!(LeaseRecord::acquire(Some(&longer), "b", term(30, 60)), None);
+        assert!(LeaseRecord::acquire(Some(&longer), "b", term(50, 80)).unwrap().is_of("b"));
+        assert_eq!(LeaseRecord::renew(Some(&longer), "a", term(50, 80)), None, "too late is lost");
+        assert_eq!(LeaseRecord::renew(Some(&first), "b", term(1, 80)), None);
+        assert_eq!(LeaseRecord::renew(None, "a", term(1, 80)), None);
     }
 
     #[test]
     fn a_lease_of_a_clock_gone_wrong_does_not_stand_in_the_way_for_ever() {
-        let absurd = Lease::acquire(None, "a", term(0, 10_000_000)).unwrap();
-        assert!(Lease::acquire(Some(&absurd), "b", term(1, 31)).is_some());
+        let absurd = LeaseRecord::acquire(None, "a", term(0, 10_000_000)).unwrap();
+        assert!(LeaseRecord::acquire(Some(&absurd), "b", term(1, 31)).is_some());
     }
 }

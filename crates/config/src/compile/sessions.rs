@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use doorward_hygiene::{HostPattern, Hostname};
+use rustls_pki_types::CertificateDer;
 
 use super::Compiler;
 use crate::Secret;
@@ -29,6 +30,7 @@ impl Compiler<'_> {
         raw: &RawSessions,
         routes: &[Route],
         sign_in: Option<&SignIn>,
+        authorities: Vec<CertificateDer<'static>>,
     ) -> SessionSettings {
         let lifetime = self.lifetime(raw.cookie_expire.as_ref());
         SessionSettings {
@@ -41,6 +43,7 @@ impl Compiler<'_> {
             idle_timeout: self.idle_timeout(raw.idle_timeout.as_ref(), lifetime),
             store_grace: self.store_grace(raw.store_grace.as_ref()),
             store: self.store(&raw.store),
+            authorities,
             secrets: self.secrets(raw),
         }
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use doorward_hygiene::Hostname;
+use rustls_pki_types::CertificateDer;
 
 use crate::Secret;
 
@@ -21,6 +22,8 @@ pub struct SessionSettings {
     pub store_grace: Duration,
     /// Where they are kept.
     pub store: StoreSettings,
+    /// Authorities trusted besides the system's for connections to the store (`certificate_authority`).
+    pub authorities: Vec<CertificateDer<'static>>,
     /// The keys of 32 bytes each, the newest first, none twice: those of `cookie_secret`, then those of
     /// `shared_secret`. The first seals; each opens. Empty when none is configured: one is then made and kept under the
     /// data directory.

@@ -1,4 +1,8 @@
-//! `doorward user`: built-in accounts. Works whether or not the server runs.
+//! `doorward user`: built-in accounts, and who may not sign in. Works whether or not the server runs.
+
+mod blocked;
+
+pub(super) use blocked::block;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,17 +12,23 @@ use doorward_authenticate::Accounts;
 use doorward_config::{Config, Overrides, Provider};
 use doorward_identity::Email;
 
+use super::session::{config_of, harmless, minute};
 use super::{Failure, configuration_file, load_file};
-use crate::cli::{ConfigArgument, UserCommand};
+use crate::cli::{ConfigArgument, PersonArguments, UserCommand};
 use crate::data_dir;
 use crate::invitations::invitation_link;
-use crate::terminal::say;
+use crate::terminal::{complain, say};
 
 pub(crate) fn run(command: UserCommand) -> Result<ExitCode, Failure> {
     match command {
         UserCommand::Add { email, config } => add(&email, config.config),
         UserCommand::List(ConfigArgument { config }) => list(config),
         UserCommand::Remove { email, config } => remove(&email, config.config),
+        UserCommand::Block(PersonArguments { email, config, json }) => block(&config_of(config.config)?, &email, json),
+        UserCommand::Unblock(PersonArguments { email, config, json }) => {
+            blocked::unblock(&config_of(config.config)?, &email, json)
+        }
+        UserCommand::Blocked { config, json } => blocked::list(&config_of(config.config)?, json),
     }
 }
 
@@ -33,8 +43,13 @@ fn add(email: &str, config: Option<PathBuf>) -> Result<ExitCode, Failure> {
 }
 
 fn list(config: Option<PathBuf>) -> Result<ExitCode, Failure> {
-    let (_, accounts) = open(config)?;
+    let (config, accounts) = open(config)?;
     let list = accounts.list(SystemTime::now());
+    // The accounts are worth showing even when that cannot be found out.
+    let mut kept_out = blocked::people(&config).unwrap_or_else(|failure| {
+        complain(format_args!("{failure}\n    So who of them is blocked is not shown."));
+        Vec::new()
+    });
     if list.is_empty() {
         say("no accounts yet; invite somebody with: doorward user add you@example.com");
     }
@@ -45,7 +60,13 @@ fn list(config: Option<PathBuf>) -> Result<ExitCode, Failure> {
             (false, Some(_)) => "invited, has not set a password yet",
             (false, None) => "invited, but the link has expired",
         };
-        say(format_args!("{}  {state}", account.email));
+        let place = kept_out.iter().position(|person| person.email == account.email.as_str());
+        let block = place.map(|place| format!(", BLOCKED since {} UTC", minute(kept_out.swap_remove(place).since)));
+        say(format_args!("{}  {state}{}", account.email, block.unwrap_or_default()));
+    }
+    for person in kept_out {
+        let since = minute(person.since);
+        say(format_args!("{}  BLOCKED since {since} UTC, has no account", harmless(&person.email)));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -15,9 +15,12 @@ pub(crate) enum ServerError {
     /// The data directory.
     #[error(transparent)]
     DataDir(#[from] DataDirError),
-    /// The session store or the secret.
+    /// The session store.
     #[error(transparent)]
     Sessions(#[from] SessionsError),
+    /// The session store's secret.
+    #[error(transparent)]
+    Store(#[from] crate::session_store::StoreError),
     /// The keys for assertions.
     #[error(transparent)]
     Assertion(#[from] SignError),

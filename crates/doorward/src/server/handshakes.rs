@@ -14,7 +14,7 @@ use doorward_config::{Enforcement, Tls};
 use doorward_hygiene::Hostname;
 use doorward_identity::Presented;
 use doorward_proxy::{AnswerChallenges, JudgeClients};
-use doorward_transport::{ChooseTls, Chosen, Hello, challenge_config, server_config};
+use doorward_transport::{ChooseTls, Chosen, Hello, TicketKeys, challenge_config, server_config};
 use futures_util::future::BoxFuture;
 use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
@@ -41,11 +41,18 @@ pub(crate) struct Believing {
 }
 
 impl Handshakes {
+    /// Sessions of hosts where visitors' certificates mean nothing are resumed by tickets under these keys, which other
+    /// processes may have too.
+    ///
     /// # Errors
     /// [`ServerError`] when the visitors' authorities cannot be used.
-    pub(crate) fn new(resolver: Arc<dyn ResolvesServerCert>, tls: &Tls) -> Result<Self, ServerError> {
+    pub(crate) fn new(
+        resolver: Arc<dyn ResolvesServerCert>,
+        tls: &Tls,
+        tickets: TicketKeys,
+    ) -> Result<Self, ServerError> {
         let handshakes = Self {
-            plain: server_config(Arc::clone(&resolver), None)?,
+            plain: server_config(Arc::clone(&resolver), None, Some(tickets))?,
             resolver,
             believing: ArcSwap::default(),
             acme: ArcSwapOption::empty(),
@@ -62,7 +69,10 @@ impl Handshakes {
         let trusts = ClientTrusts::new(tls.client_certificates.as_ref(), &tls.client_certificates_by_host)?;
         let mut settings = HashMap::new();
         for trust in trusts.all() {
-            settings.insert(address(trust), server_config(Arc::clone(&self.resolver), Some(trust.verifier()))?);
+            // Their keys are this process's alone, and new with each configuration: the library does not have a
+            // certificate judged again when a session is resumed, so whom others believed is asked again.
+            let settings_of = server_config(Arc::clone(&self.resolver), Some(trust.verifier()), None)?;
+            settings.insert(address(trust), settings_of);
         }
         Ok(Believing { trusts, settings })
     }

@@ -18,6 +18,7 @@ use prometheus_client::registry::Registry;
 use tracing::error;
 
 use super::plain;
+use super::session_health::SessionFigures;
 
 /// The media type of OpenMetrics 1.0 (its section "Protocol negotiation").
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -33,6 +34,8 @@ pub(crate) struct Figures {
     pub(crate) failures: u64,
     /// WebSockets and long answers that are open.
     pub(crate) tunnels: usize,
+    /// Sessions and their store.
+    pub(crate) sessions: SessionFigures,
     /// What policies decided, by route.
     pub(crate) decisions: Vec<DecisionCount>,
     /// Where shadow policies would have decided something else.
@@ -119,12 +122,32 @@ impl Collector for Source {
             let counter = ConstCounter::new(value);
             counter.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
         }
+        sessions(&mut encoder, &figures.sessions)?;
         decisions(&mut encoder, &figures.decisions)?;
         shadow_differences(&mut encoder, &figures.shadow_differences)?;
         let tunnels = ConstGauge::new(i64::try_from(figures.tunnels).unwrap_or(i64::MAX));
         let help = "WebSockets and long answers that are open";
         tunnels.encode(encoder.encode_descriptor("tunnels", help, None, MetricType::Gauge)?)
     }
+}
+
+fn sessions(encoder: &mut DescriptorEncoder<'_>, figures: &SessionFigures) -> fmt::Result {
+    let live = ConstGauge::new(i64::try_from(figures.live).unwrap_or(i64::MAX));
+    let help = "Sessions in the memory of this process";
+    live.encode(encoder.encode_descriptor("sessions_live", help, None, MetricType::Gauge)?)?;
+    let help = "Whether the session store answered when it was last asked: 1 or 0";
+    let up = ConstGauge::new(i64::from(figures.store_is_up));
+    up.encode(encoder.encode_descriptor("session_store_up", help, None, MetricType::Gauge)?)?;
+    for (name, help, outcomes) in [
+        ("sign_ins", "Sign-ins, by what came of them", figures.sign_ins.as_slice()),
+        ("session_refreshes", "Times a provider was asked about a session, by what came of it", &figures.refreshes),
+    ] {
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (outcome, count) in outcomes {
+            ConstCounter::new(*count).encode(family.encode_family(&[("outcome", *outcome)])?)?;
+        }
+    }
+    Ok(())
 }
 
 fn decisions(encoder: &mut DescriptorEncoder<'_>, counts: &[DecisionCount]) -> fmt::Result {
@@ -160,6 +183,12 @@ mod tests {
             renewals: 2,
             failures: 1,
             tunnels: 3,
+            sessions: SessionFigures {
+                live: 6,
+                store_is_up: true,
+                sign_ins: [("success", 7), ("failure", 8)],
+                refreshes: [("success", 9), ("failure", 10), ("ended", 11)],
+            },
             decisions: vec![DecisionCount {
                 route: RouteId::new("a \"quoted\" name"),
                 decision: Verdict::SignIn,
@@ -180,6 +209,11 @@ mod tests {
             "doorward_certificate_renewals_total 2",
             "doorward_certificate_failures_total 1",
             "doorward_tunnels 3",
+            "doorward_sessions_live 6",
+            "doorward_session_store_up 1",
+            "doorward_sign_ins_total{outcome=\"success\"} 7",
+            "doorward_sign_ins_total{outcome=\"failure\"} 8",
+            "doorward_session_refreshes_total{outcome=\"ended\"} 11",
             "# TYPE doorward_decisions counter",
             "doorward_decisions_total{route=\"a \\\"quoted\\\" name\",decision=\"sign-in\",reason=\"user-unauthenticated\"} 4",
             "doorward_policy_shadow_differences_total{route=\"app\",decision=\"allow\",shadow=\"deny\"} 5",

@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use doorward_certificates::{
-    AcmeManager, AcmeSettings, CertificateReport, Certificates, LocalAuthority, OrderReport, Source, Sources,
+    AcmeManager, AcmeSettings, CertificateReport, Certificates, LocalAuthority, OrderReport, Pace, Source, Sources,
 };
 use doorward_config::{Acme, Config};
+use doorward_sessions::Change;
+use doorward_transport::TicketKeys;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
@@ -16,6 +18,7 @@ use tracing::{error, warn};
 use super::ServerError;
 use super::handshakes::Handshakes;
 use super::metrics::{CertificateFigure, Figures};
+use super::shared_certificates::SharedCertificates;
 use crate::local_authority::{hosts, pairs};
 
 /// How often certificates are looked at: the local authority's are good for a week and renewed at half of that.
@@ -29,7 +32,17 @@ pub(super) struct ServedCertificates {
     certificates: Certificates,
     handshakes: Arc<Handshakes>,
     authority: LocalAuthority,
+    /// Where certificates are ordered in, if not in the configured folder.
+    orders: Option<SharedCertificates>,
     changing: Mutex<Changing>,
+}
+
+/// What replicas share.
+pub(super) struct Shared {
+    /// The keys of session tickets, which may also be this process's alone.
+    pub(super) tickets: TicketKeys,
+    /// Where certificates are ordered in; none for the configured folder.
+    pub(super) orders: Option<SharedCertificates>,
 }
 
 #[derive(Debug, Default)]
@@ -46,11 +59,18 @@ struct Ordering {
 }
 
 impl Ordering {
-    fn begin(acme: &Acme, certificates: &Certificates) -> Result<Self, ServerError> {
+    /// Whoever orders, not yet begun.
+    fn new(acme: &Acme, certificates: &Certificates, shared: Option<&SharedCertificates>) -> Result<Self, ServerError> {
         let settings = AcmeSettings { acme: acme.clone(), obtained: certificates.obtained(), clock: SystemTime::now };
-        let (manager, until) = (AcmeManager::new(settings)?, CancellationToken::new());
-        manager.start(until.clone());
-        Ok(Self { manager, until })
+        let manager = match shared {
+            None => AcmeManager::new(settings)?,
+            Some(store) => AcmeManager::in_store(settings, Arc::new(store.clone()), Pace::default())?,
+        };
+        Ok(Self { manager, until: CancellationToken::new() })
+    }
+
+    fn begin(&self) {
+        self.manager.start(self.until.clone());
     }
 }
 
@@ -59,15 +79,31 @@ impl ServedCertificates {
     ///
     /// # Errors
     /// [`ServerError`].
-    pub(super) fn open(config: &Config, authority: LocalAuthority, now: SystemTime) -> Result<Self, ServerError> {
+    pub(super) async fn open(
+        config: &Config,
+        authority: LocalAuthority,
+        shared: Shared,
+        now: SystemTime,
+    ) -> Result<Self, ServerError> {
+        let Shared { tickets, orders } = shared;
         let hosts = hosts(config);
         let sources = Sources { pairs: pairs(config), hosts: &hosts, authority: Some(&authority) };
         let certificates = Certificates::new(sources, now)?;
-        let handshakes = Arc::new(Handshakes::new(certificates.resolver(), &config.tls)?);
-        let ordering = config.tls.acme.as_ref().map(|acme| Ordering::begin(acme, &certificates)).transpose()?;
+        let handshakes = Arc::new(Handshakes::new(certificates.resolver(), &config.tls, tickets)?);
+        let ordering = config.tls.acme.as_ref();
+        let ordering = ordering.map(|acme| Ordering::new(acme, &certificates, orders.as_ref())).transpose()?;
+        if let Some(ordering) = &ordering {
+            // So that the first handshake finds what there is. Without its store it is found when that answers.
+            if orders.is_some()
+                && let Err(error) = ordering.manager.load().await
+            {
+                warn!(error = %crate::commands::Failure::of(&error), "the certificates that replicas share cannot be read yet");
+            }
+            ordering.begin();
+        }
         handshakes.order_with(ordering.as_ref().map(|ordering| ordering.manager.clone()));
         let changing = Mutex::new(Changing { ordering, warned: None });
-        Ok(Self { certificates, handshakes, authority, changing })
+        Ok(Self { certificates, handshakes, authority, orders, changing })
     }
 
     /// Takes over another configuration. No connection ends.
@@ -82,11 +118,14 @@ impl ServedCertificates {
                 ordering.manager.replace(acme.clone())?;
                 None
             }
-            (Some(acme), None) => Some(Ordering::begin(acme, &self.certificates)?),
+            (Some(acme), None) => Some(Ordering::new(acme, &self.certificates, self.orders.as_ref())?),
             (None, _) => None,
         };
         self.renew(config, now)?;
         self.handshakes.believe(believing);
+        if let Some(begun) = &begun {
+            begun.begin();
+        }
         if begun.is_some() || config.tls.acme.is_none() {
             let ended = std::mem::replace(&mut changing.ordering, begun);
             self.handshakes.order_with(changing.ordering.as_ref().map(|ordering| ordering.manager.clone()));
@@ -95,6 +134,22 @@ impl ServedCertificates {
             }
         }
         Ok(())
+    }
+
+    /// Hands on what another replica has done in the store.
+    pub(super) fn hear(&self, change: &Change) {
+        let Some(shared) = &self.orders else { return };
+        let changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(ordering) = &changing.ordering else { return };
+        match change {
+            Change::Missed => ordering.manager.look_again(),
+            Change::Written { key, .. } => {
+                if let Some(certificate) = shared.named(key) {
+                    ordering.manager.changed(&certificate);
+                }
+            }
+            Change::Removed { .. } => {}
+        }
     }
 
     /// Issues the local authority's certificates anew when they are near their end, and warns of those that are and

@@ -4,12 +4,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
-use doorward_assertion::{Signer, SigningKeys};
-use doorward_authenticate::{Accounts, Authenticator, AuthenticatorSettings};
+use doorward_assertion::Signer;
+use doorward_authenticate::{Authenticator, AuthenticatorSettings};
 use doorward_config::{Config, Provider};
 use doorward_identity::Email;
 use doorward_proxy::{Snapshot, SnapshotSettings, Tunnels};
-use doorward_sessions::{FileStore, Secret32, SecretRing, Sessions, server_secret};
+use doorward_sessions::Sessions;
+use doorward_telemetry::AuditCounts;
 use doorward_transport::Drain;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -19,9 +20,11 @@ use super::ServerError;
 use super::gate::Gate;
 use super::handshakes::Handshakes;
 use super::health::Status;
+use super::lasting::Lasting;
 use super::metrics::{Figures, Gather};
-use super::served_certificates::ServedCertificates;
-use crate::data_dir;
+use super::published_keys::PublishedKeys;
+use super::served_certificates::{ServedCertificates, Shared};
+use super::session_health::SessionHealth;
 use crate::invitations::{self, Invited};
 use crate::local_authority;
 use crate::portal::Portal;
@@ -41,39 +44,39 @@ pub(crate) struct Service {
     told: Arc<Mutex<Arc<Config>>>,
 }
 
-/// What lasts from start to end.
-struct Lasting {
-    sessions: Arc<Sessions>,
-    keys: Arc<SigningKeys>,
-    accounts: Arc<Accounts>,
-    /// Ends what runs in the background for the whole life of the process.
-    background: CancellationToken,
-}
-
 impl Service {
     /// Opens what is kept under the data directory and compiles the configuration.
     ///
     /// # Errors
     /// [`ServerError`]: whatever cannot be opened or compiled.
-    pub(crate) fn open(config: Config, drain: Drain) -> Result<Self, ServerError> {
+    pub(crate) async fn open(config: Config, drain: Drain) -> Result<Self, ServerError> {
         let now = SystemTime::now();
         let config = Arc::new(config);
-        let lasting = Lasting::open(&config)?;
+        let lasting = Lasting::open(&config).await?;
         // An insecure server needs no certificate, but may be told to need one by a later configuration: that takes a
         // restart.
         let certificates = if config.listeners.insecure {
             None
         } else {
-            Some(Arc::new(ServedCertificates::open(&config, local_authority::open(&config, now)?, now)?))
+            let authority = local_authority::open(&config, now)?;
+            let shared = Shared { tickets: lasting.tickets.clone(), orders: lasting.shared_certificates() };
+            Some(Arc::new(ServedCertificates::open(&config, authority, shared, now).await?))
         };
+        lasting.hear(certificates.clone());
         let authenticator = lasting.authenticator(&config, None)?;
         let snapshot = lasting.snapshot(&config, &authenticator, certificates.as_deref(), None)?;
         let background = CancellationToken::new();
         authenticator.start(background.clone());
+        let (snapshot, tunnels) = (Arc::new(ArcSwap::from_pointee(snapshot)), Tunnels::new(drain));
+        // What is learned of a person may end what they hold open.
+        let (held, decided_by) = (Arc::clone(&tunnels), Arc::clone(&snapshot));
+        lasting.sessions.on_news(move |_| {
+            held.redecide(&decided_by.load_full(), SystemTime::now());
+        });
         Ok(Self {
             certificates,
-            snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
-            tunnels: Tunnels::new(drain),
+            snapshot,
+            tunnels,
             told: Arc::new(Mutex::new(Arc::clone(&config))),
             config,
             authenticator,
@@ -86,7 +89,7 @@ impl Service {
     ///
     /// # Errors
     /// [`ServerError`]; then everything goes on as before.
-    pub(crate) fn replace(&mut self, config: Config, now: SystemTime) -> Result<usize, ServerError> {
+    pub(crate) async fn replace(&mut self, config: Config, now: SystemTime) -> Result<usize, ServerError> {
         for key in needing_restart(&self.config, &config) {
             warn!(key, "this changed, but takes effect only after a restart");
         }
@@ -94,10 +97,13 @@ impl Service {
         let authenticator = self.lasting.authenticator(&config, Some(&self.authenticator))?;
         let certificates = self.certificates.as_deref();
         let snapshot = self.lasting.snapshot(&config, &authenticator, certificates, Some(&self.snapshot.load()))?;
+        self.lasting.keys.configure(&config.assertion, now)?;
+        let secrets = self.lasting.other_secrets(&self.config, &config, now).await?;
         // Last of what can fail, since it takes effect at once.
         if let Some(certificates) = &self.certificates {
             certificates.replace(&config, now)?;
         }
+        self.lasting.replace(&config, secrets);
         let snapshot = Arc::new(snapshot);
         self.snapshot.store(Arc::clone(&snapshot));
         self.background.cancel();
@@ -114,6 +120,11 @@ impl Service {
         if let Some(certificates) = &self.certificates {
             certificates.look_after(&self.config, now);
         }
+    }
+
+    /// Publishes and drops the keys of assertions whose time has come.
+    pub(crate) fn look_after_keys(&self, now: SystemTime) {
+        self.lasting.keys.look_after(&self.config.assertion, now);
     }
 
     /// Ends what is open and has become forbidden by the time alone.
@@ -163,13 +174,29 @@ impl Service {
         self.certificates.as_ref().map(|certificates| certificates.handshakes())
     }
 
+    pub(crate) fn sessions(&self) -> Arc<Sessions> {
+        Arc::clone(&self.lasting.sessions)
+    }
+
+    /// Cancelled by [`Self::close`].
+    pub(crate) fn until_the_end(&self) -> CancellationToken {
+        self.lasting.background.clone()
+    }
+
+    /// How the sessions are; `counts` counts the audit events.
+    pub(crate) fn session_health(&self, counts: AuditCounts) -> SessionHealth {
+        SessionHealth::new(self.sessions(), &self.config.sessions.store, counts)
+    }
+
     /// Gathers the metrics.
-    pub(crate) fn gather(&self) -> Gather {
+    pub(crate) fn gather(&self, sessions: &SessionHealth) -> Gather {
+        let sessions = sessions.clone();
         let (certificates, tunnels, snapshot) = (self.certificates.clone(), self.tunnels(), self.snapshot());
         Arc::new(move || {
             let snapshot = snapshot.load();
             let mut figures = Figures {
                 tunnels: tunnels.count(),
+                sessions: sessions.figures(),
                 decisions: snapshot.decisions(),
                 shadow_differences: snapshot.shadow_differences(),
                 ..Figures::default()
@@ -181,7 +208,8 @@ impl Service {
         })
     }
 
-    pub(crate) fn status(&self) -> Status {
+    pub(crate) fn status(&self, sessions: &SessionHealth) -> Status {
+        let sessions = sessions.clone();
         let (told, tunnels, certificates) = (Arc::clone(&self.told), self.tunnels(), self.certificates.clone());
         Arc::new(move || {
             let config = Arc::clone(&told.lock().unwrap_or_else(PoisonError::into_inner));
@@ -189,6 +217,7 @@ impl Service {
                 "routes": config.routes.len(),
                 "sign_in": config.sign_in.origin.to_string(),
                 "tunnels": tunnels.count(),
+                "sessions": sessions.status(),
                 "tls": certificates.as_ref().map(|certificates| certificates.status(SystemTime::now())),
             })
         })
@@ -196,26 +225,6 @@ impl Service {
 }
 
 impl Lasting {
-    fn open(config: &Config) -> Result<Self, ServerError> {
-        data_dir::prepare(&config.data_dir)?;
-        let configured = config.sessions.secrets.first();
-        let secret = match configured.and_then(|secret| secret.expose().try_into().ok()) {
-            Some(bytes) => Secret32::new(bytes),
-            None => server_secret(&config.data_dir)?,
-        };
-        let store = Arc::new(FileStore::open(&config.data_dir.join("sessions.redb"))?);
-        let sessions = Arc::new(Sessions::new(store, SecretRing::new(secret, []), config.sessions.lifetime));
-        let background = CancellationToken::new();
-        let (swept, stop) = (Arc::clone(&sessions), background.clone());
-        tokio::spawn(async move { swept.run_keeper(SystemTime::now, stop).await });
-        Ok(Self {
-            sessions,
-            keys: Arc::new(SigningKeys::open(&config.data_dir.join("assertion"))?),
-            accounts: Arc::new(Accounts::open(&config.data_dir)?),
-            background,
-        })
-    }
-
     fn authenticator(&self, config: &Config, previous: Option<&Authenticator>) -> Result<Authenticator, ServerError> {
         let portal = Portal::new(&config.routes);
         let settings = AuthenticatorSettings {
@@ -239,7 +248,7 @@ impl Lasting {
         certificates: Option<&ServedCertificates>,
         previous: Option<&Snapshot>,
     ) -> Result<Snapshot, ServerError> {
-        let gate = Arc::new(Gate::new(authenticator.clone(), &self.keys));
+        let gate = Arc::new(Gate::new(authenticator.clone(), PublishedKeys::new(self.keys.keys(), config)));
         let settings = SnapshotSettings {
             routes: config.routes.clone(),
             origins: config.sign_in.known_origins.clone(),
@@ -249,7 +258,7 @@ impl Lasting {
             own: gate,
             clients: certificates.map(|certificates| certificates.handshakes() as _),
             support_contact: config.support_contact.clone(),
-            signer: Some(Arc::new(Signer::new(Arc::clone(&self.keys), config.sign_in.origin.to_string()))),
+            signer: Some(Arc::new(Signer::new(self.keys.keys(), &config.assertion))),
         };
         Ok(Snapshot::build(settings, previous)?)
     }
@@ -265,10 +274,6 @@ fn needing_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("metrics_address", old.metrics != new.metrics),
         ("data_dir", old.data_dir != new.data_dir),
         ("log_level", old.log_level != new.log_level),
-        ("cookie_secret, shared_secret", old.sessions.secrets != new.sessions.secrets),
-        ("cookie_expire", old.sessions.lifetime != new.sessions.lifetime),
-        ("session_idle_timeout", old.sessions.idle_timeout != new.sessions.idle_timeout),
-        ("session_store_grace", old.sessions.store_grace != new.sessions.store_grace),
         ("databroker_storage_type, databroker_storage_connection_string", old.sessions.store != new.sessions.store),
         ("timeout_read, timeout_idle", old.timeouts != new.timeouts),
     ]

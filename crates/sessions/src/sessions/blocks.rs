@@ -4,14 +4,16 @@
 //! blocked stays out by every spelling.
 
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use doorward_identity::{Email, Identity};
 use serde::{Deserialize, Serialize};
 
 use super::Sessions;
+use super::changes::told_of_its_end;
 use crate::record::plain_text;
-use crate::{Expected, RecordKind, SessionsError, StoreUnavailable};
+use crate::{Expected, LiveSession, RecordKey, RecordKind, SessionCard, SessionsError, StoreUnavailable};
 
 /// Somebody who may not sign in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,26 +24,50 @@ pub struct BlockedPerson {
     pub since: SystemTime,
 }
 
+/// What came of blocking somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blocking {
+    /// Whether they were not blocked before.
+    pub is_new: bool,
+    /// The sessions of theirs that it ended.
+    pub ended: Vec<SessionCard>,
+}
+
 /// One group: there are few.
 const GROUP: &str = "blocked";
 
 impl Sessions {
-    /// Blocks an address: nobody signs in with it, and every session of it ends. True when it was not blocked yet.
+    /// Blocks an address: nobody signs in with it, and every session of it ends.
     ///
     /// # Errors
     /// [`SessionsError::StoreUnavailable`] and what else keeps it from being written; sessions may then go on.
-    pub async fn block(&self, email: &Email, now: SystemTime) -> Result<bool, SessionsError> {
+    pub async fn block(&self, email: &Email, now: SystemTime) -> Result<Blocking, SessionsError> {
         let folded = folded(email.as_str());
         let bytes = plain_text(&BlockedPerson { email: folded.clone(), since: now })?;
         let kind = RecordKind::Blocked;
+        let _telling = Telling::begin(&self.blocks_told, self.vault.key(kind, GROUP, &folded, now).await?);
         let put = self.vault.write(kind, GROUP, &folded, Expected::Absent, &bytes, None, now).await?;
-        self.end_blocked(now).await?;
-        for card in self.every_card(now).await? {
-            if card.email.as_deref().is_some_and(|email| self::folded(email) == folded) {
+        // What begins from here on finds the block. Those in memory end first: reading all the rest may take a while.
+        let (live, outcome) = self.end_blocked(now).await?;
+        let mut ended: Vec<_> = live.iter().map(|session| SessionCard::of(session)).collect();
+        let mut after = None;
+        loop {
+            let (page, next) = self.some_cards(after, now).await?;
+            let is_theirs =
+                |card: &SessionCard| card.email.as_deref().is_some_and(|email| self::folded(email) == folded);
+            for card in page.into_iter().filter(is_theirs) {
                 self.end_listed(&card, now).await?;
+                if ended.iter().all(|known| known.id != card.id) {
+                    ended.push(card);
+                }
+            }
+            match next {
+                Some(next) => after = Some(next),
+                None => break,
             }
         }
-        Ok(matches!(put, crate::Put::Stored(_)))
+        outcome?;
+        Ok(Blocking { is_new: matches!(put, crate::Put::Stored(_)), ended })
     }
 
     /// Lets an address sign in again. True when it was blocked.
@@ -79,22 +105,64 @@ impl Sessions {
         }
     }
 
-    /// Ends every session in memory whose person is blocked.
-    pub(super) async fn end_blocked(&self, now: SystemTime) -> Result<(), StoreUnavailable> {
-        self.blocks_heard.fetch_add(1, Ordering::AcqRel);
+    /// Hears that people were blocked elsewhere.
+    pub(super) async fn hear_of_blocks(&self, now: SystemTime) -> Result<(), StoreUnavailable> {
+        let (ended, outcome) = self.end_blocked(now).await?;
+        ended.iter().for_each(|session| told_of_its_end(session));
+        outcome
+    }
+
+    /// Whether a block is this process's own doing, at this moment.
+    pub(super) fn is_telling(&self, key: &RecordKey) -> bool {
+        self.blocks_told.lock().unwrap_or_else(PoisonError::into_inner).contains(key)
+    }
+
+    /// Ends every session in memory whose person is blocked; says which, and whether the store could be told.
+    async fn end_blocked(
+        &self,
+        now: SystemTime,
+    ) -> Result<(Vec<Arc<LiveSession>>, Result<(), StoreUnavailable>), StoreUnavailable> {
+        self.doubts.fetch_add(1, Ordering::AcqRel);
+        let (mut ended, mut outcome) = (Vec::new(), Ok(()));
         let blocked = self.blocked(now).await?;
-        if blocked.is_empty() {
-            return Ok(());
-        }
-        let is_blocked = |email: &str| {
-            let email = folded(email);
-            blocked.binary_search_by(|person| person.email.as_str().cmp(&email)).is_ok()
-        };
-        self.end_live(|session| {
+        let is_blocked = |session: &Arc<LiveSession>| {
             let known = session.known();
-            !known.identity.email.for_display().is_some_and(|email| is_blocked(email.as_str()))
-        })
-        .await
+            let email = known.identity.email.for_display().map(|email| folded(email.as_str()));
+            email.is_some_and(|email| blocked.binary_search_by(|person| person.email.as_str().cmp(&email)).is_ok())
+        };
+        if blocked.is_empty() {
+            return Ok((ended, outcome));
+        }
+        for session in self.registry.alive().into_iter().filter(is_blocked) {
+            let is_first = self.registry.end_named(session.name(), session.expires_at()).is_some();
+            outcome = outcome.and(self.end(&session).await);
+            if is_first {
+                ended.push(session);
+            }
+        }
+        Ok((ended, outcome))
+    }
+}
+
+/// While a block is put in place: this process does not also hear of it from the store.
+struct Telling<'a> {
+    told: &'a Mutex<Vec<RecordKey>>,
+    key: RecordKey,
+}
+
+impl<'a> Telling<'a> {
+    fn begin(told: &'a Mutex<Vec<RecordKey>>, key: RecordKey) -> Self {
+        told.lock().unwrap_or_else(PoisonError::into_inner).push(key);
+        Self { told, key }
+    }
+}
+
+impl Drop for Telling<'_> {
+    fn drop(&mut self) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = told.iter().position(|key| *key == self.key) {
+            told.swap_remove(place);
+        }
     }
 }
 

@@ -46,13 +46,32 @@ impl Sessions {
     pub async fn every_card(&self, now: SystemTime) -> Result<Vec<SessionCard>, SessionsError> {
         let (mut cards, mut after) = (Vec::new(), None);
         loop {
-            let (page, next) = self.vault.page(RecordKind::Card, after, PAGE, now).await?;
-            cards.extend(page.iter().filter_map(card));
+            let (page, next) = self.some_cards(after, now).await?;
+            cards.extend(page);
             match next {
                 Some(next) => after = Some(next),
                 None => return Ok(self.sorted(cards, now)),
             }
         }
+    }
+
+    /// Some of the sessions, in no order that means anything, from the first behind `after`; give what comes back with
+    /// them as the next `after`. None comes back at the end. For who looks through all of them and keeps few.
+    ///
+    /// # Errors
+    /// As [`Self::of_person`].
+    pub async fn some_cards(
+        &self,
+        after: Option<[u8; 32]>,
+        now: SystemTime,
+    ) -> Result<(Vec<SessionCard>, Option<[u8; 32]>), SessionsError> {
+        let (page, next) = self.vault.page(RecordKind::Card, after, PAGE, now).await?;
+        Ok((self.sorted(page.iter().filter_map(card), now), next))
+    }
+
+    /// How many sessions are in the memory of this process.
+    pub fn live_count(&self) -> usize {
+        self.registry.alive().len()
     }
 
     /// Ends a listed session, here and on every replica. True when it was still there.

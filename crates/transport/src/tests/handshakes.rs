@@ -128,7 +128,7 @@ fn choosing(limits: crate::Limits) -> Server {
     let (key, certificate) = certified(&[HOST, SAME, OTHER, STRICT, SLOW]);
     let config = |mandatory| {
         let clients = Arc::new(Anybody { mandatory });
-        server_config(Arc::new(Key(Arc::clone(&key))), Some(clients)).unwrap()
+        server_config(Arc::new(Key(Arc::clone(&key))), Some(clients), None).unwrap()
     };
     let choose = ByName {
         first: config(false),

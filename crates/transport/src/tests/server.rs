@@ -54,7 +54,11 @@ impl Server {
         let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).unwrap();
         let certificate = made.cert.der().clone();
         let resolver = OneHost(Arc::new(CertifiedKey::new(vec![certificate.clone()], key)));
-        Self::start(Kind::Tls(Arc::new(Always(server_config(Arc::new(resolver), None).unwrap()))), limits, certificate)
+        Self::start(
+            Kind::Tls(Arc::new(Always(server_config(Arc::new(resolver), None, None).unwrap()))),
+            limits,
+            certificate,
+        )
     }
 
     pub(super) fn cleartext(limits: Limits) -> Self {

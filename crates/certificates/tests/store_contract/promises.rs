@@ -1,28 +1,26 @@
-//! What every store of certificates promises, run on each of them.
+//! What every store of certificates promises. The stores of several machines are held to it where they are made.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
-
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
-use doorward_certificates::{CertificateStore, FileCertificateStore, RecordKey, RecordKind, Term};
+use doorward_certificates::{CertificateStore, RecordKey, RecordKind, Term};
 
-type Shared = Arc<dyn CertificateStore>;
+pub(crate) type Shared = Arc<dyn CertificateStore>;
 /// Makes another handle on what the first one keeps, as another process would.
-type Open = Arc<dyn Fn() -> Shared + Send + Sync>;
+pub(crate) type Open = Arc<dyn Fn() -> Shared + Send + Sync>;
 
-fn key(kind: RecordKind, name: &str) -> RecordKey {
+pub(crate) fn key(kind: RecordKind, name: &str) -> RecordKey {
     RecordKey::new(kind, name).unwrap()
 }
 
-fn term(now: u64, until: u64) -> Term {
-    let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000 + seconds);
+/// So many seconds after the tests began. A time of the day, for there are servers with clocks of their own.
+pub(crate) fn term(now: u64, until: u64) -> Term {
+    static START: LazyLock<SystemTime> = LazyLock::new(SystemTime::now);
+    let at = |seconds| *START + Duration::from_secs(seconds);
     Term { now: at(now), until: at(until) }
 }
 
-async fn a_record_is_read_back_by_every_handle(open: Open) {
+pub(crate) async fn a_record_is_read_back_by_every_handle(open: Open) {
     let (ours, other) = (open(), open());
     let key = key(RecordKind::Certificate, "a.example.com");
     assert!(ours.read(&key).await.unwrap().is_none());
@@ -35,7 +33,7 @@ async fn a_record_is_read_back_by_every_handle(open: Open) {
     assert!(ours.read(&key).await.unwrap().is_none());
 }
 
-async fn kinds_do_not_mix(open: Open) {
+pub(crate) async fn kinds_do_not_mix(open: Open) {
     let store = open();
     for kind in RecordKind::ALL {
         store.write(&key(kind, "same"), kind.as_str().as_bytes()).await.unwrap();
@@ -54,7 +52,7 @@ async fn kinds_do_not_mix(open: Open) {
     }
 }
 
-async fn what_is_set_aside_is_out_of_the_way(open: Open) {
+pub(crate) async fn what_is_set_aside_is_out_of_the_way(open: Open) {
     let store = open();
     let damaged = key(RecordKind::Certificate, "a.example.com");
     store.set_aside(&damaged).await.unwrap();
@@ -67,7 +65,7 @@ async fn what_is_set_aside_is_out_of_the_way(open: Open) {
     assert_eq!(store.read(&damaged).await.unwrap().unwrap().as_slice(), b"new");
 }
 
-async fn a_reader_never_sees_half_a_record(open: Open) {
+pub(crate) async fn a_reader_never_sees_half_a_record(open: Open) {
     let (writer, reader) = (open(), open());
     let key = key(RecordKind::Attempt, "a.example.com");
     writer.write(&key, &vec![0; 100_000]).await.unwrap();
@@ -87,7 +85,7 @@ async fn a_reader_never_sees_half_a_record(open: Open) {
     writing.await.unwrap();
 }
 
-async fn one_of_many_gets_the_lease(open: Open) {
+pub(crate) async fn one_of_many_gets_the_lease(open: Open) {
     for round in 0..20 {
         let now = round * 100;
         let racers = (0..8).map(|number| {
@@ -108,7 +106,7 @@ async fn one_of_many_gets_the_lease(open: Open) {
     }
 }
 
-async fn a_lease_that_is_over_is_lost(open: Open) {
+pub(crate) async fn a_lease_that_is_over_is_lost(open: Open) {
     let (ours, other) = (open(), open());
     assert!(ours.acquire("a", term(0, 30)).await.unwrap());
     assert!(other.acquire("b", term(30, 60)).await.unwrap());
@@ -118,44 +116,4 @@ async fn a_lease_that_is_over_is_lost(open: Open) {
     other.release("b").await.unwrap();
     assert!(ours.acquire("a", term(31, 61)).await.unwrap());
     assert!(!ours.renew("b", term(32, 62)).await.unwrap());
-}
-
-macro_rules! contract {
-    ($($promise:ident)*) => {
-        mod file {
-            use super::*;
-            $(
-                #[tokio::test(flavor = "multi_thread")]
-                async fn $promise() {
-                    let folder = tempfile::tempdir().unwrap();
-                    let path = folder.path().join("acme");
-                    super::$promise(Arc::new(move || Arc::new(FileCertificateStore::new(&path)) as Shared)).await;
-                }
-            )*
-        }
-    };
-}
-
-contract! {
-    a_record_is_read_back_by_every_handle
-    kinds_do_not_mix
-    what_is_set_aside_is_out_of_the_way
-    a_reader_never_sees_half_a_record
-    one_of_many_gets_the_lease
-    a_lease_that_is_over_is_lost
-}
-
-#[tokio::test]
-async fn files_are_for_the_server_alone_and_a_damaged_lease_counts_as_given_back() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("acme");
-    let store = FileCertificateStore::new(&path);
-    store.write(&key(RecordKind::Account, "~1"), b"secret").await.unwrap();
-    assert!(store.acquire("a", term(0, 30)).await.unwrap());
-    let mode = |path: &str| fs::metadata(folder.path().join(path)).unwrap().permissions().mode() & 0o777;
-    assert_eq!((mode("acme"), mode("acme/accounts"), mode("acme/accounts/~1.json")), (0o700, 0o700, 0o600));
-    fs::write(path.join("lease.json"), "{half").unwrap();
-    assert!(store.acquire("b", term(1, 30)).await.unwrap());
-    fs::write(path.join("certificates.note"), "somebody's").unwrap();
-    assert!(store.list(RecordKind::Certificate).await.unwrap().is_empty());
 }
