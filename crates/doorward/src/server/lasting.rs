@@ -25,8 +25,6 @@ use crate::{data_dir, session_store};
 
 /// How often a store that did not answer at the start is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
-/// How long after a failure it is tried again to seal records anew.
-const RESEAL_AGAIN: Duration = Duration::from_secs(60);
 
 /// See the module.
 pub(super) struct Lasting {
@@ -59,7 +57,6 @@ impl Lasting {
             warn!("{advice}");
         }
         let (newest, older) = session_store::secret_keys(config)?;
-        let several = !older.is_empty();
         let secrets = SecretRing::new(newest, older);
         let store = session_store::open_store(config).await?;
         let sessions = Arc::new(Sessions::new(Arc::clone(&store), secrets.clone(), limits(config)));
