@@ -14,6 +14,8 @@ mod door;
 mod endpoints;
 mod handover;
 mod hostile_provider;
+mod logout;
 mod openid;
 mod provider;
+mod refresh;
 mod sign_out;
