@@ -39,7 +39,7 @@ async fn door() -> Door {
 }
 
 /// Somebody signed in with their account.
-pub(crate) async fn signed_in() -> (Door, Browser, std::sync::Arc<doorward_sessions::LiveSession>) {
+pub(crate) async fn signed_in() -> (Door, Browser, Arc<doorward_sessions::LiveSession>) {
     let (door, mut browser) = (Door::with_accounts(), Browser::default());
     assert_eq!(set_password(&door, &mut browser, &invite(&door), PASSWORD).await.status(), 303);
     let session = door.sessions_of(&browser).await;

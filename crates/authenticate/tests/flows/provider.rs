@@ -172,6 +172,12 @@ impl Provider {
         self.behaviour.lock().unwrap()
     }
 
+    /// How often a refresh token came, and how often one that was used before.
+    pub(crate) fn asked(&self) -> (usize, usize) {
+        let behaviour = self.set();
+        (behaviour.refreshes.requests, behaviour.refreshes.reused)
+    }
+
     /// Publishes and signs with this key alone.
     pub(crate) fn sign_with(&self, key: Key) {
         let mut behaviour = self.set();

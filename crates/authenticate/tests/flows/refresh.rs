@@ -76,7 +76,7 @@ async fn a_session_in_use_is_refreshed_in_the_background_and_changed_claims_take
     door.wait(601);
     assert!(is_signed_in(&door, &mut browser).await);
     until("the next refresh", || session.known().revision == 3).await;
-    assert_eq!((provider.set().refreshes.requests, provider.set().refreshes.reused), (2, 0));
+    assert_eq!(provider.asked(), (2, 0));
 }
 
 #[tokio::test]
@@ -145,7 +145,7 @@ async fn without_a_refresh_token_people_stay_who_they_were() {
     provider.set().claims.insert("groups".into(), json!([]));
     door.wait(20_000);
     assert!(is_signed_in(&door, &mut browser).await);
-    assert_eq!((session.known().revision, provider.set().refreshes.requests), (1, 0));
+    assert_eq!((session.known().revision, provider.asked().0), (1, 0));
     assert_eq!(session.known().identity.groups.len(), 2);
 }
 
@@ -160,7 +160,7 @@ async fn a_refresh_goes_on_when_the_request_that_wanted_it_is_given_up() {
     assert!(given_up.is_err());
     until("the refresh", || session.known().revision == 2).await;
     assert!(is_signed_in(&door, &mut browser).await);
-    assert_eq!((provider.set().refreshes.requests, provider.set().refreshes.reused), (1, 0));
+    assert_eq!(provider.asked(), (1, 0));
 }
 
 #[tokio::test]
