@@ -31,6 +31,7 @@ mod identity;
 mod lifecycle;
 mod policy;
 mod records;
+mod refresh;
 mod scanner;
 mod sign_in;
 mod strangers;
