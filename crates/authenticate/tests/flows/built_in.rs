@@ -38,6 +38,14 @@ async fn door() -> Door {
     door
 }
 
+/// Somebody signed in with their account.
+pub(crate) async fn signed_in() -> (Door, Browser, Arc<doorward_sessions::LiveSession>) {
+    let (door, mut browser) = (Door::with_accounts(), Browser::default());
+    assert_eq!(set_password(&door, &mut browser, &invite(&door), PASSWORD).await.status(), 303);
+    let session = door.sessions_of(&browser).await;
+    (door, browser, session)
+}
+
 async fn sign_in(door: &Door, browser: &mut Browser, email: &str, password: &str) -> Answer {
     let form = browser.open(door, SIGN_IN).await;
     let attempt = form.field("attempt");
