@@ -10,7 +10,7 @@ use doorward_hygiene::CleanHead;
 use doorward_proxy::{Identify, OwnEndpoints, ProxyBody};
 use doorward_sessions::{LiveSession, StoreUnavailable};
 use futures_util::future::BoxFuture;
-use http::Response;
+use http::{HeaderValue, Response};
 use hyper::body::Incoming;
 
 use super::published_keys::PublishedKeys;
