@@ -76,7 +76,7 @@ async fn one_orders_and_both_serve(store: Store, challenges: &str) {
     let mut restarted = Vec::new();
     for door in doors {
         let acme_folder = door.setup.data_dir().join("acme");
-        assert!(!acme_folder.exists(), "{acme_folder:?}");
+        assert!(!acme_folder.exists(), "{}", acme_folder.display());
         restarted.push(door.restarted_after("KILL").await);
     }
     for door in &restarted {

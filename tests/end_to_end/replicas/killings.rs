@@ -26,15 +26,17 @@ struct Tally {
 /// One request over a connection that is kept; a broken one is made anew, as browsers do for a GET.
 async fn request(raw: &mut Option<Raw>, address: std::net::SocketAddr, bytes: &str, tally: &Tally) -> RawAnswer {
     for _ in 0..TRIES {
+        let host = format!("app.{DOMAIN}");
         let mut connection = match raw.take() {
             Some(connection) => connection,
-            None => match Raw::try_tls(address, Some(&format!("app.{DOMAIN}")), &["http/1.1"]).await {
-                Ok(connection) => connection,
-                Err(_) => {
+            None => {
+                let made = Raw::try_tls(address, Some(&host), &["http/1.1"]).await;
+                let Ok(connection) = made else {
                     tally.again.fetch_add(1, Ordering::Relaxed);
                     continue;
-                }
-            },
+                };
+                connection
+            }
         };
         if connection.try_send(bytes).await.is_ok()
             && let Ok(answer) = connection.answer_to("GET").await
