@@ -70,8 +70,8 @@ impl Service {
         let (snapshot, tunnels) = (Arc::new(ArcSwap::from_pointee(snapshot)), Tunnels::new(drain));
         // What is learned of a person may end what they hold open.
         let (held, decided_by) = (Arc::clone(&tunnels), Arc::clone(&snapshot));
-        lasting.sessions.on_news(move |_| {
-            held.redecide(&decided_by.load_full(), SystemTime::now());
+        lasting.sessions.on_news(move |session| {
+            held.redecide_session(&decided_by.load(), session, SystemTime::now());
         });
         Ok(Self {
             certificates,
