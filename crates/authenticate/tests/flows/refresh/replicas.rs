@@ -20,7 +20,7 @@ async fn two(provider: &Provider, store: &Arc<SharedStore>) -> (Door, Door, Brow
 }
 
 fn same_jar(browser: &Browser) -> Browser {
-    Browser { jar: browser.jar.clone() }
+    Browser { jar: browser.jar.clone(), ..Browser::default() }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
