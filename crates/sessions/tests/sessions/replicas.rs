@@ -169,7 +169,7 @@ async fn a_session_that_ends_elsewhere_while_it_is_loaded_is_not_admitted() {
 #[tokio::test]
 async fn a_session_that_ends_elsewhere_while_it_is_loaded_and_the_word_is_lost_is_not_admitted() {
     let pair = pair().await;
-    let (one, session, store) = (Arc::clone(&pair.one.sessions), Arc::clone(&pair.session), Arc::clone(&pair.store));
+    let (one, session) = (Arc::clone(&pair.one.sessions), Arc::clone(&pair.session));
     let found = found_while(&pair, |third| async move {
         one.end(&session).await.unwrap();
         // Of those that are alive there is none yet, so this alone would find nothing.
