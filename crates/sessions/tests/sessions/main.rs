@@ -32,7 +32,7 @@ fn at(seconds: u64) -> SystemTime {
 
 fn bob() -> NewSession {
     let mut new = alice();
-    new.identity.subject.id = "bob-1".to_owned();
+    new.identity.subject = Subject { id: "bob-1".to_owned(), ..new.identity.subject };
     new.identity.email = VerifiedEmail::Verified(Email::parse("bob@example.com").unwrap());
     new
 }

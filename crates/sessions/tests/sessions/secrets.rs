@@ -122,13 +122,13 @@ async fn a_store_sealed_with_another_secret_is_refused_and_not_begun_anew() {
 async fn two_replicas_change_their_secrets_one_after_the_other_and_nobody_is_signed_out() {
     let store = Arc::new(TestStore::default());
     store.share();
-    let ((here, ring_here), (there, ring_there)) = (over(&store, &[1]), over(&store, &[1]));
+    let ((here, first_ring), (there, second_ring)) = (over(&store, &[1]), over(&store, &[1]));
     let mut tickets = vec![signed_in(&here, at(0)).await];
     // First everybody can open with the new one, then everybody seals with it.
     let steps: [&dyn Fn(&SecretRing); 2] =
         [&|ring| ring.replace(secret(1), [secret(2)]), &|ring| ring.replace(secret(2), [secret(1)])];
     for (number, step) in (0..).zip(steps) {
-        for ring in [&ring_here, &ring_there] {
+        for ring in [&first_ring, &second_ring] {
             step(ring);
             tickets.push(signed_in(&here, at(number)).await);
             tickets.push(signed_in(&there, at(number)).await);
