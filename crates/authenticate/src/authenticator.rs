@@ -15,9 +15,9 @@ use doorward_config::{BuiltInUser, Cookie, Provider, SignIn};
 use doorward_hygiene::{CleanHead, starts_with_segments};
 use doorward_identity::{Email, Identity};
 use doorward_pages::RouteCard;
-use doorward_sessions::{LiveSession, Sealer, Sessions, StoreUnavailable};
+use doorward_sessions::{LiveSession, Recognised, Sealer, Sessions, StoreUnavailable};
 use doorward_telemetry::{AuditEvent, audit};
-use http::{HeaderMap, Response};
+use http::{HeaderMap, HeaderValue, Response};
 use http_body::Body;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -91,6 +91,17 @@ pub(crate) enum People {
     Accounts(BuiltIn),
 }
 
+/// Why nobody is known of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Nobody {
+    /// It brings nothing that could be a ticket.
+    NoTicket,
+    /// What it brings is not good, or not any more.
+    NoGoodTicket,
+    /// It brings good tickets of several people: a sibling domain may have planted one of them.
+    SeveralPeople,
+}
+
 /// The built-in accounts at work.
 pub(crate) struct BuiltIn {
     pub(crate) accounts: Arc<Accounts>,
@@ -154,25 +165,51 @@ impl Authenticator {
     pub fn find_cached(&self, head: &CleanHead, now: SystemTime) -> Option<Arc<LiveSession>> {
         let inner = &*self.inner;
         let audience = inner.cookies.scope(head.host()).audience;
-        inner
-            .cookies
-            .values(head)
-            .find_map(|value| inner.sessions.find_cached(value, audience, now))
-            .filter(|session| inner.admits(session))
+        let admits = |session: &LiveSession| inner.admits(session);
+        match inner.sessions.recognise_cached(inner.cookies.values(head).as_slice(), audience, now, admits)? {
+            Recognised::Somebody(session) => Some(session),
+            Recognised::Nobody | Recognised::SeveralPeople => None,
+        }
     }
 
-    /// The session of a request, asking the store. A malformed, unknown or expired ticket is no session.
+    /// The session of a request, asking the store. A malformed, unknown or expired ticket is no session, and neither are
+    /// good ones of several people.
     ///
     /// # Errors
     /// [`StoreUnavailable`], which says nothing about the visitor.
     pub async fn find(&self, head: &CleanHead, now: SystemTime) -> Result<Option<Arc<LiveSession>>, StoreUnavailable> {
         let audience = self.inner.cookies.scope(head.host()).audience;
-        self.inner.find(self.inner.cookies.values(head), audience, now).await
+        self.inner.find(self.inner.cookies.values(head).as_slice(), audience, now).await
     }
 
     /// Whether a request brings anything that could be a ticket.
     pub fn has_ticket(&self, head: &CleanHead) -> bool {
-        self.inner.cookies.values(head).next().is_some()
+        !self.inner.cookies.values(head).as_slice().is_empty()
+    }
+
+    /// A ticket to take the place of the one a page load has brought, as a `Set-Cookie` line, if the person's rights have
+    /// changed since that was granted. A store that fails leaves everything as it is.
+    pub async fn new_ticket(
+        &self,
+        head: &CleanHead,
+        session: &Arc<LiveSession>,
+        now: SystemTime,
+    ) -> Option<HeaderValue> {
+        let inner = &*self.inner;
+        let scope = inner.cookies.scope(head.host());
+        let values = inner.cookies.values(head);
+        let old = values
+            .as_slice()
+            .iter()
+            .rev()
+            .find(|value| inner.sessions.is_outdated(session, value, scope.audience, now))?;
+        match inner.sessions.regrant(session, old, scope.audience, now).await {
+            Ok(ticket) => inner.cookies.set(scope, ticket?.to_cookie_value(), session.expires_at(), now).ok(),
+            Err(error) => {
+                tracing::warn!(error = %crate::oidc::chain(&error), "a ticket could not be replaced; it stays good");
+                None
+            }
+        }
     }
 
     /// The answer to a visitor who has to sign in first: a redirect for a page load; 401 for everything else,
@@ -247,32 +284,51 @@ impl People {
 }
 
 impl Inner {
-    /// The session one of these cookie values names.
-    pub(crate) async fn find(
+    /// The session of a request that brings these values of our cookie.
+    async fn find(
         &self,
-        values: impl Iterator<Item = impl AsRef<str>>,
+        values: &[&str],
         audience: &str,
         now: SystemTime,
     ) -> Result<Option<Arc<LiveSession>>, StoreUnavailable> {
-        let mut unavailable = None;
-        for value in values {
-            match self.sessions.find(value.as_ref(), audience, now).await {
-                Ok(Some(session)) if self.admits(&session) => return Ok(Some(session)),
-                Ok(Some(session)) => {
-                    revoked(&session);
-                    self.sessions.end(&session).await?;
-                }
-                Ok(None) => {}
-                Err(error) => unavailable = Some(error),
+        let admits = |session: &LiveSession| {
+            let admits = self.admits(session);
+            if !admits {
+                revoked(session);
+            }
+            admits
+        };
+        match self.sessions.recognise(values, audience, now, admits).await? {
+            Recognised::Somebody(session) => Ok(Some(session)),
+            Recognised::Nobody => Ok(None),
+            Recognised::SeveralPeople => {
+                tracing::warn!(host = audience, "a request brings tickets of several people and counts as nobody's");
+                Ok(None)
             }
         }
-        unavailable.map_or(Ok(None), Err)
     }
 
     /// The session of a visit.
     pub(crate) async fn session_of(&self, visit: &Visit) -> Result<Option<Arc<LiveSession>>, StoreUnavailable> {
         let audience = self.cookies.scope(&visit.host).audience;
-        self.find(visit.tickets.iter(), audience, visit.now).await
+        let values: Vec<&str> = visit.tickets.iter().map(String::as_str).collect();
+        let session = self.find(&values, audience, visit.now).await?;
+        if session.is_none() {
+            let request_id = &*visit.request_id;
+            tracing::debug!(request_id, host = audience, why = ?self.why_nobody(visit), "nobody is known of a visit");
+        }
+        Ok(session)
+    }
+
+    /// Why nobody is known on a visit, after [`Self::session_of`] or the proxy has found nobody. Asks nobody.
+    pub(crate) fn why_nobody(&self, visit: &Visit) -> Nobody {
+        let audience = self.cookies.scope(&visit.host).audience;
+        let values: Vec<&str> = visit.tickets.iter().map(String::as_str).collect();
+        match self.sessions.recognise_cached(&values, audience, visit.now, |_| true) {
+            _ if values.is_empty() => Nobody::NoTicket,
+            Some(Recognised::SeveralPeople) => Nobody::SeveralPeople,
+            _ => Nobody::NoGoodTicket,
+        }
     }
 
     /// Whether the session's provider is the configured one and still stands by it.

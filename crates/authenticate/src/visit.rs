@@ -95,7 +95,7 @@ impl Visit {
             user_agent,
             headers: headers.clone(),
             now,
-            tickets: cookies.values(head).map(str::to_owned).collect(),
+            tickets: cookies.values(head).as_slice().iter().map(|&value| value.to_owned()).collect(),
             attempts: crate::attempt::of_head(attempts, head)
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect(),

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use doorward_hygiene::CleanHead;
 use doorward_sessions::{Known, LiveSession, StoreUnavailable};
 use futures_util::future::BoxFuture;
-use http::Response;
+use http::{HeaderValue, Method, Response};
 use hyper::body::Incoming;
 
 use crate::ProxyBody;
@@ -29,6 +29,18 @@ pub trait Identify: Send + Sync {
         head: &'a CleanHead,
         now: SystemTime,
     ) -> BoxFuture<'a, Result<Option<Arc<LiveSession>>, StoreUnavailable>>;
+
+    /// A ticket to take the place of the one a page load has brought, as a `Set-Cookie` line, if the person's rights
+    /// have changed since that was granted. Asked only of sessions of which there may be such tickets. Whatever fails
+    /// leaves everything as it is.
+    fn new_ticket<'a>(
+        &'a self,
+        _head: &'a CleanHead,
+        _session: &'a Arc<LiveSession>,
+        _now: SystemTime,
+    ) -> BoxFuture<'a, Option<HeaderValue>> {
+        Box::pin(std::future::ready(None))
+    }
 
     /// The answer to somebody who has to sign in first: a redirect for a page load, else 401.
     fn sign_in(&self, head: &CleanHead, request_id: &str, now: SystemTime) -> Response<Bytes>;
@@ -69,4 +81,19 @@ pub(crate) async fn visitor(
     };
     let session = session.filter(|session| !session.is_over(now));
     Ok(session.map(|session| Identified { known: session.known(), session }))
+}
+
+/// The ticket that takes the place of the one this request has brought, if that is to be replaced. Only a page load is
+/// given one: a script's requests run side by side, and a WebSocket's answer is often looked at by nobody.
+pub(crate) async fn new_ticket(
+    snapshot: &Snapshot,
+    head: &CleanHead,
+    visitor: Option<&Identified>,
+    now: SystemTime,
+) -> Option<HeaderValue> {
+    let session = &visitor?.session;
+    if !session.has_outdated_tickets() || head.method() != Method::GET || !head.is_page_load() {
+        return None;
+    }
+    snapshot.identify.new_ticket(head, session, now).await
 }

@@ -7,6 +7,7 @@ mod decisions;
 mod forwarding;
 mod long_answers;
 mod refusals;
+mod sessions;
 mod streaming;
 pub(crate) mod support;
 mod tls_upstreams;

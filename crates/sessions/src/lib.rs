@@ -16,6 +16,7 @@ mod limits;
 mod live;
 mod record;
 mod registry;
+mod rights;
 mod seal;
 mod secrets;
 mod server_secret;
@@ -34,7 +35,7 @@ pub use live::{Known, LiveSession, NewSession};
 pub use seal::{Sealer, Secret32};
 pub use secrets::SecretRing;
 pub use server_secret::server_secret;
-pub use sessions::{BlockedPerson, Blocking, Sessions};
+pub use sessions::{BlockedPerson, Blocking, MOST_TICKETS, Recognised, Sessions};
 pub use store::{
     Change, Changes, Expected, FileStore, MemoryStore, PostgresOptions, PostgresStore, Put, RecordKey, RecordKind,
     RedisOptions, RedisStore, SessionStore, StoreFuture, Stored, Version,

@@ -5,6 +5,8 @@
 //! changed. Refuses: a store whose naming key none of the secrets opens. It was sealed with another secret, and to go
 //! on beside it would be to forget who is blocked.
 
+mod reseal;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};

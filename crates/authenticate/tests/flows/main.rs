@@ -17,3 +17,4 @@ mod hostile_provider;
 mod openid;
 mod provider;
 mod sign_out;
+mod tossed;

@@ -63,6 +63,15 @@ impl Identify for Gate {
         Box::pin(self.authenticator.find(head, now))
     }
 
+    fn new_ticket<'a>(
+        &'a self,
+        head: &'a CleanHead,
+        session: &'a Arc<LiveSession>,
+        now: SystemTime,
+    ) -> BoxFuture<'a, Option<HeaderValue>> {
+        Box::pin(self.authenticator.new_ticket(head, session, now))
+    }
+
     fn sign_in(&self, head: &CleanHead, request_id: &str, now: SystemTime) -> Response<Bytes> {
         self.authenticator.begin_sign_in(head, request_id, now)
     }

@@ -124,6 +124,11 @@ impl Service {
         if ended > 0 {
             info!(ended, "tunnels were ended that policy does not allow any more");
         }
+        let sessions = &self.lasting.sessions;
+        let ended = self.tunnels.end_unvouched(|session| sessions.vouches_for(session, now));
+        if ended > 0 {
+            warn!(ended, "tunnels were ended because the session store has been silent for longer than its grace");
+        }
     }
 
     /// New links for the configuration's people who have no password yet.

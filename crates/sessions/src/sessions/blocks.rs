@@ -47,24 +47,12 @@ impl Sessions {
         let kind = RecordKind::Blocked;
         let _telling = Telling::begin(&self.blocks_told, self.vault.key(kind, GROUP, &folded, now).await?);
         let put = self.vault.write(kind, GROUP, &folded, Expected::Absent, &bytes, None, now).await?;
-        // What begins from here on finds the block.
-        let (mut ended, mut after) = (Vec::new(), None);
-        loop {
-            let (page, next) = self.some_cards(after, now).await?;
-            let is_theirs =
-                |card: &SessionCard| card.email.as_deref().is_some_and(|email| self::folded(email) == folded);
-            for card in page.into_iter().filter(is_theirs) {
-                self.end_listed(&card, now).await?;
-                ended.push(card);
-            }
-            match next {
-                Some(next) => after = Some(next),
-                None => break,
-            }
-        }
-        // And those that have become theirs since they began.
+        // What begins from here on finds the block. Those in memory end here whatever the store says of the others.
+        let (mut ended, listed) = self.end_listed_of(&folded, now).await;
         let (later, outcome) = self.end_blocked(now).await?;
+        // Those that have become theirs since they began.
         ended.extend(later.iter().map(|session| SessionCard::of(session)));
+        listed?;
         outcome?;
         Ok(Blocking { is_new: matches!(put, crate::Put::Stored(_)), ended })
     }
@@ -104,10 +92,33 @@ impl Sessions {
         }
     }
 
+    /// Ends the listed sessions of an address; says which, and what kept others from being found or ended.
+    async fn end_listed_of(&self, folded: &str, now: SystemTime) -> (Vec<SessionCard>, Result<(), SessionsError>) {
+        let (mut ended, mut outcome, mut after) = (Vec::new(), Ok(()), None);
+        loop {
+            let (page, next) = match self.some_cards(after, now).await {
+                Ok(page) => page,
+                Err(error) => return (ended, outcome.and(Err(error))),
+            };
+            let is_theirs =
+                |card: &SessionCard| card.email.as_deref().is_some_and(|email| self::folded(email) == folded);
+            for card in page.into_iter().filter(is_theirs) {
+                outcome = outcome.and(self.end_listed(&card, now).await.map(drop));
+                ended.push(card);
+            }
+            match next {
+                Some(next) => after = Some(next),
+                None => return (ended, outcome),
+            }
+        }
+    }
+
     /// Hears that people were blocked elsewhere.
     pub(super) async fn hear_of_blocks(&self, now: SystemTime) -> Result<(), StoreUnavailable> {
         let (ended, outcome) = self.end_blocked(now).await?;
-        ended.iter().for_each(|session| told_of_its_end(session));
+        for session in &ended {
+            told_of_its_end(session);
+        }
         outcome
     }
 
@@ -121,7 +132,7 @@ impl Sessions {
         &self,
         now: SystemTime,
     ) -> Result<(Vec<Arc<LiveSession>>, Result<(), StoreUnavailable>), StoreUnavailable> {
-        self.blocks_heard.fetch_add(1, Ordering::AcqRel);
+        self.doubts.fetch_add(1, Ordering::AcqRel);
         let (mut ended, mut outcome) = (Vec::new(), Ok(()));
         let blocked = self.blocked(now).await?;
         let is_blocked = |session: &Arc<LiveSession>| {
@@ -132,12 +143,16 @@ impl Sessions {
         if blocked.is_empty() {
             return Ok((ended, outcome));
         }
-        for session in self.registry.alive().into_iter().filter(is_blocked) {
-            let is_first = self.registry.end_named(session.name(), session.expires_at()).is_some();
-            outcome = outcome.and(self.end(&session).await);
-            if is_first {
-                ended.push(session);
+        // All of them here first: the store may take its time.
+        let doomed: Vec<_> = self.registry.alive().into_iter().filter(is_blocked).collect();
+        for session in &doomed {
+            if self.registry.end_named(session.name(), session.expires_at()).is_some() {
+                ended.push(Arc::clone(session));
             }
+            self.end_here(session);
+        }
+        for session in &doomed {
+            outcome = outcome.and(self.end(session).await);
         }
         Ok((ended, outcome))
     }
