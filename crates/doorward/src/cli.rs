@@ -268,6 +268,7 @@ pub(crate) struct SessionShowArguments {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag as typed")]
 pub(crate) struct RevokeArguments {
     /// Sessions, as `doorward session list` and the log name them.
     #[arg(value_name = "ID", group = "which")]

@@ -104,7 +104,7 @@ try:
     there.sendall(b'{\"request\":\"revoke\",\"wanted\":\"all\"}\\n')
 except BrokenPipeError:
     pass
-print(there.makefile().read())";
+print(there.makefile().readline())";
     Command::new("setpriv")
         .args(["--reuid", "65534", "--regid", "65534", "--clear-groups", PYTHON, "-c", script])
         .arg(path)

@@ -60,7 +60,7 @@ async fn directly(config: &Config, request: &Request, unasked: &AskError) -> Res
             (Arc::new(MemoryStore::new()), SecretRing::from([0; 32]), Place::File)
         }
         settings => {
-            let refused = |error: StoreError| refused(error, unasked);
+            let refused = |error: StoreError| refused(&error, unasked);
             data_dir::prepare(&config.data_dir).map_err(|error| Failure::of(&error))?;
             let secrets = secrets(config).map_err(refused)?;
             let store = open_store(config).await.map_err(|error| refused(error.into()))?;
@@ -74,7 +74,7 @@ async fn directly(config: &Config, request: &Request, unasked: &AskError) -> Res
         grace: config.sessions.store_grace,
     };
     let sessions = Arc::new(Sessions::new(store, secrets, limits));
-    sessions.vault().prepare(now).await.map_err(|error| refused(error.into(), unasked))?;
+    sessions.vault().prepare(now).await.map_err(|error| refused(&error.into(), unasked))?;
     Ok((Operations::new(sessions).perform(request, now).await, place))
 }
 
@@ -86,8 +86,8 @@ fn nothing_there(unasked: &AskError) -> Failure {
     ))
 }
 
-fn refused(error: StoreError, unasked: &AskError) -> Failure {
-    let StoreError::Sessions(SessionsError::StoreInUse { path }) = &error else { return Failure::of(&error) };
+fn refused(error: &StoreError, unasked: &AskError) -> Failure {
+    let StoreError::Sessions(SessionsError::StoreInUse { path }) = error else { return Failure::of(error) };
     let why = match unasked {
         AskError::TooLong(_) => "Name a shorter `data_dir`, and start doorward again.",
         _ => {

@@ -180,10 +180,7 @@ async fn remove_stale(path: &Path) -> Result<(), SocketError> {
 /// Hears one request and answers it.
 async fn converse(mut stream: UnixStream, operations: &Operations) {
     let (reader, mut writer) = stream.split();
-    let line = match tokio::time::timeout(IN_TIME, request_line(reader)).await {
-        Ok(Ok(line)) => line,
-        Ok(Err(_)) | Err(_) => return,
-    };
+    let Ok(Ok(line)) = tokio::time::timeout(IN_TIME, request_line(reader)).await else { return };
     let work = async {
         match serde_json::from_slice::<Request>(&line) {
             Ok(request) => operations.perform(&request, SystemTime::now()).await,

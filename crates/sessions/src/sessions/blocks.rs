@@ -3,6 +3,7 @@
 //! Letters of either case are the same address, and an address nobody verified is blocked like any other: whoever is
 //! blocked stays out by every spelling.
 
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -48,24 +49,12 @@ impl Sessions {
         let _telling = Telling::begin(&self.blocks_told, self.vault.key(kind, GROUP, &folded, now).await?);
         let put = self.vault.write(kind, GROUP, &folded, Expected::Absent, &bytes, None, now).await?;
         // What begins from here on finds the block. Those in memory end first: reading all the rest may take a while.
-        let (live, outcome) = self.end_blocked(now).await?;
+        let (live, told) = self.end_blocked(now).await?;
+        let (listed, outcome) = self.end_listed_of(&folded, now).await;
         let mut ended: Vec<_> = live.iter().map(|session| SessionCard::of(session)).collect();
-        let mut after = None;
-        loop {
-            let (page, next) = self.some_cards(after, now).await?;
-            let is_theirs =
-                |card: &SessionCard| card.email.as_deref().is_some_and(|email| self::folded(email) == folded);
-            for card in page.into_iter().filter(is_theirs) {
-                self.end_listed(&card, now).await?;
-                if ended.iter().all(|known| known.id != card.id) {
-                    ended.push(card);
-                }
-            }
-            match next {
-                Some(next) => after = Some(next),
-                None => break,
-            }
-        }
+        let live: HashSet<String> = ended.iter().map(|card| card.id.clone()).collect();
+        ended.extend(listed.into_iter().filter(|card| !live.contains(&card.id)));
+        told?;
         outcome?;
         Ok(Blocking { is_new: matches!(put, crate::Put::Stored(_)), ended })
     }
@@ -105,10 +94,33 @@ impl Sessions {
         }
     }
 
+    /// Ends the listed sessions of an address; says which, and what kept others from being found or ended.
+    async fn end_listed_of(&self, folded: &str, now: SystemTime) -> (Vec<SessionCard>, Result<(), SessionsError>) {
+        let (mut ended, mut outcome, mut after) = (Vec::new(), Ok(()), None);
+        loop {
+            let (page, next) = match self.some_cards(after, now).await {
+                Ok(page) => page,
+                Err(error) => return (ended, outcome.and(Err(error))),
+            };
+            let is_theirs =
+                |card: &SessionCard| card.email.as_deref().is_some_and(|email| self::folded(email) == folded);
+            for card in page.into_iter().filter(is_theirs) {
+                outcome = outcome.and(self.end_listed(&card, now).await.map(drop));
+                ended.push(card);
+            }
+            match next {
+                Some(next) => after = Some(next),
+                None => return (ended, outcome),
+            }
+        }
+    }
+
     /// Hears that people were blocked elsewhere.
     pub(super) async fn hear_of_blocks(&self, now: SystemTime) -> Result<(), StoreUnavailable> {
         let (ended, outcome) = self.end_blocked(now).await?;
-        ended.iter().for_each(|session| told_of_its_end(session));
+        for session in &ended {
+            told_of_its_end(session);
+        }
         outcome
     }
 
@@ -133,12 +145,16 @@ impl Sessions {
         if blocked.is_empty() {
             return Ok((ended, outcome));
         }
-        for session in self.registry.alive().into_iter().filter(is_blocked) {
-            let is_first = self.registry.end_named(session.name(), session.expires_at()).is_some();
-            outcome = outcome.and(self.end(&session).await);
-            if is_first {
-                ended.push(session);
+        // All of them here first: the store may take its time.
+        let doomed: Vec<_> = self.registry.alive().into_iter().filter(is_blocked).collect();
+        for session in &doomed {
+            if self.registry.end_named(session.name(), session.expires_at()).is_some() {
+                ended.push(Arc::clone(session));
             }
+            self.end_here(session);
+        }
+        for session in &doomed {
+            outcome = outcome.and(self.end(session).await);
         }
         Ok((ended, outcome))
     }
