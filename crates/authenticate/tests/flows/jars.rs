@@ -100,7 +100,8 @@ impl Walker {
         let host = request.uri().host().unwrap().to_owned();
         self.asked += 1;
         let sent = self.sent_to(&host);
-        if !sent.is_empty() && !(self.jar == Jar::Forgetful && self.asked.is_multiple_of(2)) {
+        let forgets = self.jar == Jar::Forgetful && self.asked.is_multiple_of(2);
+        if !sent.is_empty() && !forgets {
             request.headers_mut().insert("cookie", sent.join("; ").parse().unwrap());
         }
         let answer = door.request(request).await;
