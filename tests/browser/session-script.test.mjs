@@ -12,7 +12,7 @@ import { freePort, startBrowser, startDoorward, temporaryFolder } from './proces
 const ALICE = 'alice@example.com';
 const BOB = 'bob@example.com';
 const FOLDER = join(new URL('../..', import.meta.url).pathname, 'target/screenshots');
-let folder, plain, alone, door, browser, origin, severed, elsewhere;
+let folder, plain, alone, door, browser, origin, severed, fresh, elsewhere;
 
 before(async () => {
   mkdirSync(FOLDER, { recursive: true });
@@ -33,8 +33,12 @@ routes:
   - from: ${at('severed')}
     to: ${alone.url}
     allow_any_authenticated_user: true
+  - from: ${at('fresh')}
+    to: ${plain.url}
+    allow_any_authenticated_user: true
+    authentication_max_age: 1m
 `, [ALICE, BOB]);
-  [origin, severed] = [at('app'), at('severed')];
+  [origin, severed, fresh] = [at('app'), at('severed'), at('fresh')];
   browser = await startBrowser(folder.path, door.authority);
   // Another browser of Alice's, from which she ends her sessions elsewhere.
   elsewhere = await (await browser.newContext()).newPage();
@@ -67,8 +71,8 @@ async function endAll() {
   await Promise.all([elsewhere.waitForNavigation(), elsewhere.getByRole('button', { name: 'End all others' }).click()]);
 }
 
-async function signInInPopUp(page, application, email = ALICE) {
-  const [popUp] = await Promise.all([page.waitForEvent('popup'), application.signIn.click()]);
+async function signInInPopUp(page, application, email = ALICE, opener = application.signIn) {
+  const [popUp] = await Promise.all([page.waitForEvent('popup'), opener.click()]);
   await popUp.waitForURL(/\/\.doorward\/sign_in/);
   await popUp.locator('input[name="email"]').fill(email);
   await popUp.locator('input[name="password"]').fill(PASSWORD);
@@ -155,6 +159,20 @@ test('a page that has cut itself off from its pop-ups goes on as well', async ()
   assert.ok(await application.wasKept());
 });
 
+test('where a sign-in has to be recent, the page of somebody whose is not goes on after a new one', async () => {
+  const { page, application } = await opened(fresh);
+  await application.ask('at once', '/api/at-once');
+  assert.equal((await application.answer('at once')).status, 200);
+  await expectEventually('a request comes too late', async () => {
+    await application.ask('late', '/api/late');
+    return application.bar.isVisible();
+  }, 100_000);
+  await application.ask('waiting', '/api/waiting');
+  await signInInPopUp(page, application);
+  assert.equal((await application.answer('waiting')).status, 200);
+  assert.ok(await application.wasKept());
+});
+
 test('when somebody else signs in the page begins anew, and nothing of the first is sent as the second', async () => {
   const { page, application } = await opened();
   await endAll();
@@ -212,8 +230,12 @@ test('a request of the old kind shows the bar, and a script may ask for a sign-i
   }));
   assert.equal(status, 401);
   await application.bar.waitFor();
-  await page.evaluate(() => { doorward.signIn().then((yes) => { app.answers.signIn = { yes }; }); });
-  await signInInPopUp(page, application);
+  await page.evaluate(() => {
+    const button = document.body.appendChild(document.createElement('button'));
+    button.textContent = 'Ask';
+    button.onclick = () => doorward.signIn().then((yes) => { app.answers.signIn = { yes }; });
+  });
+  await signInInPopUp(page, application, ALICE, page.getByRole('button', { name: 'Ask' }));
   assert.deepEqual(await application.answer('signIn'), { yes: true });
 });
 
