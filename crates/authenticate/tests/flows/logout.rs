@@ -14,7 +14,7 @@ use crate::provider::{CLIENT_ID, Provider, seconds};
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
 /// The claims of a right logout token.
-fn claims(provider: &Provider, about: Value) -> Map<String, Value> {
+fn claims(provider: &Provider, about: &Value) -> Map<String, Value> {
     static NUMBER: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(1);
     let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let mut claims = json!({"iss": provider.issuer(), "aud": CLIENT_ID, "iat": seconds(0), "exp": seconds(120),
@@ -86,7 +86,7 @@ async fn a_logout_token_ends_what_it_names_and_nothing_else() {
             signed_in(&door, &provider, "a", None).await,
             signed_in(&door, &provider, "b", Some("b-1")).await,
         ];
-        let answer = tell(&door, &signed(&provider, &claims(&provider, about.clone()), |_| ())).await;
+        let answer = tell(&door, &signed(&provider, &claims(&provider, &about), |_| ())).await;
         assert_eq!(answer.status(), 200, "{}", answer.text());
         assert_eq!(answer.answer.headers()["cache-control"], "no-store");
         assert!(answer.text().is_empty() && answer.set_cookies().is_empty(), "it says nothing of what there was");
@@ -102,7 +102,7 @@ async fn every_way_a_right_token_is_written_is_understood() {
     let door = Door::with(&provider);
     for typ in [Some("logout+jwt"), Some("Logout+JWT"), Some("application/logout+jwt"), Some("JWT"), None] {
         let mut browser = signed_in(&door, &provider, "a", Some("a-1")).await;
-        let token = claims(&provider, json!({"sid": "a-1"}));
+        let token = claims(&provider, &json!({"sid": "a-1"}));
         let token = signed(&provider, &token, |header| header.typ = typ.map(str::to_owned));
         assert_eq!(tell(&door, &token).await.status(), 200, "{typ:?}");
         assert!(!is_signed_in(&door, &mut browser).await);
@@ -110,7 +110,7 @@ async fn every_way_a_right_token_is_written_is_understood() {
     // With keys that came after the last look.
     let mut browser = signed_in(&door, &provider, "a", Some("a-1")).await;
     provider.sign_with(crate::provider::Key::new("new", jsonwebtoken::Algorithm::ES256));
-    let token = signed(&provider, &claims(&provider, json!({"sid": "a-1"})), |_| ());
+    let token = signed(&provider, &claims(&provider, &json!({"sid": "a-1"})), |_| ());
     assert_eq!(tell(&door, &token).await.status(), 200);
     assert!(!is_signed_in(&door, &mut browser).await);
 }
@@ -121,7 +121,7 @@ async fn an_open_session_is_told_at_once() {
     let door = Door::with(&provider);
     let browser = signed_in(&door, &provider, "a", Some("a-1")).await;
     let session = door.sessions_of(&browser).await;
-    tell(&door, &signed(&provider, &claims(&provider, json!({"sub": "a"})), |_| ())).await;
+    tell(&door, &signed(&provider, &claims(&provider, &json!({"sub": "a"})), |_| ())).await;
     tokio::time::timeout(Duration::from_secs(10), session.ended().cancelled()).await.expect("tunnels hear of it");
 }
 

@@ -18,7 +18,7 @@ async fn every_wrong_logout_token_is_refused_and_ends_nothing() {
     let door = Door::with(&provider);
     let mut browser = signed_in(&door, &provider, "a", Some("a-1")).await;
     let id_token = door.sessions_of(&browser).await.known().tokens.id_token.clone().unwrap().expose().to_owned();
-    let good = || claims(&provider, json!({"sub": "a", "sid": "a-1"}));
+    let good = || claims(&provider, &json!({"sub": "a", "sid": "a-1"}));
     let with = |name: &str, value: Value| {
         let mut claims = good();
         claims.insert(name.to_owned(), value);
@@ -41,7 +41,7 @@ async fn every_wrong_logout_token_is_refused_and_ends_nothing() {
         ("over", with("exp", seconds(-100))),
         ("no event", with("events", json!({}))),
         ("a nonce", with("nonce", json!("n"))),
-        ("nobody", signed(&provider, &claims(&provider, json!({})), |_| ())),
+        ("nobody", signed(&provider, &claims(&provider, &json!({})), |_| ())),
         ("an ID token", id_token),
         ("an access token's type", signed(&provider, &good(), |header| header.typ = Some("at+jwt".into()))),
         ("an ID token's type", signed(&provider, &good(), |header| header.typ = Some("id_token+jwt".into()))),
@@ -78,7 +78,7 @@ async fn what_is_no_form_or_is_huge_is_refused() {
     let provider = Provider::start().await;
     let door = Door::with(&provider);
     let mut browser = signed_in(&door, &provider, "a", Some("a-1")).await;
-    let token = signed(&provider, &claims(&provider, json!({"sub": "a"})), |_| ());
+    let token = signed(&provider, &claims(&provider, &json!({"sub": "a"})), |_| ());
     for (kind, body, status) in [
         ("application/json", format!("{{\"logout_token\":\"{token}\"}}"), 400),
         ("text/plain", format!("logout_token={token}"), 400),
@@ -110,7 +110,7 @@ async fn a_token_is_used_once_at_whichever_replica() {
         door.change(|settings| settings.sessions = sessions)
     };
     let (one, other) = (replica(), replica());
-    let token = signed(&provider, &claims(&provider, json!({"sub": "a"})), |_| ());
+    let token = signed(&provider, &claims(&provider, &json!({"sub": "a"})), |_| ());
     assert_eq!(tell(&one, &token).await.status(), 200);
     let mut browser = signed_in(&one, &provider, "a", Some("a-1")).await;
     for door in [&one, &other] {
@@ -136,7 +136,7 @@ async fn while_the_store_is_down_the_provider_is_told_to_try_again_and_then_it_w
     door.sessions = Arc::clone(&sessions);
     let door = door.change(|settings| settings.sessions = sessions);
     let mut browser = signed_in(&door, &provider, "a", Some("a-1")).await;
-    let token = signed(&provider, &claims(&provider, json!({"sub": "a"})), |_| ());
+    let token = signed(&provider, &claims(&provider, &json!({"sub": "a"})), |_| ());
     store.go_down(true);
     let answer = tell(&door, &token).await;
     assert_eq!((answer.status().as_u16(), answer.answer.headers().contains_key("retry-after")), (503, true));
@@ -157,6 +157,6 @@ async fn a_flood_of_wrong_tokens_is_held_off_and_right_ones_pass_again_soon() {
     assert!(statuses.contains(&429), "nothing is held off");
     assert!(statuses.iter().all(|status| matches!(status, 400 | 429)));
     door.wait(10);
-    assert_eq!(tell(&door, &signed(&provider, &claims(&provider, json!({"sub": "a"})), |_| ())).await.status(), 200);
+    assert_eq!(tell(&door, &signed(&provider, &claims(&provider, &json!({"sub": "a"})), |_| ())).await.status(), 200);
     assert!(!is_signed_in(&door, &mut browser).await);
 }
