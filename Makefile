@@ -32,8 +32,8 @@ test-compose: ## docker-compose.yaml in a real engine; skipped where there can b
 	@mkdir -p $(dir $(SKIPPED))
 	@tests/compose/run.sh
 
-bench: ## handshakes with many certificates, decisions of large policies, look-ups among many routes; fails below the bars
-	cargo bench --locked -p doorward-tests --bench handshakes --bench decisions --bench route_table
+bench: ## handshakes, decisions, look-ups among many routes and sessions, introductions to upstreams; fails below the bars
+	cargo bench --locked -p doorward-tests --bench handshakes --bench decisions --bench route_table --bench introductions --bench sessions
 
 image: ## the container image `doorward`
 	docker build --tag doorward .

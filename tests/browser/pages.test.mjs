@@ -34,12 +34,12 @@ async function newPage() {
 }
 
 /** Photographs the page as it stands, in every shape, and holds it to what each page owes its reader. */
-async function photograph(page, name) {
-  for (const [shape, width] of [['narrow', 390], ['wide', 1280]]) {
+async function photograph(page, name, scripts = 0) {
+  for (const [shape, width] of [['narrow', 360], ['wide', 1280]]) {
     for (const colorScheme of ['light', 'dark']) {
       await page.setViewportSize({ width, height: 800 });
       await page.emulateMedia({ colorScheme });
-      await page.screenshot({ path: join(FOLDER, `${name}-${shape}-${colorScheme}.png`) });
+      await page.screenshot({ path: join(FOLDER, `${name}-${shape}-${colorScheme}.png`), fullPage: true });
     }
     const seen = await page.evaluate(() => ({
       overflow: document.documentElement.scrollWidth - innerWidth,
@@ -51,7 +51,7 @@ async function photograph(page, name) {
     }));
     assert.ok(seen.overflow <= 0, `${name} is ${seen.overflow} pixels too wide at ${width}`);
     assert.ok(seen.lang && seen.title, `${name} has a language and a title`);
-    assert.deepEqual([seen.headings, seen.unlabelled, seen.scripts], [1, 0, 0], `${name}: one heading, every field labelled, no script`);
+    assert.deepEqual([seen.headings, seen.unlabelled, seen.scripts], [1, 0, scripts], `${name}: one heading, every field labelled, no script`);
   }
   // A page must be readable in the dark: its background really changes.
   const background = async (colorScheme) => {
@@ -100,6 +100,37 @@ test('who you are, and where you may go', async () => {
   await photograph(alice, 'routes');
 });
 
+test('a list of sessions, each with what tells it apart', async () => {
+  const agents = [
+    'Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1',
+    'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:128.0) Gecko/20100101 Firefox/128.0',
+    `a-robot-of-ours/1.0 (${'nobody knows what it does '.repeat(5)})`,
+  ];
+  for (const userAgent of agents) {
+    const page = await (await door.person({ userAgent })).newPage();
+    await page.goto(`${door.code}/`);
+    await signIn(page, ALICE);
+    await page.context().close();
+  }
+  await alice.goto(`${door.code}/.doorward/`);
+  const text = await alice.locator('main').innerText();
+  for (const part of ['Safari on an iPhone', 'Firefox on Windows', 'a-robot-of-ours', 'This one', '127.0.0.1', 'just now']) assert.ok(text.includes(part), `${part}: ${text}`);
+  await photograph(alice, 'sessions');
+  const list = alice.locator('ul.sessions li');
+  const before = await list.count();
+  const iphone = list.filter({ hasText: 'iPhone' });
+  await Promise.all([alice.waitForNavigation(), iphone.getByRole('button', { name: 'End' }).click()]);
+  assert.deepEqual([await list.count(), await iphone.count()], [before - 1, 0]);
+  await Promise.all([alice.waitForNavigation(), alice.getByRole('button', { name: 'End all others' }).click()]);
+  assert.equal(await list.count(), 1);
+  assert.equal(await alice.getByRole('button', { name: 'End all others' }).count(), 0);
+});
+
+test('a sign-in in a window of its own has ended', async () => {
+  await alice.goto(`${door.code}/.doorward/signed_in`);
+  await photograph(alice, 'signed-in', 1);
+});
+
 test('denied', async () => {
   await accept(eve, door.links[EVE]);
   const answer = await eve.goto(`${door.code}/`);
@@ -127,7 +158,7 @@ test('a broken request', async () => {
 test('signing out', async () => {
   await alice.goto(`${door.code}/.doorward/sign_out`);
   await photograph(alice, 'sign-out');
-  await alice.locator('form button[type="submit"]').click();
-  await alice.waitForLoadState();
+  await Promise.all([alice.waitForNavigation(), alice.getByRole('button', { name: 'Sign out of this browser' }).click()]);
   await photograph(alice, 'signed-out');
+  assert.match(await alice.locator('main').innerText(), /in this browser/);
 });

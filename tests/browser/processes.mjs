@@ -1,4 +1,4 @@
-// The programs of these tests: a real code-server, Doorward itself, and Chromium. Each is stopped by whoever started it.
+// The programs of these tests: a real code-server, Doorward itself, an OpenID provider, and Chromium. Each is stopped by whoever started it.
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
@@ -109,6 +109,15 @@ export async function startDoorward(folder, configuration, users) {
     await program.stop();
     throw error;
   }
+}
+
+/** The certified OpenID provider of the other tests, with this client. */
+export async function startProvider(client) {
+  const program = new Program('openid-provider', join(ROOT, '.tools/bin/node'), [
+    join(ROOT, 'tests/counterparts/openid-provider.mjs'), JSON.stringify({ clients: [client] }),
+  ], {});
+  const { issuer } = JSON.parse(await program.said((output) => /^\{.*\}$/m.exec(output)?.[0]));
+  return { issuer, stop: () => program.stop() };
 }
 
 /** Chromium that trusts this authority, and finds nothing but this machine. */

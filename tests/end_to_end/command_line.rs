@@ -7,4 +7,7 @@ mod check;
 mod explain;
 mod others;
 mod policies;
+mod session;
+mod session_places;
+mod session_records;
 mod test;

@@ -20,7 +20,7 @@ async fn measured(make: impl FnOnce(Setup, &str) -> Setup) -> (Scene, u16) {
 }
 
 /// The metrics whose names begin so.
-async fn figures(port: u16, name: &str) -> Vec<String> {
+pub(crate) async fn figures(port: u16, name: &str) -> Vec<String> {
     let mut raw = Raw::plain(([127, 0, 0, 1], port).into()).await;
     raw.try_send("GET /metrics HTTP/1.1\r\nHost: metrics\r\nConnection: close\r\n\r\n".to_owned()).await.unwrap();
     let page = raw.answer_to("GET").await.unwrap().text();

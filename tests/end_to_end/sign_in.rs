@@ -6,6 +6,7 @@ mod hosts;
 mod outage;
 mod races;
 mod redirects;
+mod sessions;
 mod settings;
 mod sign_out;
 mod tabs;

@@ -16,9 +16,15 @@ pub enum SignError {
     /// The token could not be signed.
     #[error("the assertion could not be signed")]
     Token(#[from] jsonwebtoken::errors::Error),
-    /// The key file does not hold a key we can use.
+    /// What was given as a key is none that signs with ES256.
+    #[error("this is no key on the curve P-256")]
+    NoKey,
+    /// A record holds no ring of keys.
+    #[error("the record holds no ring of signing keys")]
+    RecordDamaged,
+    /// The key file does not hold keys we can use.
     #[error(
-        "{} does not hold a P-256 signing key and was left as it is: restore it from a backup, or delete it (upstreams then learn the new key from the JWKS)",
+        "{} does not hold P-256 signing keys and was left as it is: restore it from a backup, or delete it (upstreams then learn the new key from the JWKS)",
         .path.display()
     )]
     KeyDamaged {

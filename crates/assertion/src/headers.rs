@@ -1,114 +1,88 @@
-//! The visitor in plain headers, for upstreams that trust their network.
+//! The plain headers, for upstreams that trust their network, and the names that are theirs alone.
 //!
-//! Refuses: values that could be read as two headers or as two groups, and ones too long for an upstream to take.
+//! Refuses a visitor's own header of any such name, however it is spelled.
 
-use doorward_identity::{Email, Identity};
-use http::{HeaderName, HeaderValue};
+use doorward_config::{Assertion, ClaimHeader};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// The longest value sent, in bytes. A header upstreams refuse would lock the person out; one cut short would
-/// say something else than the provider did.
-const LONGEST: usize = 8 * 1024;
+use crate::claims::Told;
 
-const SUBJECT: HeaderName = HeaderName::from_static("x-doorward-claim-sub");
-const EMAIL: HeaderName = HeaderName::from_static("x-doorward-claim-email");
-const NAME: HeaderName = HeaderName::from_static("x-doorward-claim-name");
-const GROUPS: HeaderName = HeaderName::from_static("x-doorward-claim-groups");
+/// What our claim headers begin with, and Pomerium's in their place.
+const OURS: &str = "x-doorward-claim-";
+const POMERIUMS: &str = "x-pomerium-claim-";
+/// Told of every visitor, whatever is configured.
+const ALWAYS: [(HeaderName, &str); 4] = [
+    (HeaderName::from_static("x-doorward-claim-sub"), "sub"),
+    (HeaderName::from_static("x-doorward-claim-email"), "email"),
+    (HeaderName::from_static("x-doorward-claim-name"), "name"),
+    (HeaderName::from_static("x-doorward-claim-groups"), "groups"),
+];
 
-/// `X-Doorward-Claim-Sub`, `-Email` (only when the provider vouches for it), `-Name`, `-Groups` (separated by
-/// commas).
-///
-/// What is not visible ASCII is percent-encoded as UTF-8 (RFC 3986 §2.1), and so is `%` itself, and a comma
-/// within a group: decoding after splitting gives back exactly what the provider said. Spaces stay, but for
-/// those at either end. A value over 8 KiB is left out.
-pub fn identity_headers(who: &Identity) -> Vec<(HeaderName, HeaderValue)> {
-    let groups: Vec<_> = who.groups.iter().map(|group| encode(group, b",")).collect();
-    [
-        (SUBJECT, Some(encode(&who.subject.id, b""))),
-        (EMAIL, who.email.verified().map(Email::as_str).map(|email| encode(email, b""))),
-        (NAME, who.name.as_deref().map(|name| encode(name, b""))),
-        (GROUPS, (!groups.is_empty()).then(|| groups.join(","))),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| {
-        let value = value.filter(|value| value.len() <= LONGEST)?;
-        Some((name, HeaderValue::try_from(value).ok()?))
-    })
-    .collect()
+/// Which claim is told in which headers.
+#[derive(Debug)]
+pub(crate) struct ClaimHeaders {
+    told: Vec<(String, Vec<HeaderName>)>,
+    /// Names outside the families that are ours anyway, `_` and `.` written as `-`; sorted.
+    taken: Vec<String>,
 }
 
-fn encode(text: &str, also: &[u8]) -> String {
-    let last = text.len().saturating_sub(1);
-    let mut encoded = String::with_capacity(text.len());
-    for (place, byte) in text.bytes().enumerate() {
-        let inner_space = byte == b' ' && place != 0 && place != last;
-        if (byte.is_ascii_graphic() && byte != b'%' && !also.contains(&byte)) || inner_space {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push('%');
-            for digit in [byte >> 4, byte & 0xf] {
-                encoded.extend(char::from_digit(digit.into(), 16).map(|digit| digit.to_ascii_uppercase()));
+impl ClaimHeaders {
+    pub(crate) fn new(settings: &Assertion) -> Self {
+        let mut told: Vec<(String, Vec<HeaderName>)> = Vec::new();
+        let always = ALWAYS.map(|(header, claim)| ClaimHeader { header, claim: claim.to_owned() });
+        // What is configured comes first: it may give one of the usual headers another claim.
+        for ClaimHeader { header, claim } in settings.claim_headers.iter().chain(&always) {
+            let twin = header.as_str().strip_prefix(OURS).filter(|_| settings.pomerium_compatibility);
+            let twin = twin.and_then(|rest| HeaderName::try_from(format!("{POMERIUMS}{rest}")).ok());
+            for name in [Some(header.clone()), twin].into_iter().flatten() {
+                if told.iter().any(|(_, names)| names.contains(&name)) {
+                    continue;
+                }
+                match told.iter_mut().find(|(known, _)| known == claim) {
+                    Some((_, names)) => names.push(name),
+                    None => told.push((claim.clone(), vec![name])),
+                }
             }
         }
+        let mut taken: Vec<String> = told.iter().flat_map(|(_, names)| names.iter().map(plain)).collect();
+        taken.retain(|name| !name.starts_with("x-doorward-") && !name.starts_with("x-pomerium-"));
+        taken.sort_unstable();
+        Self { told, taken }
     }
-    encoded
+
+    /// The headers for one visitor.
+    pub(crate) fn of(&self, told: &Told<'_>) -> Vec<(HeaderName, HeaderValue)> {
+        let mut headers = Vec::new();
+        for (claim, names) in &self.told {
+            let Some(value) = told.text(claim).and_then(|text| HeaderValue::try_from(text).ok()) else { continue };
+            headers.extend(names.iter().map(|name| (name.clone(), value.clone())));
+        }
+        headers
+    }
+
+    /// The claims that are told besides the usual.
+    pub(crate) fn claims(&self) -> impl Iterator<Item = &str> {
+        self.told.iter().map(|(claim, _)| claim.as_str())
+    }
+
+    /// Takes a visitor's own headers of these names away. Names that begin with `X-Doorward-` or `X-Pomerium-` are
+    /// reserved anyway, and whoever cleans a request takes them all.
+    pub(crate) fn strip(&self, headers: &mut HeaderMap) {
+        if self.taken.is_empty() {
+            return;
+        }
+        let is_taken = |name: &&HeaderName| self.taken.binary_search(&plain(name)).is_ok();
+        let forged: Vec<HeaderName> = headers.keys().filter(is_taken).cloned().collect();
+        for name in forged {
+            headers.remove(name);
+        }
+    }
+}
+
+/// As an upstream sees a name that cannot tell `_` and `.` from `-`.
+fn plain(name: &HeaderName) -> String {
+    name.as_str().replace(['_', '.'], "-")
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use doorward_identity::{Claims, Groups, Subject, VerifiedEmail};
-    use std::time::SystemTime;
-
-    fn who(name: &str, groups: &[&str], email: VerifiedEmail) -> Identity {
-        Identity {
-            subject: Subject { issuer: "doorward".to_owned(), id: "alice-1".to_owned() },
-            email,
-            name: Some(name.to_owned()),
-            groups: Groups::new(groups.iter().map(|group| (*group).to_owned())),
-            claims: Claims::default(),
-            authenticated_at: SystemTime::UNIX_EPOCH,
-        }
-    }
-
-    fn value(who: &Identity, name: &HeaderName) -> Option<String> {
-        let headers = identity_headers(who);
-        let mut found = headers.iter().filter(|(candidate, _)| candidate == name);
-        let value = found.next().map(|(_, value)| value.to_str().unwrap().to_owned());
-        assert!(found.next().is_none(), "one header each");
-        value
-    }
-
-    #[test]
-    fn plain_values_stay_plain() {
-        let email = VerifiedEmail::Verified(Email::parse("alice@example.com").unwrap());
-        let alice = who("Alice B. O'Hara", &["editors", "night shift"], email);
-        assert_eq!(value(&alice, &SUBJECT).as_deref(), Some("alice-1"));
-        assert_eq!(value(&alice, &EMAIL).as_deref(), Some("alice@example.com"));
-        assert_eq!(value(&alice, &NAME).as_deref(), Some("Alice B. O'Hara"));
-        assert_eq!(value(&alice, &GROUPS).as_deref(), Some("editors,night shift"));
-    }
-
-    #[test]
-    fn nothing_said_by_a_provider_makes_a_second_header_or_group() {
-        let mallory =
-            who("a\r\nX-Doorward-Claim-Email: ceo@example.com", &["users,admins", "50%", " x "], VerifiedEmail::Absent);
-        assert_eq!(value(&mallory, &NAME).as_deref(), Some("a%0D%0AX-Doorward-Claim-Email: ceo@example.com"));
-        assert_eq!(value(&mallory, &GROUPS).as_deref(), Some("users%2Cadmins,50%25,%20x%20"));
-        assert_eq!(value(&mallory, &EMAIL), None);
-        assert_eq!(value(&who("Ünal\0\u{7f}", &[], VerifiedEmail::Absent), &NAME).as_deref(), Some("%C3%9Cnal%00%7F"));
-    }
-
-    #[test]
-    fn an_address_nobody_vouches_for_is_not_sent() {
-        let email = VerifiedEmail::Unverified(Email::parse("ceo@example.com").unwrap());
-        assert_eq!(value(&who("x", &[], email), &EMAIL), None);
-    }
-
-    #[test]
-    fn what_is_absent_or_too_long_is_left_out_whole() {
-        let long = "g".repeat(LONGEST);
-        assert_eq!(value(&who("x", &[], VerifiedEmail::Absent), &GROUPS), None);
-        assert_eq!(value(&who("x", &[&long], VerifiedEmail::Absent), &GROUPS), Some(long.clone()));
-        assert_eq!(value(&who("x", &[&long, "h"], VerifiedEmail::Absent), &GROUPS), None);
-    }
-}
+mod tests;

@@ -1,14 +1,13 @@
 //! From what happened to an HTTP answer: redirects, and one clear page for each failure.
 
 use bytes::Bytes;
-use doorward_pages::{Onward, Page, Problem, respond};
+use doorward_pages::{Blocked, Onward, Page, Problem, respond};
 use http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE};
 use http::{HeaderValue, Response, StatusCode};
 
-use crate::AuthenticateError;
 use crate::oidc;
-use crate::return_to::ReturnTo;
 use crate::visit::Visit;
+use crate::{AuthenticateError, cause};
 
 /// A whole answer.
 pub(crate) type Answer = Response<Bytes>;
@@ -32,16 +31,9 @@ pub(crate) fn redirect(status: StatusCode, location: &str) -> Result<Answer, Aut
     Ok(answer)
 }
 
-/// Sends a browser that has just got its session on to a path of this host. Where the cookie is `Strict` that
-/// takes a page: along a redirect that began on another site the cookie would not be sent, and the sign-in
-/// would begin anew.
-pub(crate) fn arrive(
-    visit: &Visit,
-    strict: bool,
-    status: StatusCode,
-    path: &ReturnTo,
-) -> Result<Answer, AuthenticateError> {
-    if strict { Ok(page(visit, &Page::Onward(Onward { url: path.as_str() }))) } else { redirect(status, path.as_str()) }
+/// A page that goes on by itself to an address of this host.
+pub(crate) fn onward(visit: &Visit, url: &str) -> Answer {
+    page(visit, &Page::Onward(Onward { url }))
 }
 
 /// Adds `Set-Cookie` lines.
@@ -57,8 +49,14 @@ pub(crate) type Link<'a> = (&'a str, &'a str);
 
 /// The page that says what went wrong, with a way on. It never redirects: a failure cannot become a loop.
 pub(crate) fn failure(visit: &Visit, error: &AuthenticateError, link: Option<Link<'_>>) -> Answer {
+    if let AuthenticateError::Blocked { support_contact } = error {
+        return page(visit, &Page::Blocked(Blocked { support_contact: support_contact.as_deref() }));
+    }
     let words = words(error);
-    if words.status.is_server_error() {
+    if let AuthenticateError::InVain(cause) = error {
+        let (cause, host) = (cause.word(), visit.host.as_str());
+        tracing::warn!(request_id = &*visit.request_id, cause, host, "signing in was in vain; no redirect followed");
+    } else if words.status.is_server_error() {
         tracing::warn!(request_id = &*visit.request_id, error = %oidc::chain(error), "sign-in endpoint failed");
     } else {
         tracing::debug!(request_id = &*visit.request_id, error = %oidc::chain(error), "sign-in endpoint refused");
@@ -108,6 +106,25 @@ fn words(error: &AuthenticateError) -> Words {
             "It took longer than ten minutes, was begun in another browser, or has been finished already.",
             "Start again; nothing was changed.",
         ),
+        E::Blocked { .. } => say(
+            StatusCode::FORBIDDEN,
+            "You may not sign in here",
+            "Whoever runs this site does not let this account in.",
+            "Ask them if you think you should have access.",
+        ),
+        E::InVain(cause) => {
+            let (title, found, mend) = cause.page();
+            say(StatusCode::BAD_REQUEST, title, found, mend)
+        }
+        E::ClocksDiffer { by, ahead } => {
+            let advice = "Whoever runs this site has to set the clocks right; then try again.";
+            say(StatusCode::BAD_GATEWAY, "Two clocks differ", &cause::clocks_differ(*by, *ahead), advice)
+        }
+        E::NotAnew { said } => {
+            let advice = "Sign out there first, then try again; else show this to whoever runs this site.";
+            let title = "Your identity provider did not sign you in anew";
+            say(StatusCode::FORBIDDEN, title, &cause::not_anew(*said), advice)
+        }
         E::CrossSite => say(
             StatusCode::FORBIDDEN,
             "This form came from another site",
@@ -144,7 +161,16 @@ fn words(error: &AuthenticateError) -> Words {
             "Something about it does not fit, so nobody was signed in. The reason is in the log.",
             "Try again; if it stays so, give the request number below to whoever runs this site.",
         ),
-        E::Store(_) | E::Sessions(doorward_sessions::SessionsError::StoreUnavailable(_)) | E::Busy => Words {
+        E::Store(_) | E::Sessions(doorward_sessions::SessionsError::StoreUnavailable(_)) => Words {
+            retry_after: Some(5),
+            ..say(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Signing in is not possible just now",
+                "The place where sign-ins are kept does not take them at the moment. The reason is in the log.",
+                "Try again in a moment. Whoever is signed in already stays so.",
+            )
+        },
+        E::Busy => Words {
             retry_after: Some(5),
             ..say(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -153,6 +179,12 @@ fn words(error: &AuthenticateError) -> Words {
                 "Whoever is signed in already stays so.",
             )
         },
+        E::Sessions(doorward_sessions::SessionsError::Blocked) => say(
+            StatusCode::FORBIDDEN,
+            "You cannot sign in here",
+            "Whoever runs this site has blocked your account.",
+            "If you think that is a mistake, ask them to let you in again.",
+        ),
         E::Sessions(doorward_sessions::SessionsError::TooLong { .. }) => say(
             StatusCode::BAD_GATEWAY,
             "The identity provider said too much",

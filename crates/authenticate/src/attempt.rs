@@ -16,13 +16,20 @@ use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 
 use crate::AuthenticateError;
+use crate::authenticator::Inner;
+use crate::cause::Cause;
 use crate::cookies::{header, seconds};
+use crate::fresh::Fresh;
 use crate::return_to::ReturnTo;
+use crate::trail::CLOCKS_DIFFER;
+use crate::visit::Visit;
 
 /// How long an attempt may take.
 const LIFE: Duration = Duration::from_secs(600);
 /// How many attempts a browser has on one host at most.
 const MOST: usize = 5;
+/// How many bytes of a browser's cookies all attempts on one host take together; the newest is kept whatever it takes.
+const LARGEST: usize = 3600;
 /// Ten hexadecimal digits of seconds, then sixteen random bytes in base64url.
 const TIME_DIGITS: usize = 10;
 const ID_LENGTH: usize = TIME_DIGITS + 22;
@@ -143,12 +150,26 @@ pub(crate) enum Attempt {
         verifier: String,
         /// Where to go then.
         target: Target,
+        /// What else was asked of the provider.
+        #[serde(default)]
+        asked: Asked,
     },
     /// On the sign-in host: filling in the form.
     AtForm {
         /// Where to go then.
         target: Target,
     },
+}
+
+/// What a provider is asked besides who it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Asked {
+    /// How recently the person has to have signed in there.
+    #[serde(rename = "f", skip_serializing_if = "Option::is_none")]
+    pub(crate) fresh: Option<Fresh>,
+    /// Whether it was told to ask the person whatever it knows.
+    #[serde(rename = "i")]
+    pub(crate) insisted: bool,
 }
 
 impl fmt::Debug for Attempt {
@@ -187,14 +208,25 @@ impl Attempts {
         let id = AttemptId::new(now)?;
         let plain = serde_json::to_vec(&make(&id)).map_err(|_| AuthenticateError::Task)?;
         let sealed = self.sealer.seal(&plain, &self.context(&id, host)).map_err(AuthenticateError::Sessions)?;
+        let taken = self.prefix.len() + ID_LENGTH + "=; ".len() + sealed.len();
         let mut set_cookies = vec![self.line(id.as_str(), sealed, LIFE)?];
-        let mut suffixes: Vec<&str> =
-            cookies.filter_map(|(name, _)| name.strip_prefix(&*self.prefix)).filter(|name| is_token(name)).collect();
+        let size = |suffix: &str, value: &str| self.prefix.len() + suffix.len() + "=; ".len() + value.len();
+        let mut others: Vec<(&str, usize)> = cookies
+            .filter_map(|(name, value)| Some((name.strip_prefix(&*self.prefix)?, value)))
+            .filter(|(suffix, _)| is_token(suffix))
+            .map(|(suffix, value)| (suffix, size(suffix, value)))
+            .collect();
         // What is no id sorts as the oldest. Ids begin with their time.
-        suffixes.sort_unstable_by_key(|suffix| AttemptId::parse(suffix));
-        suffixes.dedup();
-        for suffix in suffixes.iter().rev().skip(MOST - 1) {
-            set_cookies.push(self.line(suffix, String::new(), Duration::ZERO)?);
+        others.sort_unstable_by_key(|(suffix, _)| AttemptId::parse(suffix));
+        others.dedup_by_key(|(suffix, _)| *suffix);
+        let mut room = LARGEST.saturating_sub(taken);
+        for (index, (suffix, size)) in others.into_iter().rev().enumerate() {
+            if let Some(left) = room.checked_sub(size).filter(|_| index < MOST - 1) {
+                room = left;
+            } else {
+                room = 0;
+                set_cookies.push(self.line(suffix, String::new(), Duration::ZERO)?);
+            }
         }
         Ok(Kept { id, set_cookies })
     }
@@ -217,6 +249,11 @@ impl Attempts {
             .take(MOST)
             .find_map(|(_, value)| self.sealer.open(value, &context))
             .and_then(|plain| serde_json::from_slice(&plain).ok())
+    }
+
+    /// Whether a cookie of this attempt is there, readable or not.
+    fn is_there<'c>(&self, id: &AttemptId, mut cookies: impl Iterator<Item = (&'c str, &'c str)>) -> bool {
+        cookies.any(|(name, _)| name.strip_prefix(&*self.prefix) == Some(id.as_str()))
     }
 
     /// Takes an attempt's cookie away.
@@ -243,6 +280,28 @@ impl Attempts {
     /// What the seal is bound to. The id holds the time, so that cannot be altered either.
     fn context(&self, id: &AttemptId, host: &Hostname) -> Vec<u8> {
         format!("{}{id}@{host}", self.prefix).into_bytes()
+    }
+}
+
+impl Inner {
+    /// Why a visit does not bring the attempt it belongs to, as far as what it brings tells.
+    pub(crate) fn why_lost(&self, visit: &Visit, id: &AttemptId) -> AuthenticateError {
+        let Some(created) = id.created() else { return AuthenticateError::AttemptLost };
+        match visit.now.duration_since(created) {
+            Ok(age) if age >= LIFE => return AuthenticateError::AttemptLost,
+            Err(ahead) if ahead.duration() > CLOCKS_DIFFER => return AuthenticateError::InVain(Cause::ClocksDiffer),
+            Ok(_) | Err(_) => {}
+        }
+        if self.attempts.is_there(id, visit.attempts()) {
+            AuthenticateError::InVain(Cause::SealedElsewhere)
+        } else if !visit.brings_cookies {
+            AuthenticateError::InVain(Cause::CookiesBlocked)
+        } else if visit.brings_ours() {
+            // Finished already, or one of too many at once.
+            AuthenticateError::AttemptLost
+        } else {
+            AuthenticateError::InVain(Cause::MixedHosts)
+        }
     }
 }
 

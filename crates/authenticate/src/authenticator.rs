@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
@@ -15,18 +15,22 @@ use doorward_config::{BuiltInUser, Cookie, Provider, SignIn};
 use doorward_hygiene::{CleanHead, starts_with_segments};
 use doorward_identity::{Email, Identity};
 use doorward_pages::RouteCard;
-use doorward_sessions::{LiveSession, Sealer, Sessions, StoreUnavailable};
+use doorward_sessions::{LiveSession, Recognised, Sealer, Sessions, StoreUnavailable};
 use doorward_telemetry::{AuditEvent, audit};
-use http::{HeaderMap, Response};
+use http::{HeaderMap, HeaderValue, Response};
 use http_body::Body;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::accounts::Accounts;
 use crate::attempt::Attempts;
+use crate::buckets::Buckets;
 use crate::cookies::SessionCookies;
+use crate::fresh::Fresh;
 use crate::limiter::AttemptLimiter;
 use crate::oidc::RelyingParty;
+use crate::refresher::Refresher;
+use crate::trail::Trails;
 use crate::visit::Visit;
 use crate::{AuthenticateError, endpoints, paths};
 
@@ -58,6 +62,8 @@ pub struct AuthenticatorSettings {
     pub clock: Clock,
     /// Tells which routes an identity may open, for the portal.
     pub routes_of: RoutesOf,
+    /// Whom somebody may ask who is not let in.
+    pub support_contact: Option<String>,
 }
 
 impl fmt::Debug for AuthenticatorSettings {
@@ -78,17 +84,37 @@ pub(crate) struct Inner {
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) cookies: SessionCookies,
     pub(crate) attempts: Attempts,
-    pub(crate) sign_out_seal: Sealer,
+    pub(crate) trails: Trails,
+    pub(crate) arrival_seal: Sealer,
+    /// For what proves that a form is ours.
+    pub(crate) form_seal: Sealer,
     pub(crate) people: People,
     pub(crate) limiter: Arc<AttemptLimiter>,
     pub(crate) routes_of: RoutesOf,
-    clock: Clock,
+    pub(crate) support_contact: Option<String>,
+    pub(crate) refresher: Refresher,
+    /// Wrong words of a provider's, by client.
+    pub(crate) wrong_logouts: Buckets,
+    /// This, for tasks that outlive a request.
+    pub(crate) me: Weak<Self>,
+    pub(crate) clock: Clock,
 }
 
 /// Who knows the people.
 pub(crate) enum People {
     Provider(Box<RelyingParty>, String),
     Accounts(BuiltIn),
+}
+
+/// Why nobody is known of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Nobody {
+    /// It brings nothing that could be a ticket.
+    NoTicket,
+    /// What it brings is not good, or not any more.
+    NoGoodTicket,
+    /// It brings good tickets of several people: a sibling domain may have planted one of them.
+    SeveralPeople,
 }
 
 /// The built-in accounts at work.
@@ -106,7 +132,7 @@ impl Authenticator {
     /// # Errors
     /// [`AuthenticateError::Settings`] when the settings cannot work. A provider that is down is no error.
     pub fn new(settings: AuthenticatorSettings, previous: Option<&Self>) -> Result<Self, AuthenticateError> {
-        let AuthenticatorSettings { sign_in, cookie, sessions, accounts, clock, routes_of } = settings;
+        let AuthenticatorSettings { sign_in, cookie, sessions, accounts, clock, routes_of, support_contact } = settings;
         let people = match &sign_in.provider {
             Provider::Oidc(oidc) => People::Provider(
                 Box::new(RelyingParty::new(oidc.clone(), &sign_in.origin.to_string())?),
@@ -121,15 +147,21 @@ impl Authenticator {
                     .unwrap_or_else(|| Arc::new(Semaphore::new(HASHED_AT_ONCE))),
             }),
         };
-        let inner = Arc::new(Inner {
+        let inner = Arc::new_cyclic(|me| Inner {
+            me: Weak::clone(me),
+            refresher: Refresher::default(),
+            wrong_logouts: Buckets::default(),
             cookies: SessionCookies::new(&cookie),
             attempts: Attempts::new(sessions.sealer("sign-in attempt"), &cookie.stem),
-            sign_out_seal: sessions.sealer("sign-out form"),
+            trails: Trails::new(sessions.sealer("arrivals"), &cookie.stem),
+            arrival_seal: sessions.sealer("arrival"),
+            form_seal: sessions.sealer("form of a session"),
             people,
             limiter: previous.map(|previous| Arc::clone(&previous.inner.limiter)).unwrap_or_default(),
             sign_in,
             sessions,
             routes_of,
+            support_contact,
             clock,
         });
         let router = endpoints::router(Arc::clone(&inner));
@@ -144,8 +176,12 @@ impl Authenticator {
             // Sessions of a provider that is configured no more end at once.
             inner.end_unadmitted().await;
             match &inner.people {
-                People::Provider(provider, _) => provider.keep_discovering().await,
-                People::Accounts(built_in) => inner.watch_accounts(&built_in.accounts).await,
+                People::Provider(provider, _) => {
+                    tokio::join!(provider.keep_discovering(), inner.keep_refreshing());
+                }
+                People::Accounts(built_in) => {
+                    tokio::join!(inner.watch_accounts(&built_in.accounts), inner.keep_refreshing());
+                }
             }
         }));
     }
@@ -154,32 +190,65 @@ impl Authenticator {
     pub fn find_cached(&self, head: &CleanHead, now: SystemTime) -> Option<Arc<LiveSession>> {
         let inner = &*self.inner;
         let audience = inner.cookies.scope(head.host()).audience;
-        inner
-            .cookies
-            .values(head)
-            .find_map(|value| inner.sessions.find_cached(value, audience, now))
-            .filter(|session| inner.admits(session))
+        let admits = |session: &LiveSession| inner.admits(session);
+        match inner.sessions.recognise_cached(inner.cookies.values(head).as_slice(), audience, now, admits)? {
+            // One that is overdue is heard of first, which takes waiting.
+            Recognised::Somebody(session) => Some(session).filter(|session| !inner.is_overdue(session, now)),
+            Recognised::Nobody | Recognised::SeveralPeople => None,
+        }
     }
 
-    /// The session of a request, asking the store. A malformed, unknown or expired ticket is no session.
+    /// The session of a request, asking the store. A malformed, unknown or expired ticket is no session, and neither are
+    /// good ones of several people.
     ///
     /// # Errors
     /// [`StoreUnavailable`], which says nothing about the visitor.
     pub async fn find(&self, head: &CleanHead, now: SystemTime) -> Result<Option<Arc<LiveSession>>, StoreUnavailable> {
         let audience = self.inner.cookies.scope(head.host()).audience;
-        self.inner.find(self.inner.cookies.values(head), audience, now).await
+        self.inner.find(self.inner.cookies.values(head).as_slice(), audience, now).await
     }
 
     /// Whether a request brings anything that could be a ticket.
     pub fn has_ticket(&self, head: &CleanHead) -> bool {
-        self.inner.cookies.values(head).next().is_some()
+        !self.inner.cookies.values(head).as_slice().is_empty()
+    }
+
+    /// A ticket to take the place of the one a page load has brought, as a `Set-Cookie` line, if the person's rights have
+    /// changed since that was granted. A store that fails leaves everything as it is.
+    pub async fn new_ticket(
+        &self,
+        head: &CleanHead,
+        session: &Arc<LiveSession>,
+        now: SystemTime,
+    ) -> Option<HeaderValue> {
+        let inner = &*self.inner;
+        let scope = inner.cookies.scope(head.host());
+        let values = inner.cookies.values(head);
+        let old = values
+            .as_slice()
+            .iter()
+            .rev()
+            .find(|value| inner.sessions.is_outdated(session, value, scope.audience, now))?;
+        match inner.sessions.regrant(session, old, scope.audience, now).await {
+            Ok(ticket) => inner.cookies.set(scope, ticket?.to_cookie_value(), session.expires_at(), now).ok(),
+            Err(error) => {
+                tracing::warn!(error = %crate::oidc::chain(&error), "a ticket could not be replaced; it stays good");
+                None
+            }
+        }
     }
 
     /// The answer to a visitor who has to sign in first: a redirect for a page load; 401 for everything else,
-    /// with the address to sign in at and without any cookie.
-    pub fn begin_sign_in(&self, head: &CleanHead, request_id: &str, now: SystemTime) -> Response<Bytes> {
+    /// with the address to sign in at and without any cookie. A sign-in longer ago than `max_age` is none.
+    pub fn begin_sign_in(
+        &self,
+        head: &CleanHead,
+        request_id: &str,
+        max_age: Option<Duration>,
+        now: SystemTime,
+    ) -> Response<Bytes> {
         match self.visit(head, request_id, now) {
-            Some(visit) => endpoints::sign_in_first(&self.inner, &visit),
+            Some(visit) => endpoints::sign_in_anew(&self.inner, &visit, max_age.map(Fresh::within)),
             None => unknown_host(head, request_id),
         }
     }
@@ -212,7 +281,7 @@ impl Authenticator {
 
     fn visit(&self, head: &CleanHead, request_id: &str, now: SystemTime) -> Option<Visit> {
         let inner = &*self.inner;
-        Visit::new(head, request_id, &inner.sign_in, &inner.cookies, &inner.attempts, now)
+        Visit::new(head, request_id, &inner.sign_in, &inner.cookies, &inner.attempts, &inner.trails, now)
     }
 }
 
@@ -247,36 +316,65 @@ impl People {
 }
 
 impl Inner {
-    /// The session one of these cookie values names.
-    pub(crate) async fn find(
+    pub(crate) fn now(&self) -> SystemTime {
+        (self.clock)()
+    }
+
+    /// The session of a request that brings these values of our cookie.
+    async fn find(
         &self,
-        values: impl Iterator<Item = impl AsRef<str>>,
+        values: &[&str],
         audience: &str,
         now: SystemTime,
     ) -> Result<Option<Arc<LiveSession>>, StoreUnavailable> {
-        let mut unavailable = None;
-        for value in values {
-            match self.sessions.find(value.as_ref(), audience, now).await {
-                Ok(Some(session)) if self.admits(&session) => return Ok(Some(session)),
-                Ok(Some(session)) => {
-                    revoked(&session);
-                    self.sessions.end(&session).await?;
-                }
-                Ok(None) => {}
-                Err(error) => unavailable = Some(error),
+        let admits = |session: &LiveSession| {
+            let admits = self.admits(session);
+            if !admits {
+                revoked(session);
+            }
+            admits
+        };
+        match self.sessions.recognise(values, audience, now, admits).await? {
+            Recognised::Somebody(session) => Ok(self.hear_first(&session, now).await.then_some(session)),
+            Recognised::Nobody => Ok(None),
+            Recognised::SeveralPeople => {
+                tracing::warn!(host = audience, "a request brings tickets of several people and counts as nobody's");
+                Ok(None)
             }
         }
-        unavailable.map_or(Ok(None), Err)
     }
 
     /// The session of a visit.
     pub(crate) async fn session_of(&self, visit: &Visit) -> Result<Option<Arc<LiveSession>>, StoreUnavailable> {
         let audience = self.cookies.scope(&visit.host).audience;
-        self.find(visit.tickets.iter(), audience, visit.now).await
+        let values: Vec<&str> = visit.tickets.iter().map(String::as_str).collect();
+        let session = self.find(&values, audience, visit.now).await?;
+        if session.is_none() {
+            let request_id = &*visit.request_id;
+            tracing::debug!(request_id, host = audience, why = ?self.why_nobody(visit), "nobody is known of a visit");
+        }
+        Ok(session)
+    }
+
+    /// Why nobody is known on a visit, after [`Self::session_of`] or the proxy has found nobody. Asks nobody.
+    pub(crate) fn why_nobody(&self, visit: &Visit) -> Nobody {
+        let audience = self.cookies.scope(&visit.host).audience;
+        let values: Vec<&str> = visit.tickets.iter().map(String::as_str).collect();
+        match self.sessions.recognise_cached(&values, audience, visit.now, |_| true) {
+            _ if values.is_empty() => Nobody::NoTicket,
+            Some(Recognised::SeveralPeople) => Nobody::SeveralPeople,
+            _ => Nobody::NoGoodTicket,
+        }
+    }
+
+    /// Whether a visit brings the ticket of a session that this process knows already.
+    pub(crate) fn is_signed_in(&self, visit: &Visit) -> bool {
+        let audience = self.cookies.scope(&visit.host).audience;
+        visit.tickets.iter().any(|ticket| self.sessions.find_cached(ticket, audience, visit.now).is_some())
     }
 
     /// Whether the session's provider is the configured one and still stands by it.
-    fn admits(&self, session: &LiveSession) -> bool {
+    pub(crate) fn admits(&self, session: &LiveSession) -> bool {
         if session.provider() != self.people.name() {
             return false;
         }

@@ -1,19 +1,17 @@
 //! The session cookie: its name, its reach and its attributes.
 //!
 //! Refuses: to be read from a name that another host could have set where that can be helped (`__Host-`), and
-//! to try more than four cookies of our name, which a sibling domain may have tossed in beside the real one.
+//! to look at more than 32 cookies of our name, which a sibling domain may have tossed in beside the real one.
 
 use std::time::{Duration, SystemTime};
 
 use cookie::{Cookie, CookieBuilder, SameSite};
 use doorward_config::Cookie as CookieSettings;
 use doorward_hygiene::{CleanHead, Hostname};
+use doorward_sessions::{MOST_TICKETS, Ticket};
 use http::HeaderValue;
 
 use crate::AuthenticateError;
-
-/// How many cookies of our name are tried.
-const TRIED: usize = 4;
 
 /// How session cookies are called and where they go.
 #[derive(Debug, Clone)]
@@ -32,6 +30,30 @@ pub(crate) struct Scope<'a> {
     /// What its ticket is granted for: the host, or the domain that many share.
     pub(crate) audience: &'a str,
     domain: Option<&'a str>,
+}
+
+/// Some values of our cookie, kept without allocating.
+#[derive(Debug, Default)]
+pub(crate) struct Values<'a> {
+    last: [&'a str; MOST_TICKETS],
+    count: usize,
+}
+
+impl<'a> Values<'a> {
+    fn push(&mut self, value: &'a str) {
+        if self.count == MOST_TICKETS {
+            self.last.rotate_left(1);
+            self.count -= 1;
+        }
+        if let Some(place) = self.last.get_mut(self.count) {
+            *place = value;
+            self.count += 1;
+        }
+    }
+
+    pub(crate) fn as_slice(&self) -> &[&'a str] {
+        self.last.get(..self.count).unwrap_or_default()
+    }
 }
 
 impl SessionCookies {
@@ -58,15 +80,25 @@ impl SessionCookies {
         }
     }
 
+    /// Whether the cookie of this host is one that many hosts share.
+    pub(crate) fn is_for_domain(&self, host: &Hostname) -> bool {
+        self.scope(host).domain.is_some()
+    }
+
     /// Whether browsers keep the cookie back from visits that began on another site, as those from a provider do.
     pub(crate) fn are_strict(&self) -> bool {
         self.same_site == SameSite::Strict
     }
 
-    /// The values of our cookie in a request, the first four.
-    pub(crate) fn values<'a>(&'a self, head: &'a CleanHead) -> impl Iterator<Item = &'a str> {
+    /// The values of our cookie in a request that may be tickets, in the order they came in: the last ones, since the
+    /// real one comes after what was tossed in under a longer path (RFC 6265 §5.4).
+    pub(crate) fn values<'a>(&self, head: &'a CleanHead) -> Values<'a> {
         let name = self.scope(head.host()).name;
-        head.cookies().filter(move |(other, _)| *other == name).map(|(_, value)| value).take(TRIED)
+        let mut values = Values::default();
+        for (_, value) in head.cookies().filter(|(other, value)| *other == name && value.len() == Ticket::LENGTH) {
+            values.push(value);
+        }
+        values
     }
 
     /// Sets the cookie until the session is over.
@@ -144,6 +176,17 @@ mod tests {
         }
         assert!(!line.contains("Domain"), "a __Host- cookie with a Domain is dropped by browsers");
         assert_eq!(scope.audience, "code.example.com");
+    }
+
+    #[test]
+    fn of_very_many_values_the_last_ones_are_looked_at_in_their_order() {
+        let texts: Vec<String> = (0..100).map(|number| format!("{number:0>64}")).collect();
+        let mut values = Values::default();
+        assert!(values.as_slice().is_empty());
+        for text in &texts {
+            values.push(text);
+        }
+        assert_eq!(values.as_slice(), &texts[100 - MOST_TICKETS..]);
     }
 
     #[test]

@@ -3,13 +3,23 @@
 //! Refuses: bodies over 16 KiB or slower than ten seconds, unknown paths and methods, and whatever each endpoint
 //! refuses, always with a page that says so and never with a redirect.
 
+mod arrived;
+mod backchannel_logout;
+mod ending;
+mod frontchannel_logout;
 mod handover;
+mod popup;
+mod proof;
 mod provider_callback;
+mod script;
 mod session;
+mod sessions;
 mod sign_in;
 mod sign_out;
 mod visitor;
 mod welcome;
+
+pub(crate) use self::session::sessions_error;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +40,8 @@ use tower::ServiceExt as _;
 use crate::answers::{Answer, failure, page, redirect, with_cookies};
 use crate::attempt::{Attempt, Path};
 use crate::authenticator::{Inner, People};
+use crate::cause::Cause;
+use crate::fresh::Fresh;
 use crate::return_to::ReturnTo;
 use crate::visit::{Opens, Shared, Visit};
 use crate::{AuthenticateError, paths};
@@ -47,7 +59,13 @@ pub(crate) fn router(inner: Arc<Inner>) -> Router {
         .route(paths::PREFIX, get(to_home))
         .route(paths::USER, get(visitor::user))
         .route(paths::ROUTES, get(visitor::routes))
+        .route(paths::SESSIONS, get(sessions::list))
+        .route(paths::END_SESSIONS, post(sessions::end))
+        .route(paths::SESSION_SCRIPT, get(script::session))
+        .route(paths::SIGNED_IN, get(popup::signed_in))
+        .route(paths::SIGNED_IN_SCRIPT, get(script::signed_in))
         .route(paths::CALLBACK, get(handover::take))
+        .route(paths::ARRIVED, get(arrived::arrived))
         .route(paths::SIGN_OUT, get(sign_out::ask).post(sign_out::end))
         .route(paths::SIGNED_OUT, get(sign_out::done));
     if inner.sign_in.dedicated {
@@ -56,6 +74,8 @@ pub(crate) fn router(inner: Arc<Inner>) -> Router {
     router = match &inner.people {
         People::Provider(provider, _) => router
             .route(paths::SIGN_IN, get(sign_in::begin))
+            .route(paths::BACKCHANNEL_LOGOUT, post(backchannel_logout::take))
+            .route(paths::FRONTCHANNEL_LOGOUT, get(frontchannel_logout::take))
             .route(provider.redirect_path(), get(provider_callback::answer)),
         People::Accounts(_) => router
             .route(paths::SIGN_IN, get(sign_in::begin).merge(post(sign_in::password)))
@@ -92,25 +112,57 @@ where
 
 /// What a visitor without a session is answered: a redirect for a page load, else 401 without any cookie.
 pub(crate) fn sign_in_first(inner: &Inner, visit: &Visit) -> Answer {
+    sign_in_anew(inner, visit, None)
+}
+
+/// The same for somebody whose sign-in has to be as recent as that, who may be signed in.
+pub(crate) fn sign_in_anew(inner: &Inner, visit: &Visit, fresh: Option<Fresh>) -> Answer {
     if visit.opens != Opens::Page {
-        let sign_in_url = format!("{}{}", visit.here, paths::SIGN_IN);
-        return page(visit, &Page::SignInRequired(SignInRequired { sign_in_url: &sign_in_url }));
+        return sign_in_required(visit, fresh);
     }
-    let outcome = go_to_sign_in(inner, visit, ReturnTo::of_request(&visit.path_and_query));
-    outcome.unwrap_or_else(|error| failure(visit, &error, Some(START_AGAIN)))
+    let path = ReturnTo::of_request(&visit.path_and_query);
+    let known = fresh.filter(|_| inner.is_signed_in(visit)).map(|_| Cause::TooOldAtOnce);
+    let outcome = inner.check_not_in_vain(visit, &path, known).and_then(|()| {
+        // Nothing is begun for who only asks what would be.
+        let answer = if visit.only_asks() {
+            redirect(StatusCode::FOUND, &sign_in_url(&path, fresh))
+        } else {
+            go_to_sign_in(inner, visit, path, fresh)
+        };
+        Ok(answer?)
+    });
+    outcome.unwrap_or_else(|failed| failed.answer(visit))
+}
+
+/// 401 with the address to sign in at.
+fn sign_in_required(visit: &Visit, fresh: Option<Fresh>) -> Answer {
+    let fresh = fresh.map(|fresh| format!("?fresh={fresh}")).unwrap_or_default();
+    let sign_in_url = format!("{}{}{fresh}", visit.here, paths::SIGN_IN);
+    page(visit, &Page::SignInRequired(SignInRequired { sign_in_url: &sign_in_url }))
+}
+
+/// Where a sign-in begins on the host one is on.
+fn sign_in_url(path: &ReturnTo, fresh: Option<Fresh>) -> String {
+    let fresh = fresh.map(|fresh| format!("&fresh={fresh}")).unwrap_or_default();
+    format!("{}?return={}{fresh}", paths::SIGN_IN, escape(path.as_str()))
 }
 
 /// Sends the browser to where people sign in, to come back to `path` on this host.
-fn go_to_sign_in(inner: &Inner, visit: &Visit, path: ReturnTo) -> Result<Answer, AuthenticateError> {
+fn go_to_sign_in(
+    inner: &Inner,
+    visit: &Visit,
+    path: ReturnTo,
+    fresh: Option<Fresh>,
+) -> Result<Answer, AuthenticateError> {
     if visit.is_sign_in_host {
-        return redirect(StatusCode::FOUND, &format!("{}?return={}", paths::SIGN_IN, escape(path.as_str())));
+        return redirect(StatusCode::FOUND, &sign_in_url(&path, fresh));
     }
     let mut verifier = [0; 32];
     aws_lc_rs::rand::fill(&mut verifier).map_err(|_| AuthenticateError::Cryptography)?;
     let kept = inner
         .attempts
         .begin(&visit.host, visit.attempts(), visit.now, |_| Attempt::Waiting { path: Path(path), verifier })?;
-    let location = handover::ask_url(inner, visit, &kept.id, &verifier);
+    let location = handover::ask_url(inner, visit, &kept.id, &verifier, fresh);
     Ok(with_cookies(redirect(StatusCode::FOUND, &location)?, kept.set_cookies))
 }
 
@@ -127,16 +179,19 @@ impl<E: Into<AuthenticateError>> From<E> for Failed {
     }
 }
 
+impl Failed {
+    fn answer(self, visit: &Visit) -> Answer {
+        let link = self.link.as_ref().map_or(START_AGAIN, |(href, text)| (href.as_str(), *text));
+        with_cookies(failure(visit, &self.error, Some(link)), self.cookies)
+    }
+}
+
 /// The link on a failure that knows no better one.
 const START_AGAIN: (&str, &str) = ("/", "Start again");
 
 /// An endpoint's outcome as the router wants it.
 fn finish(visit: &Visit, outcome: Result<Answer, Failed>) -> axum::response::Response {
-    let answer = outcome.unwrap_or_else(|failed| {
-        let link = failed.link.as_ref().map_or(START_AGAIN, |(href, text)| (href.as_str(), *text));
-        with_cookies(failure(visit, &failed.error, Some(link)), failed.cookies)
-    });
-    answer.map(axum::body::Body::from)
+    outcome.unwrap_or_else(|failed| failed.answer(visit)).map(axum::body::Body::from)
 }
 
 /// The query of a request as `T`; a parameter given twice is refused.

@@ -6,6 +6,8 @@ use std::time::Duration;
 use doorward_private_files::PrivateFileError;
 use doorward_sessions::{SessionsError, StoreUnavailable};
 
+use crate::Cause;
+
 /// Why a sign-in, a sign-out or a look at the accounts did not come about.
 ///
 /// What a provider or visitor said is in none of the messages unless shortened and without control characters.
@@ -19,6 +21,9 @@ pub enum AuthenticateError {
     /// The browser brought no attempt that fits: it took too long, came from elsewhere, or was used before.
     #[error("no sign-in was begun in this browser that this answer belongs to")]
     AttemptLost,
+    /// Signing in again and again would change nothing, or this one was in vain, for this cause.
+    #[error("signing in is in vain: {}", .0.word())]
+    InVain(Cause),
     /// Another site sent the form.
     #[error("another site sent this form")]
     CrossSite,
@@ -27,6 +32,13 @@ pub enum AuthenticateError {
     TooMany {
         /// When to try again.
         retry_after: Duration,
+    },
+
+    /// Whoever signed in may not: whoever runs this site has blocked the address.
+    #[error("this person is blocked")]
+    Blocked {
+        /// Whom they may ask.
+        support_contact: Option<String>,
     },
 
     // --- the provider's ----------------------------------------------------------
@@ -40,6 +52,22 @@ pub enum AuthenticateError {
         code: String,
         /// What it says about it.
         text: String,
+    },
+    /// Its clock and ours differ by more than may be.
+    #[error("the identity provider's clock is {} s {} ours", by.as_secs(), if *ahead { "ahead of" } else { "behind" })]
+    ClocksDiffer {
+        /// By how much.
+        by: Duration,
+        /// Whether its clock is ahead.
+        ahead: bool,
+    },
+    /// It was asked to sign the person in anew, and did not, or does not say when it did.
+    #[error("the identity provider did not sign the person in anew: {}", .said.map_or_else(
+        || "it does not say when it did (`auth_time`)".to_owned(),
+        |ago| format!("by its word it last did {} s ago", ago.as_secs())))]
+    NotAnew {
+        /// How long ago it says it did, if it says so.
+        said: Option<Duration>,
     },
     /// It answered something that cannot be trusted.
     #[error("the identity provider's answer is not acceptable: {0}")]

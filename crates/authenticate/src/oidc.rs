@@ -8,22 +8,27 @@ mod discovery;
 mod http;
 mod id_token;
 mod issuer;
+mod jws;
 mod keys;
+mod logout_token;
 mod metadata;
+mod refresh;
+mod revocation;
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, SystemTime};
 
-use doorward_config::OidcProvider;
+use doorward_config::{OidcProvider, ProviderKind};
 use doorward_identity::Identity;
 use doorward_sessions::{Token, Tokens};
 use oauth2::{
-    AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet,
+    AccessToken, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet,
     PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, TokenResponse as _, TokenUrl,
 };
 use openidconnect::core::{CoreAuthenticationFlow, CoreClient, CoreIdToken, CoreTokenResponse};
 use openidconnect::{IssuerUrl, JsonWebKeySet, Nonce, TokenResponse as _};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use url::Url;
 
 use self::claims::{Conventions, identity, merge};
@@ -31,8 +36,11 @@ use self::discovery::Discovery;
 pub(crate) use self::discovery::Ready;
 use self::http::HttpClient;
 pub(crate) use self::http::chain;
-use self::id_token::{Expected, Refusal, Verified};
+use self::id_token::{Expected, ExpectedNonce, Refusal, Verified};
+pub(crate) use self::logout_token::{LogoutRefused, LogoutToken};
+use self::metadata::OFFLINE_ACCESS;
 use crate::AuthenticateError;
+use crate::attempt::Asked;
 use crate::shorten::shorten;
 
 type Client = CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet, EndpointNotSet>;
@@ -44,6 +52,8 @@ pub(crate) struct RelyingParty {
     redirect_uri: RedirectUrl,
     http: HttpClient,
     discovery: Discovery,
+    /// Whether a refusal that is our fault has been complained about since a refresh last worked.
+    complained: AtomicBool,
 }
 
 /// What has to come back, or be known, for a sign-in to be finished. Secret, so it has no `Debug`.
@@ -61,6 +71,15 @@ pub(crate) struct Begun {
 pub(crate) struct SignedIn {
     pub(crate) identity: Identity,
     pub(crate) tokens: Tokens,
+    /// Until when the access token is good, where the provider says.
+    pub(crate) tokens_expire_at: Option<SystemTime>,
+}
+
+impl SignedIn {
+    /// With a built-in account, which has no tokens.
+    pub(crate) fn with_account(identity: Identity) -> Self {
+        Self { identity, tokens: Tokens::default(), tokens_expire_at: None }
+    }
 }
 
 impl RelyingParty {
@@ -77,12 +96,17 @@ impl RelyingParty {
         let redirect_uri = RedirectUrl::new(format!("{origin}{}", settings.redirect_path))
             .map_err(|_| wrong("the redirect URI is no URL"))?;
         let http = HttpClient::new(&settings.authorities)?;
-        Ok(Self { settings, redirect_uri, http, discovery: Discovery::default() })
+        Ok(Self { settings, redirect_uri, http, discovery: Discovery::default(), complained: AtomicBool::new(false) })
     }
 
     /// The path of the redirect URI.
     pub(crate) fn redirect_path(&self) -> &'static str {
         self.settings.redirect_path
+    }
+
+    /// How often it is asked whether people are still who they were.
+    pub(crate) fn refresh_every(&self) -> Duration {
+        self.settings.refresh_every
     }
 
     /// Asks the provider about itself until it answers, then now and again whether anything has changed.
@@ -96,20 +120,43 @@ impl RelyingParty {
     }
 
     /// Begins a sign-in (OpenID Connect Core §3.1.2.1). `state` is the attempt's id.
-    pub(crate) fn begin(&self, ready: &Ready, state: String) -> Begun {
+    pub(crate) fn begin(&self, ready: &Ready, state: String, asked: Asked) -> Begun {
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let client = self.client(ready);
         let mut request = client
             .authorize_url(CoreAuthenticationFlow::AuthorizationCode, || CsrfToken::new(state), Nonce::new_random)
             .set_pkce_challenge(challenge);
-        for scope in self.settings.scopes.iter().filter(|scope| *scope != "openid") {
-            request = request.add_scope(Scope::new(scope.clone()));
+        for scope in self.scopes(ready) {
+            request = request.add_scope(Scope::new(scope.to_owned()));
         }
         for (name, value) in &self.settings.request_params {
-            request = request.add_extra_param(name, value);
+            let ours = asked.fresh.is_some() && (name == "max_age" || asked.insisted && name == "prompt");
+            if !ours {
+                request = request.add_extra_param(name, value);
+            }
+        }
+        if let Some(fresh) = asked.fresh {
+            request = request.add_extra_param("max_age", fresh.max_age().to_string());
+        }
+        if asked.insisted {
+            request = request.add_extra_param("prompt", "login");
         }
         let (url, _, nonce) = request.url();
         Begun { url, nonce: nonce.secret().clone(), verifier: verifier.secret().clone() }
+    }
+
+    /// What is asked for besides `openid`. Where the configuration does not say, a refresh token is asked for only of
+    /// a provider that knows how: others may refuse a scope they do not know.
+    fn scopes<'a>(&'a self, ready: &Ready) -> impl Iterator<Item = &'a str> {
+        let settings = &self.settings;
+        // Keycloak gives refresh tokens anyway; there the scope means sessions that outlive its own.
+        let is_keycloak = settings.kind == ProviderKind::Keycloak || settings.issuer.contains("/realms/");
+        let offline = !settings.scopes_given && ready.metadata.knows_offline_access && !is_keycloak;
+        let given = settings.scopes_given;
+        let asked = settings.scopes.iter().map(String::as_str);
+        asked
+            .filter(move |scope| *scope != "openid" && (given || *scope != OFFLINE_ACCESS))
+            .chain(offline.then_some(OFFLINE_ACCESS))
     }
 
     /// Whether the answer's `iss` is this provider (RFC 9207 §2.4). Checked before anything else of it is used.
@@ -150,44 +197,62 @@ impl RelyingParty {
         let expected = Expected {
             metadata: &ready.metadata,
             client_id: &ClientId::new(self.settings.client_id.clone()),
-            nonce: &Nonce::new(nonce),
+            nonce: ExpectedNonce::Is(&Nonce::new(nonce)),
             access_token: response.access_token(),
             now,
         };
-        let Verified { mut claims, issuer } = self.verify(ready, id_token, &expected).await?;
-        if let Some(url) = &ready.metadata.userinfo_endpoint {
-            let bearer = response.access_token().secret();
-            let Value::Object(userinfo) = self.http.get_json("userinfo", url.as_str(), Some(bearer)).await? else {
-                return Err(AuthenticateError::Untrusted("its userinfo is no JSON object".into()));
-            };
+        let Verified { mut claims, issuer } =
+            self.verify(ready, id_token, &expected).await.map_err(Refusal::into_error)?;
+        if let Some(userinfo) = self.userinfo(ready, response.access_token()).await? {
             claims = merge(claims, userinfo)?;
         }
-        let conventions =
-            Conventions { groups_claim: &self.settings.groups_claim, anybodys: ready.metadata.issuer.is_many() };
-        let identity = identity(&issuer, claims, conventions, now)?;
-        let tokens = Tokens {
-            id_token: Some(Token::new(id_token.to_string())),
-            access_token: Some(Token::new(response.access_token().secret().clone())),
-            refresh_token: response.refresh_token().map(|token| Token::new(token.secret().clone())),
-        };
-        Ok(SignedIn { identity, tokens })
+        let identity = identity(&issuer, claims, self.conventions(ready), now)?;
+        let tokens_expire_at = response.expires_in().and_then(|life| now.checked_add(life));
+        Ok(SignedIn { identity, tokens: tokens(&response), tokens_expire_at })
     }
 
-    async fn verify(
+    /// What the provider says of the person beside the ID token, where it has a place for that.
+    async fn userinfo(
         &self,
         ready: &Ready,
-        token: &CoreIdToken,
-        expected: &Expected<'_>,
-    ) -> Result<Verified, AuthenticateError> {
+        access_token: &AccessToken,
+    ) -> Result<Option<Map<String, Value>>, AuthenticateError> {
+        let Some(url) = &ready.metadata.userinfo_endpoint else { return Ok(None) };
+        match self.http.get_json("userinfo", url.as_str(), Some(access_token.secret())).await? {
+            Value::Object(userinfo) => Ok(Some(userinfo)),
+            _ => Err(AuthenticateError::Untrusted("its userinfo is no JSON object".into())),
+        }
+    }
+
+    fn conventions(&self, ready: &Ready) -> Conventions<'_> {
+        Conventions { groups_claim: &self.settings.groups_claim, anybodys: ready.metadata.issuer.is_many() }
+    }
+
+    async fn verify(&self, ready: &Ready, token: &CoreIdToken, expected: &Expected<'_>) -> Result<Verified, Refusal> {
         let keys = ready.keys.current();
         match id_token::verify(token, &keys, expected) {
-            Ok(verified) => Ok(verified),
-            Err(Refusal::Final(error)) => Err(error),
             Err(Refusal::Key(error)) => match ready.keys.newer_than(&keys, &self.http, expected.now).await {
-                Some(keys) => id_token::verify(token, &keys, expected).map_err(Refusal::into_error),
-                None => Err(error),
+                Some(keys) => id_token::verify(token, &keys, expected),
+                None => Err(Refusal::Key(error)),
             },
+            verdict => verdict,
         }
+    }
+
+    /// Whether `iss` is this provider.
+    pub(crate) fn is_issuer(ready: &Ready, iss: &str) -> bool {
+        ready.metadata.issuer.is(iss)
+    }
+
+    /// The origins that pages of the provider's come from, each once.
+    pub(crate) fn origins(&self, ready: &Ready) -> Vec<String> {
+        let metadata = &ready.metadata;
+        let issuer = Url::parse(&self.settings.issuer).ok();
+        let pages = [issuer, Some(metadata.authorization_endpoint.clone()), metadata.end_session_endpoint.clone()];
+        let mut origins: Vec<_> = pages.iter().flatten().map(|url| url.origin().ascii_serialization()).collect();
+        origins.sort_unstable();
+        origins.dedup();
+        origins
     }
 
     /// Where to send the browser to end the session at the provider too (OpenID Connect RP-Initiated Logout §2).
@@ -227,6 +292,15 @@ impl RelyingParty {
             .set_redirect_uri(self.redirect_uri.clone())
             .set_auth_uri(AuthUrl::from_url(ready.metadata.authorization_endpoint.clone()))
             .set_token_uri(TokenUrl::from_url(ready.metadata.token_endpoint.clone()))
+    }
+}
+
+/// What the provider issued.
+fn tokens(response: &CoreTokenResponse) -> Tokens {
+    Tokens {
+        id_token: response.id_token().map(|token| Token::new(token.to_string())),
+        access_token: Some(Token::new(response.access_token().secret().clone())),
+        refresh_token: response.refresh_token().map(|token| Token::new(token.secret().clone())),
     }
 }
 

@@ -9,14 +9,18 @@ use doorward_config::SignIn;
 use doorward_hygiene::{Accepts, CleanHead, Hostname, Origin, RequestOrigin};
 use doorward_pages::Format;
 use http::header::USER_AGENT;
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, Method};
 
 use crate::AuthenticateError;
 use crate::attempt::Attempts;
 use crate::cookies::SessionCookies;
+use crate::trail::Trails;
 
+/// How many cookies of one name are tried.
+const TRIED: usize = 4;
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+const SEC_PURPOSE: HeaderName = HeaderName::from_static("sec-purpose");
 
 /// One request to an endpoint of ours.
 pub(crate) struct Visit {
@@ -37,8 +41,13 @@ pub(crate) struct Visit {
     pub(crate) now: SystemTime,
     /// The values of our session cookie.
     pub(crate) tickets: Vec<String>,
+    /// Whether it brings any cookie at all.
+    pub(crate) brings_cookies: bool,
+    method: Method,
     /// Our attempt cookies.
     attempts: Vec<(String, String)>,
+    /// The values of our trail cookie.
+    trails: Vec<String>,
     /// Whether a form may be believed to come from a page of this very origin.
     is_same_origin: bool,
 }
@@ -55,7 +64,7 @@ impl fmt::Debug for Visit {
 pub(crate) enum Opens {
     /// Show it as a page: a redirect to sign in leads somewhere.
     Page,
-    /// Use it within a page: as a frame, an image, or for a script.
+    /// Use it within a page: as a frame, an image, or for a script; or keep it for later.
     Part,
     /// It does not say, or posts a form.
     Unknown,
@@ -72,6 +81,7 @@ impl Visit {
         sign_in: &SignIn,
         cookies: &SessionCookies,
         attempts: &Attempts,
+        trails: &Trails,
         now: SystemTime,
     ) -> Option<Self> {
         let here = find_origin(sign_in, head)?;
@@ -86,7 +96,9 @@ impl Visit {
             format: format_of(head),
             opens: if head.is_page_load() {
                 Opens::Page
-            } else if headers.get(SEC_FETCH_DEST).is_some_and(|destination| destination != "document") {
+            } else if headers.get(SEC_FETCH_DEST).is_some_and(|destination| destination != "document")
+                || headers.contains_key(SEC_PURPOSE)
+            {
                 Opens::Part
             } else {
                 Opens::Unknown
@@ -95,7 +107,15 @@ impl Visit {
             user_agent,
             headers: headers.clone(),
             now,
-            tickets: cookies.values(head).map(str::to_owned).collect(),
+            tickets: cookies.values(head).as_slice().iter().map(|&value| value.to_owned()).collect(),
+            brings_cookies: head.cookies().next().is_some(),
+            method: head.method().clone(),
+            trails: head
+                .cookies()
+                .filter(|(name, _)| trails.is_ours(name))
+                .map(|(_, value)| value.to_owned())
+                .take(TRIED)
+                .collect(),
             attempts: crate::attempt::of_head(attempts, head)
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect(),
@@ -106,6 +126,21 @@ impl Visit {
     /// Our attempt cookies.
     pub(crate) fn attempts(&self) -> impl Iterator<Item = (&str, &str)> {
         self.attempts.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Whether it only asks what an answer would be, so that nothing is begun for it.
+    pub(crate) fn only_asks(&self) -> bool {
+        self.method == Method::HEAD
+    }
+
+    /// Whether any cookie of ours came along.
+    pub(crate) fn brings_ours(&self) -> bool {
+        !(self.tickets.is_empty() && self.attempts.is_empty() && self.trails.is_empty())
+    }
+
+    /// The values of our trail cookie.
+    pub(crate) fn trails(&self) -> impl Iterator<Item = &str> {
+        self.trails.iter().map(String::as_str)
     }
 
     /// Refuses a form that a page of another origin sent.

@@ -6,6 +6,7 @@ mod shadow;
 
 use std::iter;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::criterion::Outcome;
 use crate::explain::{self, Explanation};
@@ -22,6 +23,7 @@ pub use shadow::{Judgement, Shadow};
 #[derive(Debug, Clone)]
 pub struct Policy {
     route: RouteId,
+    max_age: Option<Duration>,
     ruled: Arc<Ruled>,
 }
 
@@ -41,13 +43,30 @@ impl Policy {
         let rules: Vec<_> = rules.into_iter().filter(|rule| !rule.criteria.is_empty()).collect();
         let [allow, require, deny] =
             [Joined::Allow, Joined::Require, Joined::Deny].map(|joined| compiled(&rules, joined));
-        Self { route, ruled: Arc::new(Ruled { rules, allow, require, deny }) }
+        Self { route, max_age: None, ruled: Arc::new(Ruled { rules, allow, require, deny }) }
     }
 
-    /// The same rules for another route. They are kept once: a named policy may stand in thousands of routes.
+    /// The same rules for another route, whatever the age of a sign-in. They are kept once: a named policy may stand in
+    /// thousands of routes.
     #[must_use]
     pub fn for_route(&self, route: RouteId) -> Self {
-        Self { route, ruled: Arc::clone(&self.ruled) }
+        Self { route, max_age: None, ruled: Arc::clone(&self.ruled) }
+    }
+
+    /// The same, for people who signed in at most this long ago; the others are asked to sign in again.
+    #[must_use]
+    pub fn with_max_age(self, max_age: Option<Duration>) -> Self {
+        Self { max_age, ..self }
+    }
+
+    /// How long ago people may have signed in; none for whatever time their session lasts.
+    pub fn max_age(&self) -> Option<Duration> {
+        self.max_age
+    }
+
+    /// Whether what is allowed now may be denied later while nothing else changes.
+    pub fn changes_with_time(&self) -> bool {
+        self.max_age.is_some() || self.criteria().any(Criterion::changes_with_time)
     }
 
     /// The route it belongs to.
@@ -92,8 +111,9 @@ impl Policy {
     ///    not help.
     /// 2. A rule needed to know who asks, that decided it, and nobody has signed in: sign in.
     /// 3. A deny rule holds: deny.
-    /// 4. An allow rule holds, and one of the global policy where it has any: allow.
-    /// 5. Deny.
+    /// 4. The visitor signed in longer ago than [`Self::max_age`] has it: sign in again.
+    /// 5. An allow rule holds, and one of the global policy where it has any: allow.
+    /// 6. Deny.
     ///
     /// Allocates no memory, but for texts that are longer than usual, and the first time a regular expression meets a
     /// new kind of text.
@@ -139,17 +159,26 @@ impl Policy {
             Ruling::SignIn(grounds(Reasons::only(unknown), denying.or(allowing)))
         } else if deny.held {
             Ruling::Deny(grounds(deny.reasons, denying))
+        } else if self.is_too_old(facts, visitor) {
+            Ruling::SignIn(grounds(Reasons::only(Reason::AuthenticationTooOld), None))
         } else if allow.held {
             Ruling::Allow(grounds(allow.reasons, allowing))
         } else {
             Ruling::Deny(grounds(allow.reasons, None))
         }
     }
+
+    fn is_too_old(&self, facts: &Facts<'_>, visitor: Visitor<'_>) -> bool {
+        let (Some(max_age), Visitor::Known(identity)) = (self.max_age, visitor) else { return false };
+        // A sign-in ahead of this clock, by another replica's, is a fresh one.
+        facts.now.duration_since(identity.authenticated_at).is_ok_and(|age| age > max_age)
+    }
 }
 
 impl PartialEq for Policy {
     fn eq(&self, other: &Self) -> bool {
-        self.route == other.route && (Arc::ptr_eq(&self.ruled, &other.ruled) || self.rules() == other.rules())
+        (&self.route, self.max_age) == (&other.route, other.max_age)
+            && (Arc::ptr_eq(&self.ruled, &other.ruled) || self.rules() == other.rules())
     }
 }
 

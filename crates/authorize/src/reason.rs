@@ -90,6 +90,8 @@ pub enum Reason {
     AuthenticationAgeOk,
     /// The person did not sign in within the time asked for.
     AuthenticationAgeUnauthorized,
+    /// The route asks for a more recent sign-in.
+    AuthenticationTooOld,
     /// The way the person signed in matches.
     AuthenticationMethodOk,
     /// The person signed in another way.
@@ -106,7 +108,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, each at the place its number says.
-    pub const ALL: [Self; 48] = [
+    pub const ALL: [Self; 49] = [
         Self::Accept,
         Self::Reject,
         Self::UserOk,
@@ -149,6 +151,7 @@ impl Reason {
         Self::TimeOfDayUnauthorized,
         Self::AuthenticationAgeOk,
         Self::AuthenticationAgeUnauthorized,
+        Self::AuthenticationTooOld,
         Self::AuthenticationMethodOk,
         Self::AuthenticationMethodUnauthorized,
         Self::IdentityProviderOk,
@@ -202,6 +205,7 @@ impl Reason {
             Self::TimeOfDayUnauthorized => "time-of-day-unauthorized",
             Self::AuthenticationAgeOk => "authentication-age-ok",
             Self::AuthenticationAgeUnauthorized => "authentication-age-unauthorized",
+            Self::AuthenticationTooOld => "authentication-too-old",
             Self::AuthenticationMethodOk => "authentication-method-ok",
             Self::AuthenticationMethodUnauthorized => "authentication-method-unauthorized",
             Self::IdentityProviderOk => "identity-provider-ok",

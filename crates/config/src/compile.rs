@@ -3,6 +3,7 @@
 
 mod acme;
 mod address;
+mod assertion;
 mod authority;
 mod certificate;
 mod chain;
@@ -27,6 +28,7 @@ mod store;
 mod table;
 mod target;
 mod tls;
+mod tokens;
 mod upstream;
 mod validity;
 
@@ -74,18 +76,22 @@ impl Compiler<'_> {
         let log_level = self.log_level(&raw.listeners);
         let authorities =
             self.authorities(&raw.tls.certificate_authority, "certificate_authority", "certificate_authority_file");
+        let assertion = self.assertion(&raw.assertion);
         let global = self.global_headers(raw.set_response_headers.as_ref());
         let defaults = route::Defaults {
             timeout: timeouts.upstream,
             authorities: &authorities,
             response_headers: &global,
             pass_identity_headers: raw.pass_identity_headers.as_ref().is_some_and(|flag| flag.value),
+            assertion: self.assertion_of_routes(&raw.assertion.of_routes),
         };
         self.shared_policies(&raw.policies);
         let support_contact = self.support_contact(raw.policies.support_contact.as_ref());
         let mut routes = self.routes(&raw.routes, &defaults, whole);
+        self.claims_are_not_asked_of_visitors(&raw.assertion, &assertion, &routes.list);
         self.unused_policies();
         let sign_in = self.sign_in(&raw.sign_in, &routes.list, authorities.clone(), whole);
+        self.tokens_of_nobody(&raw.routes, sign_in.as_ref());
         let sessions = self.sessions(&raw.sessions, &routes.list, sign_in.as_ref(), authorities);
         self.refresh_within(raw.sign_in.idp_refresh_interval.as_ref(), sessions.lifetime);
         let hosts = tls::hosts(&routes.list, sign_in.as_ref());
@@ -105,6 +111,7 @@ impl Compiler<'_> {
             tls,
             sign_in,
             sessions,
+            assertion,
             timeouts,
             support_contact,
             routes: routes.list,

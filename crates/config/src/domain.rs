@@ -1,6 +1,7 @@
 //! What a configuration means, in types: the whole of it, and each section in its own file.
 
 pub(crate) mod acme;
+pub(crate) mod assertion;
 pub(crate) mod client_certificates;
 pub(crate) mod expectations;
 pub(crate) mod listeners;
@@ -14,6 +15,7 @@ pub(crate) mod upstream;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use assertion::Assertion;
 use expectations::Expectation;
 use listeners::Listeners;
 use route::Route;
@@ -33,6 +35,8 @@ pub struct Config {
     pub sign_in: SignIn,
     /// Sessions and their cookie.
     pub sessions: SessionSettings,
+    /// What applications are told of their visitors.
+    pub assertion: Assertion,
     /// Timeouts of the listener, and the default of routes.
     pub timeouts: Timeouts,
     /// Whom a denied visitor may ask, as text: a name, an address, a URL.

@@ -24,6 +24,7 @@ pub use domain::acme::{
     Acme, AcmeDns, AcmeDnsAccount, ChallengeKind, Dns, DnsCommand, DnsUpdater, ExternalAccount, Rfc2136, TsigAlgorithm,
     TsigKey,
 };
+pub use domain::assertion::{Assertion, ClaimHeader, IssuerFormat};
 pub use domain::client_certificates::{ClientCertificates, Enforcement, NameKind, NameMatch};
 pub use domain::expectations::{
     Expectation, Expectations, InvalidRequestUrl, Person, Question, REASONS_WITHOUT_A_POLICY, RequestUrl, point_in_time,

@@ -4,6 +4,7 @@
 //! has, and names of environment variables that are not set. What the values mean is not asked here.
 
 pub(crate) mod acme;
+pub(crate) mod assertion;
 pub(crate) mod client_certificates;
 pub(crate) mod duration;
 pub(crate) mod expand;
@@ -16,11 +17,12 @@ pub(crate) mod secrets;
 mod section;
 pub(crate) mod sessions;
 pub(crate) mod sign_in;
+mod template;
 pub(crate) mod tls;
 pub(crate) mod top;
 mod unsupported;
 
-pub(crate) use header::HeaderPairs;
+pub(crate) use header::{HeaderPairs, OF_THE_CONNECTION};
 pub(crate) use section::{Section, nearest};
 
 use std::rc::Rc;

@@ -24,3 +24,6 @@ const SOCKET: &str = "admin.sock";
 pub(crate) fn socket_of(data_dir: &Path) -> PathBuf {
     data_dir.join(SOCKET)
 }
+
+#[cfg(test)]
+mod stage;

@@ -25,7 +25,9 @@ impl Portal {
                 PathRule::Prefix(path) | PathRule::Exact(path) => path,
                 PathRule::Regex(_) => return None,
             };
-            Some((NormalPath::parse(path).ok()?, route.clone()))
+            // Who may open it once signed in again may open it.
+            let policy = route.policy.clone().with_max_age(None);
+            Some((NormalPath::parse(path).ok()?, Route { policy, ..route.clone() }))
         });
         Self { entrances: entrances.collect() }
     }
@@ -109,6 +111,8 @@ mod tests {
             remove_request_headers: Vec::new(),
             set_response_headers: Vec::new(),
             pass_identity_headers: false,
+            jwt_groups_filter: None,
+            jwt_issuer_format: doorward_config::IssuerFormat::HostOnly,
             timeout: Limit::Never,
             idle_timeout: None,
             line: 1,

@@ -1,6 +1,7 @@
 //! The running server: binds, serves, reloads, stops.
 
 mod admin;
+mod assertion_keys;
 mod banner;
 mod error;
 mod gate;
@@ -9,6 +10,7 @@ mod health;
 mod lasting;
 mod metrics;
 mod plain;
+mod published_keys;
 mod served_certificates;
 mod service;
 mod session_health;
@@ -100,7 +102,10 @@ pub(crate) async fn run(loaded: Loaded, reloading: Reloading) -> Result<(), Serv
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = renewal.tick() => service.look_after_certificates(SystemTime::now()),
+            _ = renewal.tick() => {
+                service.look_after_certificates(SystemTime::now());
+                service.look_after_keys(SystemTime::now());
+            }
             _ = redecision.tick() => service.redecide_by_time(SystemTime::now()),
             cause = watch.changed() => reload(&mut service, &reloading, &mut watch, cause).await,
         }

@@ -7,6 +7,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 const SEC_PURPOSE: HeaderName = HeaderName::from_static("sec-purpose");
+const PURPOSE: HeaderName = HeaderName::from_static("purpose");
+const X_MOZ: HeaderName = HeaderName::from_static("x-moz");
 const X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 
 /// What an error answer should be written in.
@@ -92,7 +94,11 @@ pub(crate) fn is_page_load(parts: &Parts) -> bool {
     if headers.get_all(X_REQUESTED_WITH).iter().any(|value| value.as_bytes().eq_ignore_ascii_case(b"XMLHttpRequest")) {
         return false;
     }
-    if headers.get_all(SEC_PURPOSE).iter().any(|value| value.as_bytes().starts_with(b"prefetch")) {
+    // The standard one, and those that Safari and older browsers send.
+    if [SEC_PURPOSE, PURPOSE, X_MOZ]
+        .iter()
+        .any(|name| headers.get_all(name).iter().any(|value| value.as_bytes().starts_with(b"prefetch")))
+    {
         return false;
     }
     let mode = only(headers, &SEC_FETCH_MODE);

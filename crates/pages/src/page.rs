@@ -1,9 +1,9 @@
 //! What each page says, as plain data; all text is untrusted and escaped when rendered.
 
-use std::borrow::Cow;
-
 use http::StatusCode;
 use serde::Serialize;
+
+use crate::{Blocked, SessionList, SignedIn};
 
 /// What a visitor without a session is told.
 pub(crate) const SIGN_IN_FIRST: &str = "This needs you to be signed in. Open it in a browser window and sign in.";
@@ -23,8 +23,12 @@ pub enum Page<'a> {
     Denied(Denied<'a>),
     /// 403 for a client whose certificate is missing or not believed.
     ClientCertificate(ClientCertificate<'a>),
+    /// 403 for somebody who may not sign in at all.
+    Blocked(Blocked<'a>),
     /// Asks before signing out.
     SignOutConfirm(SignOutConfirm<'a>),
+    /// Tells the window that a sign-in was begun from, and closes.
+    SignedIn(SignedIn<'a>),
     /// Goes on by itself, as a redirect would.
     Onward(Onward<'a>),
     /// After signing out.
@@ -44,10 +48,11 @@ impl Page<'_> {
             Self::SignInRequired(_) => StatusCode::UNAUTHORIZED,
             Self::SignIn(form) if form.error.is_some() => StatusCode::UNAUTHORIZED,
             Self::SetPassword(form) if form.error.is_some() => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Denied(_) | Self::ClientCertificate(_) => StatusCode::FORBIDDEN,
+            Self::Denied(_) | Self::ClientCertificate(_) | Self::Blocked(_) => StatusCode::FORBIDDEN,
             Self::SignIn(_)
             | Self::SetPassword(_)
             | Self::SignOutConfirm(_)
+            | Self::SignedIn(_)
             | Self::Onward(_)
             | Self::SignedOut(_)
             | Self::UserInfo(_)
@@ -57,7 +62,16 @@ impl Page<'_> {
 
     /// Whether the page holds a form that is posted and may then be redirected to another site.
     pub(crate) fn has_form(&self) -> bool {
-        matches!(self, Self::SignIn(_) | Self::SetPassword(_) | Self::SignOutConfirm(_))
+        match self {
+            Self::SignIn(_) | Self::SetPassword(_) | Self::SignOutConfirm(_) => true,
+            Self::UserInfo(page) => page.sessions.is_some(),
+            _ => false,
+        }
+    }
+
+    /// Whether the page has a script, a file of this host.
+    pub(crate) fn has_script(&self) -> bool {
+        matches!(self, Self::SignedIn(_))
     }
 }
 
@@ -128,33 +142,6 @@ pub struct Denied<'a> {
     pub sign_in_again: bool,
 }
 
-impl<'a> Denied<'a> {
-    /// Where a link to whom to ask leads; none when it is just a name.
-    pub(crate) fn contact_link(&self) -> Option<Cow<'a, str>> {
-        let contact = self.support_contact.filter(|contact| is_one_word(contact))?;
-        if self.is_contact_a_page() {
-            return Some(Cow::Borrowed(contact));
-        }
-        // Nothing that could begin a header of the mail, or hide another address.
-        let (local, domain) = contact.split_once('@')?;
-        let plain = |text: &str, others: &str| {
-            !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || others.contains(c))
-        };
-        (plain(local, ".!#$'*+/=_-") && plain(domain, ".-"))
-            .then(|| Cow::Owned(format!("mailto:{}", local.replace('#', "%23").replace('/', "%2F") + "@" + domain)))
-    }
-
-    /// Whether whom to ask is a page, at which one asks, and not somebody.
-    pub(crate) fn is_contact_a_page(&self) -> bool {
-        let is_page = |contact: &str| ["https://", "http://"].iter().any(|scheme| contact.starts_with(scheme));
-        self.support_contact.is_some_and(|contact| is_one_word(contact) && is_page(contact))
-    }
-}
-
-fn is_one_word(text: &str) -> bool {
-    !text.contains(|c: char| c.is_whitespace() || c.is_control())
-}
-
 /// A client certificate is needed, and there is none that will do.
 #[derive(Debug, Clone, Copy)]
 pub struct ClientCertificate<'a> {
@@ -192,7 +179,7 @@ impl<'a> ClientCertificate<'a> {
     }
 }
 
-/// Asks before signing out; the form posts `csrf`.
+/// Asks before signing out; the form posts `csrf`, and `scope`: `browser` or `everywhere`.
 #[derive(Debug, Clone, Copy)]
 pub struct SignOutConfirm<'a> {
     /// Where the form posts to, a path of this host.
@@ -216,6 +203,8 @@ pub struct Onward<'a> {
 pub struct SignedOut<'a> {
     /// Whether the identity provider's session ended too.
     pub provider_too: bool,
+    /// Whether every session of the person has ended, not only those in this browser.
+    pub everywhere: bool,
     /// The path that signs in again.
     pub sign_in: &'a str,
 }
@@ -237,6 +226,9 @@ pub struct UserInfo<'a> {
     pub signed_in_at: &'a str,
     /// When the session ends, RFC 3339.
     pub expires_at: &'a str,
+    /// Every session of theirs; none when the list cannot be had just now.
+    #[serde(skip)]
+    pub sessions: Option<SessionList<'a>>,
     /// The path of the portal.
     #[serde(skip)]
     pub routes: &'a str,

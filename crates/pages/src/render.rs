@@ -4,9 +4,10 @@ use askama::Template;
 use serde::Serialize;
 
 use crate::page::SIGN_IN_FIRST;
+use crate::session::BLOCKED;
 use crate::{
-    Denied, Format, Onward, Page, Problem, Routes, SetPassword, SignIn, SignInRequired, SignOutConfirm, SignedOut,
-    UserInfo,
+    Blocked, Denied, Format, Onward, Page, Problem, Routes, SetPassword, SignIn, SignInRequired, SignOutConfirm,
+    SignedIn, SignedOut, UserInfo,
 };
 
 /// Why a page could not be drawn: a template or a serialiser failed, which is a fault of ours.
@@ -51,7 +52,9 @@ templates! {
     SignInHtml(SignIn<'a>) = "sign_in.html";
     SetPasswordHtml(SetPassword<'a>) = "set_password.html";
     DeniedHtml(Denied<'a>) = "denied.html";
+    BlockedHtml(Blocked<'a>) = "blocked.html";
     SignOutHtml(SignOutConfirm<'a>) = "sign_out.html";
+    SignedInHtml(SignedIn<'a>) = "signed_in.html";
     OnwardHtml(Onward<'a>) = "onward.html";
     SignedOutHtml(SignedOut<'a>) = "signed_out.html";
     UserInfoHtml(UserInfo<'a>) = "user_info.html";
@@ -69,7 +72,9 @@ fn html(page: &Page<'_>, request_id: &str) -> askama::Result<String> {
         Page::SignIn(page) => SignInHtml { page, request_id }.render(),
         Page::SetPassword(page) => SetPasswordHtml { page, request_id }.render(),
         Page::Denied(page) => DeniedHtml { page, request_id }.render(),
+        Page::Blocked(page) => BlockedHtml { page, request_id }.render(),
         Page::SignOutConfirm(page) => SignOutHtml { page, request_id }.render(),
+        Page::SignedIn(page) => SignedInHtml { page, request_id }.render(),
         Page::Onward(page) => {
             let url = if is_safe_link(page.url) { page.url } else { "/" };
             OnwardHtml { page: &Onward { url }, request_id }.render()
@@ -103,6 +108,8 @@ struct ProblemJson<'a> {
     support_contact: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sign_in_url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    csrf: Option<&'a str>,
     request_id: &'a str,
 }
 
@@ -114,6 +121,7 @@ fn json(page: &Page<'_>, request_id: &str) -> Result<Vec<u8>, Undrawable> {
         needed: None,
         support_contact: None,
         sign_in_url: None,
+        csrf: None,
         request_id,
     };
     let body = match page {
@@ -139,9 +147,14 @@ fn json(page: &Page<'_>, request_id: &str) -> Result<Vec<u8>, Undrawable> {
             support_contact: page.support_contact,
             ..plain("forbidden", denied_sentence(page))
         }),
-        Page::SignOutConfirm(_) => {
-            serde_json::to_vec(&plain("confirmation-required", "Signing out has to be confirmed in a browser."))
+        Page::Blocked(page) => {
+            serde_json::to_vec(&ProblemJson { support_contact: page.support_contact, ..plain("forbidden", BLOCKED) })
         }
+        Page::SignOutConfirm(page) => serde_json::to_vec(&ProblemJson {
+            csrf: Some(page.csrf),
+            ..plain("confirmation-required", "Signing out takes a POST of `csrf`.")
+        }),
+        Page::SignedIn(_) => serde_json::to_vec(&serde_json::json!({ "signed_in": true, "request_id": request_id })),
         Page::Onward(page) => serde_json::to_vec(
             &serde_json::json!({ "signed_in": true, "location": page.url, "request_id": request_id }),
         ),
@@ -179,7 +192,12 @@ fn text(page: &Page<'_>, request_id: &str) -> String {
                 lines.extend(["", ask, contact]);
             }
         }
+        Page::Blocked(page) => {
+            lines.extend(["You may not sign in here", "", BLOCKED]);
+            lines.extend(page.support_contact);
+        }
         Page::SignOutConfirm(_) => lines.push("Signing out has to be confirmed in a browser."),
+        Page::SignedIn(_) => lines.push("You are signed in."),
         Page::Onward(page) => lines.extend(["You are signed in; go on to", page.url]),
         Page::SignedOut(_) => lines.push("You are signed out."),
         Page::UserInfo(page) => lines.extend(["Signed in as", page.who]),

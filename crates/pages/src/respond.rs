@@ -15,7 +15,7 @@ pub const INTERCEPTED: HeaderName = HeaderName::from_static("x-doorward-intercep
 /// What every page may do: nothing but wear its own style. The hash is that of `style.css`; a test keeps it true.
 macro_rules! policy {
     () => {
-        "default-src 'none'; style-src 'sha256-u4XcXLQH1d2fLZkTa0nrGD4zQdryR1Pk+dLAV80nQ7M='; base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'sha256-AR+0EXECRqRwHcILUjP+hPIah4W8dKvL4jbD2AwRKos='; base-uri 'none'; frame-ancestors 'none'"
     };
 }
 
@@ -25,6 +25,10 @@ const POLICY: &str = concat!(policy!(), "; form-action 'none'");
 /// The policy of a page with a form. It names no `form-action`, since browsers hold the redirects that follow a
 /// post to it, and those lead to another host of ours or to the identity provider.
 const POLICY_WITH_FORM: &str = policy!();
+
+/// The policy of the page that tells another window of a sign-in. Its script is a file of this host; none in the page
+/// would run.
+const POLICY_WITH_SCRIPT: &str = concat!(policy!(), "; form-action 'none'; script-src 'self'");
 
 /// The page as an answer in the format the client asked for.
 ///
@@ -37,7 +41,11 @@ pub fn respond(page: &Page<'_>, format: Format, request_id: &str) -> Response<Ve
     };
     let mut answer = Response::new(body);
     *answer.status_mut() = status;
-    let policy = if page.has_form() { POLICY_WITH_FORM } else { POLICY };
+    let policy = match page {
+        page if page.has_script() => POLICY_WITH_SCRIPT,
+        page if page.has_form() => POLICY_WITH_FORM,
+        _ => POLICY,
+    };
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));

@@ -9,10 +9,18 @@ fn cards(text: &str, url: &str) -> Vec<RouteCard> {
     vec![RouteCard { name: text.to_owned(), description: text.to_owned(), address: RouteAddress::Url(url.to_owned()) }]
 }
 
+fn entry(text: &str, is_current: bool) -> SessionEntry {
+    let [id, browser, client, provider] = [text; 4].map(str::to_owned);
+    let when = When { at: text.to_owned(), words: text.to_owned() };
+    let last_seen = when.clone();
+    SessionEntry { id, browser, client, provider, signed_in: when, last_seen, is_current, is_in_this_browser: true }
+}
+
 /// Calls `check` with every page, once with an error or option and once without, all text being `text`.
 fn every_page(text: &str, mut check: impl FnMut(&str, &Page<'_>)) {
     let groups = [text.to_owned(), "staff".to_owned()];
     let cards = cards(text, "https://code.example.com/");
+    let sessions = [entry(text, true), entry(text, false)];
     for filled in [true, false] {
         let some = filled.then_some(text);
         let problem = Problem {
@@ -37,9 +45,11 @@ fn every_page(text: &str, mut check: impl FnMut(&str, &Page<'_>)) {
         };
         check("denied", &Page::Denied(denied));
         check("client_certificate", &Page::ClientCertificate(ClientCertificate { host: text, refused: some }));
+        check("blocked", &Page::Blocked(Blocked { support_contact: some }));
+        check("signed_in", &Page::SignedIn(SignedIn { who: text, script: "/signed_in.js", home: "/home" }));
         check("sign_out", &Page::SignOutConfirm(SignOutConfirm { action: "/a", csrf: text, who: text }));
         check("onward", &Page::Onward(Onward { url: "/x?y=z&a=b" }));
-        check("signed_out", &Page::SignedOut(SignedOut { provider_too: filled, sign_in: "/in" }));
+        check("signed_out", &Page::SignedOut(SignedOut { provider_too: filled, everywhere: !filled, sign_in: "/in" }));
         let user = UserInfo {
             who: text,
             name: some,
@@ -48,6 +58,7 @@ fn every_page(text: &str, mut check: impl FnMut(&str, &Page<'_>)) {
             groups: if filled { &groups } else { &[] },
             signed_in_at: text,
             expires_at: text,
+            sessions: filled.then_some(SessionList { sessions: &sessions, hidden: 3, action: "/end", csrf: text }),
             routes: "/routes",
             sign_out: "/out",
         };
@@ -85,7 +96,9 @@ fn the_policy_names_the_hash_of_the_very_style_that_is_sent() {
         let hash = base64::engine::general_purpose::STANDARD.encode(digest);
         assert!(policy.contains(&format!("style-src 'sha256-{hash}'")), "{name}: {policy} lacks {hash}");
         assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"));
-        assert!(policy.contains("base-uri 'none'") && !policy.contains("unsafe") && !policy.contains("script-src"));
+        assert!(policy.contains("base-uri 'none'") && !policy.contains("unsafe"));
+        assert_eq!(policy.contains("script-src 'self'"), name == "signed_in", "{name}");
+        assert_eq!(policy.contains("script-src"), html.contains("<script"), "{name}");
         assert_eq!(policy.contains("form-action 'none'"), !html.contains("<form"), "{name}");
     });
 }
@@ -94,7 +107,7 @@ fn the_policy_names_the_hash_of_the_very_style_that_is_sent() {
 fn nothing_said_from_outside_becomes_markup() {
     every_page(ATTACK, |name, page| {
         let html = html_of(page);
-        assert!(!html.contains("<script") && !html.contains("<img"), "{name}");
+        assert!(!html.contains("<script>") && !html.contains("<img"), "{name}");
         assert!(!html.contains("\"'>"), "{name}");
         for (_, rest) in tags(&html) {
             assert!(!rest.contains(" style="), "{name}: the policy would refuse an inline style");
@@ -134,7 +147,10 @@ fn every_page_is_a_whole_accessible_document() {
                 assert!(html.contains(&format!("id=\"{described}\"")), "{name}: {described} describes nothing");
             }
         }
-        for void in ["p", "main", "form", "dl", "dt", "dd", "ul", "li", "label", "footer", "strong", "span", "a"] {
+        for void in [
+            "p", "main", "form", "section", "h2", "button", "div", "time", "em", "dl", "dt", "dd", "ul", "li", "label",
+            "footer", "strong", "span", "a",
+        ] {
             let opened = tags(&html).filter(|(tag, _)| *tag == void).count();
             assert_eq!(opened, html.matches(&format!("</{void}>")).count(), "{name}: <{void}> is not closed");
         }
@@ -146,6 +162,10 @@ fn no_page_loads_anything_from_elsewhere() {
     every_page("plain", |name, page| {
         let html = html_of(page);
         for (tag, rest) in tags(&html) {
+            if (name, tag) == ("signed_in", "script") {
+                assert_eq!(rest, " src=\"/signed_in.js\" defer", "a file of this host, and nothing in the page");
+                continue;
+            }
             assert!(!matches!(tag, "script" | "link" | "img" | "iframe" | "object" | "base"), "{name}: {tag}");
             assert!(attribute(rest, " src").is_none(), "{name}");
         }
@@ -284,6 +304,46 @@ fn the_denied_page_offers_the_sign_in_that_would_help() {
 }
 
 #[test]
+fn a_persons_sessions_are_told_apart_and_each_can_be_ended() {
+    let sessions = [entry("Firefox on Windows", true), entry("curl", false)];
+    let list = SessionList { sessions: &sessions, hidden: 0, action: "/end", csrf: "proof" };
+    let info = UserInfo {
+        who: "w",
+        name: None,
+        subject: "s",
+        provider: "p",
+        groups: &[],
+        signed_in_at: "t",
+        expires_at: "t",
+        sessions: Some(list),
+        routes: "/r",
+        sign_out: "/o",
+    };
+    let html = html_of(&Page::UserInfo(info));
+    assert!(html.contains("Firefox on Windows</strong> <em>This one</em>") && html.contains("This browser"), "{html}");
+    assert_eq!(html.matches("<form method=\"post\" action=\"/end\">").count(), 3);
+    assert_eq!(html.matches("name=\"csrf\" value=\"proof\"").count(), 3);
+    assert!(html.contains("name=\"others\"") && !html.contains("more, begun"));
+
+    let alone = SessionList { sessions: &sessions[..1], ..list };
+    let html = html_of(&Page::UserInfo(UserInfo { sessions: Some(alone), ..info }));
+    assert!(!html.contains("name=\"others\""), "there are no others");
+    let html = html_of(&Page::UserInfo(UserInfo { sessions: None, ..info }));
+    assert!(html.contains("cannot be had just now") && html.contains("Signed in as"), "{html}");
+}
+
+#[test]
+fn somebody_who_is_blocked_learns_whom_to_ask_and_no_more() {
+    let page = Page::Blocked(Blocked { support_contact: Some("it@example.com") });
+    let html = html_of(&page);
+    assert!(html.contains("You may not sign in here") && html.contains("href=\"mailto:it@example.com\""), "{html}");
+    assert_eq!(page.status(), StatusCode::FORBIDDEN);
+    let json: serde_json::Value = serde_json::from_slice(respond(&page, Format::Json, "r").body()).unwrap();
+    assert_eq!((json["error"].as_str(), json["support_contact"].as_str()), (Some("forbidden"), Some("it@example.com")));
+    assert!(!html_of(&Page::Blocked(Blocked { support_contact: None })).contains("<a href"));
+}
+
+#[test]
 fn statuses_follow_what_happened() {
     let form = SignIn { action: "/a", attempt: "", host: "h", email: "", error: None };
     assert_eq!(Page::SignIn(form).status(), StatusCode::OK);
@@ -309,9 +369,9 @@ fn every_page_can_be_written_out() {
         let html = html_of(page);
         assert!(html.ends_with("</html>"));
         if let Some(folder) = &folder {
-            std::fs::write(folder.join(format!("{name}-{}.html", written / 11)), html).unwrap();
+            std::fs::write(folder.join(format!("{name}-{}.html", written / 13)), html).unwrap();
         }
         written += 1;
     });
-    assert_eq!(written, 22);
+    assert_eq!(written, 26);
 }

@@ -20,9 +20,13 @@ use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::served_route::ServedRoute;
+use crate::snapshot::Snapshot;
 use crate::told_headers::passed_on;
 use crate::tunnels::Entered;
 use crate::{RequestId, Tunnels};
+
+/// How often a session is told that its visitor is there: as often as it listens.
+const TOUCH_EVERY: Duration = Duration::from_secs(1);
 
 /// What was asked, kept for deciding again. Cheap to make: everything in it is shared with the request.
 #[derive(Debug, Clone)]
@@ -93,7 +97,9 @@ pub(crate) struct Terms {
     /// By whom.
     pub(crate) session: Option<Arc<LiveSession>>,
     /// The configuration that decided.
-    pub(crate) generation: u64,
+    pub(crate) decided_by: Arc<Snapshot>,
+    /// What was known of the visitor then: [`doorward_sessions::Known::revision`].
+    pub(crate) revision: u64,
     /// How long nothing may move; None for ever.
     pub(crate) idle: Option<Duration>,
     /// For the log.
@@ -126,6 +132,9 @@ pub enum End {
     /// A reload's policy no longer allows it or its route is gone, or policy does not allow it at this time any more.
     #[error("policy changed")]
     PolicyChanged,
+    /// The session store has been silent for too long to know whether the session still stands.
+    #[error("session store silent")]
+    StoreSilent,
     /// Nothing moved for too long.
     #[error("idle")]
     Idle,
@@ -176,14 +185,16 @@ pub(crate) struct Watch {
     timer: Option<Pin<Box<Sleep>>>,
     idle: Option<Duration>,
     last: Instant,
+    /// When the session was last told of activity.
+    touched: Option<Instant>,
     expires: Option<Instant>,
 }
 
 impl Watch {
     /// Enters something to be held open on these terms.
     pub(crate) fn on(terms: Terms) -> Self {
-        let Terms { tunnels, facts, session, generation, idle, .. } = terms;
-        let entered = tunnels.enter(facts, session, generation);
+        let Terms { tunnels, facts, session, decided_by, revision, idle, .. } = terms;
+        let entered = tunnels.enter(facts, session, &decided_by, revision);
         let held = entered.held();
         let ended = Box::pin(held.switch.clone().cancelled_owned());
         let now = Instant::now();
@@ -192,12 +203,22 @@ impl Watch {
             // Beyond what a clock can count is never.
             now.checked_add(left)
         });
-        Self { entered, ended, timer: None, idle, last: now, expires }
+        Self { entered, ended, timer: None, idle, last: now, touched: None, expires }
     }
 
     /// Notes that something moved.
     pub(crate) fn note_activity(&mut self) {
         self.last = Instant::now();
+    }
+
+    /// Notes that something came from the visitor: then their session is in use, as it is by a request. What only
+    /// streams down to them says nothing of that.
+    pub(crate) fn note_visitor(&mut self) {
+        let Some(session) = &self.entered.held().session else { return };
+        if self.touched.is_none_or(|then| self.last.duration_since(then) >= TOUCH_EVERY) {
+            self.touched = Some(self.last);
+            session.touch(SystemTime::now());
+        }
     }
 
     /// From now on allows less idleness.

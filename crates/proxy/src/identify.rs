@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use doorward_hygiene::CleanHead;
 use doorward_sessions::{Known, LiveSession, StoreUnavailable};
 use futures_util::future::BoxFuture;
-use http::Response;
+use http::{HeaderValue, Method, Response};
 use hyper::body::Incoming;
 
 use crate::ProxyBody;
@@ -30,8 +30,27 @@ pub trait Identify: Send + Sync {
         now: SystemTime,
     ) -> BoxFuture<'a, Result<Option<Arc<LiveSession>>, StoreUnavailable>>;
 
-    /// The answer to somebody who has to sign in first: a redirect for a page load, else 401.
-    fn sign_in(&self, head: &CleanHead, request_id: &str, now: SystemTime) -> Response<Bytes>;
+    /// A ticket to take the place of the one a page load has brought, as a `Set-Cookie` line, if the person's rights
+    /// have changed since that was granted. Asked only of sessions of which there may be such tickets. Whatever fails
+    /// leaves everything as it is.
+    fn new_ticket<'a>(
+        &'a self,
+        _head: &'a CleanHead,
+        _session: &'a Arc<LiveSession>,
+        _now: SystemTime,
+    ) -> BoxFuture<'a, Option<HeaderValue>> {
+        Box::pin(std::future::ready(None))
+    }
+
+    /// The answer to somebody who has to sign in first: a redirect for a page load, else 401. Where the route has a
+    /// `max_age`, the sign-in may not be older than that.
+    fn sign_in(
+        &self,
+        head: &CleanHead,
+        request_id: &str,
+        max_age: Option<Duration>,
+        now: SystemTime,
+    ) -> Response<Bytes>;
 }
 
 /// The endpoints of our own, on every host we serve.
@@ -69,4 +88,19 @@ pub(crate) async fn visitor(
     };
     let session = session.filter(|session| !session.is_over(now));
     Ok(session.map(|session| Identified { known: session.known(), session }))
+}
+
+/// The ticket that takes the place of the one this request has brought, if that is to be replaced. Only a page load is
+/// given one: a script's requests run side by side, and a WebSocket's answer is often looked at by nobody.
+pub(crate) async fn new_ticket(
+    snapshot: &Snapshot,
+    head: &CleanHead,
+    visitor: Option<&Identified>,
+    now: SystemTime,
+) -> Option<HeaderValue> {
+    let session = &visitor?.session;
+    if !session.has_outdated_tickets() || head.method() != Method::GET || !head.is_page_load() {
+        return None;
+    }
+    snapshot.identify.new_ticket(head, session, now).await
 }

@@ -12,6 +12,7 @@ use doorward_authorize::{Decision, Grounds, Reasons};
 use doorward_hygiene::CleanHead;
 use doorward_telemetry::AccessLog;
 use doorward_transport::{Handler, Peer};
+use http::header::{CACHE_CONTROL, SET_COOKIE};
 use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
@@ -63,6 +64,7 @@ impl Pipeline {
         request: Request<Incoming>,
         peer: &Peer,
         account: &mut Account,
+        new_ticket: &mut Option<HeaderValue>,
     ) -> Result<Response<ProxyBody>, Refusal> {
         let now = (self.0.clock)();
         let snapshot = self.0.snapshot.load_full();
@@ -99,7 +101,8 @@ impl Pipeline {
         let permit = match decision {
             Decision::Allow(permit) => permit,
             Decision::SignIn(_) => {
-                let answer = snapshot.identify.sign_in(&head, account.request_id().as_str(), now);
+                let max_age = route.settings.policy.max_age();
+                let answer = snapshot.identify.sign_in(&head, account.request_id().as_str(), max_age, now);
                 return Ok(answer.map(ProxyBody::full));
             }
             // Nobody can mend that by signing in as somebody else.
@@ -108,6 +111,8 @@ impl Pipeline {
             }
             Decision::Deny(grounds) => return Err(denied(grounds, route, &asked, &snapshot)),
         };
+
+        *new_ticket = identify::new_ticket(&snapshot, &head, visitor.as_ref(), now).await;
 
         // The permit opens one door: an upstream's. A route that answers by itself needed it all the same.
         let client = match &route.answers {
@@ -120,7 +125,8 @@ impl Pipeline {
             tunnels: Arc::clone(&self.0.tunnels),
             facts: HeldFacts::of(&head, account.uri(), route, peer.client_chain.as_ref()),
             session: visitor.as_ref().map(|visitor| Arc::clone(&visitor.session)),
-            generation: snapshot.generation,
+            decided_by: Arc::clone(&snapshot),
+            revision: visitor.as_ref().map_or(0, |visitor| visitor.known.revision),
             idle: route.stream_idle,
             request_id: *account.request_id(),
             route: route.settings.id.clone(),
@@ -153,11 +159,17 @@ impl Handler for Pipeline {
 
     async fn handle(&self, request: Request<Incoming>, peer: Arc<Peer>) -> Response<ProxyBody> {
         let mut account = Account::open(&self.0.access_log, &request, peer.address.ip());
-        let answered = self.answer(request, &peer, &mut account).await;
+        let mut new_ticket = None;
+        let answered = self.answer(request, &peer, &mut account, &mut new_ticket).await;
         let mut response = answered.unwrap_or_else(|refusal| {
             account.note_refusal(&refusal);
             respond::refuse(&refusal, &account)
         });
+        if let Some(ticket) = new_ticket {
+            // Nobody may keep an answer with somebody's ticket.
+            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            response.headers_mut().append(SET_COOKIE, ticket);
+        }
         if let Ok(id) = HeaderValue::from_str(account.request_id().as_str()) {
             response.headers_mut().insert(REQUEST_ID, id);
         }

@@ -11,6 +11,7 @@ use doorward_identity::Presented;
 use doorward_sessions::Known;
 use http::{HeaderMap, StatusCode};
 
+use crate::headers::telling::Telling;
 use crate::identify::Identified;
 use crate::route_table::Routed;
 use crate::tally::Tally;
@@ -26,6 +27,8 @@ pub(crate) struct ServedRoute {
     /// As configured.
     pub(crate) settings: Route,
     pub(crate) answers: Answers,
+    /// How its upstream is told of visitors.
+    pub(crate) telling: Telling,
     /// Whether what is held open has to keep its headers to be decided again.
     pub(crate) policy_reads_headers: bool,
     /// Whether what is allowed now may be denied later while nothing else changes.
@@ -65,9 +68,10 @@ impl ServedRoute {
         let shadow = settings.policy_shadow.as_ref().map(Shadow::policy);
         let read_headers = ReadHeaders::of(std::iter::once(&settings.policy).chain(shadow));
         let policy_reads_headers = settings.policy.criteria().any(Criterion::reads_headers);
-        let policy_changes_with_time = settings.policy.criteria().any(Criterion::changes_with_time);
+        let policy_changes_with_time = settings.policy.changes_with_time();
         Some(Self {
             answers,
+            telling: Telling::of(&settings),
             policy_reads_headers,
             policy_changes_with_time,
             read_headers,

@@ -31,7 +31,7 @@ pub struct SnapshotSettings {
     pub identify: Arc<dyn Identify>,
     /// Our own endpoints.
     pub own: Arc<dyn OwnEndpoints>,
-    /// Who signs what upstreams are told of a visitor; without one they are told in plain headers only.
+    /// Who tells upstreams of a visitor; without one they are told nothing.
     pub signer: Option<Arc<Signer>>,
     /// Who judges the certificates that clients show; without one they mean nothing.
     pub clients: Option<Arc<dyn JudgeClients>>,

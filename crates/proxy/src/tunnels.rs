@@ -62,6 +62,24 @@ impl Tunnels {
         refused.inspect(|held| held.end(End::PolicyChanged)).count()
     }
 
+    /// Decides again what one session has open, when more has become known of its person. Says how many were ended. To
+    /// be called with the snapshot in service, once the session knows the news; what is decided at this moment, by what
+    /// was known before, is decided again as it enters.
+    pub fn redecide_session(&self, snapshot: &Snapshot, session: &LiveSession, now: SystemTime) -> usize {
+        let of_session = |held: &&Arc<Held>| held.session.as_deref().is_some_and(|its| std::ptr::eq(its, session));
+        let open: Vec<_> = self.lock().values().filter(of_session).cloned().collect();
+        let refused = open.iter().filter(|held| !is_still_allowed(held, snapshot, now));
+        refused.inspect(|held| held.end(End::PolicyChanged)).count()
+    }
+
+    /// Ends what is open for sessions nobody vouches for: the store that could tell of their end has been silent for too
+    /// long. Says how many were ended. To be called every few seconds.
+    pub fn end_unvouched(&self, vouched: impl Fn(&LiveSession) -> bool) -> usize {
+        let open: Vec<_> = self.lock().values().filter(|held| held.session.is_some()).cloned().collect();
+        let unvouched = open.iter().filter(|held| held.session.as_deref().is_some_and(|session| !vouched(session)));
+        unvouched.inspect(|held| held.end(End::StoreSilent)).count()
+    }
+
     /// Ends everything that is still open, at the deadline of a drain.
     pub fn end_all(&self, why: End) -> usize {
         let open: Vec<_> = self.lock().values().cloned().collect();
@@ -71,20 +89,23 @@ impl Tunnels {
         open.len()
     }
 
-    /// Enters something to be held open; it is out again when what this returns is dropped.
+    /// Enters something to be held open; it is out again when what this returns is dropped. `decided_by` and `revision`
+    /// say by which configuration and knowing what of the visitor it was allowed.
     pub(crate) fn enter(
         self: &Arc<Self>,
         facts: HeldFacts,
         session: Option<Arc<LiveSession>>,
-        decided_by: u64,
+        decided_by: &Snapshot,
+        revision: u64,
     ) -> Entered {
         let held = Arc::new(Held::new(facts, session));
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         self.lock().insert(id, Arc::clone(&held));
-        if let Some(latest) = &*self.latest.load()
-            && latest.generation > decided_by
-            && !is_still_allowed(&held, latest, SystemTime::now())
-        {
+        // Whatever changes from here on finds it among the open ones.
+        let latest = self.latest.load();
+        let newer = latest.as_deref().filter(|latest| latest.generation > decided_by.generation);
+        let has_news = held.session.as_ref().is_some_and(|session| session.known().revision != revision);
+        if (newer.is_some() || has_news) && !is_still_allowed(&held, newer.unwrap_or(decided_by), SystemTime::now()) {
             held.end(End::PolicyChanged);
         }
         Entered { id, held, tunnels: Arc::clone(self) }

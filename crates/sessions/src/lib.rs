@@ -12,10 +12,13 @@ mod browser;
 mod card;
 mod error;
 mod handover;
+mod lease;
 mod limits;
 mod live;
 mod record;
+mod refreshing;
 mod registry;
+mod rights;
 mod seal;
 mod secrets;
 mod server_secret;
@@ -29,12 +32,13 @@ pub use browser::BrowserId;
 pub use card::SessionCard;
 pub use error::{SessionsError, StoreUnavailable};
 pub use handover::Handover;
+pub use lease::{Clock, Holder, Lease};
 pub use limits::Limits;
 pub use live::{Known, LiveSession, NewSession};
 pub use seal::{Sealer, Secret32};
 pub use secrets::SecretRing;
 pub use server_secret::server_secret;
-pub use sessions::{BlockedPerson, Blocking, Sessions};
+pub use sessions::{BlockedPerson, Blocking, Heard, LastHeard, MOST_TICKETS, Recognised, Refreshed, Renewed, Sessions};
 pub use store::{
     Change, Changes, Expected, FileStore, MemoryStore, PostgresOptions, PostgresStore, Put, RecordKey, RecordKind,
     RedisOptions, RedisStore, SessionStore, StoreFuture, Stored, Version,

@@ -14,9 +14,10 @@ use tokio_util::sync::CancellationToken;
 use crate::browser::BrowserId;
 use crate::limits::SharedLimits;
 use crate::record::{SessionId, SessionRecord, name_of};
+use crate::refreshing::Refreshing;
 use crate::seal::Secret32;
 use crate::store::{millis, time_of};
-use crate::{RecordKey, RecordKind, Tokens, Version};
+use crate::{LastHeard, RecordKey, RecordKind, Tokens, Version, rights};
 
 /// Activity is noted to the second.
 const NOTED_EVERY: u64 = 1000;
@@ -84,22 +85,46 @@ pub struct LiveSession {
     last_seen: AtomicU64,
     /// What of [`Self::last_seen`] the store knows.
     pub(crate) seen_in_store: AtomicU64,
+    /// Whether anything was done in it in this process. If not, [`Self::last_seen`] is only what somebody told.
+    seen_here: AtomicBool,
+    /// What the person may be let in for, as [`crate::rights`] marks it.
+    rights: AtomicU64,
+    /// Whether there are tickets that were granted for other rights.
+    outdated_tickets: AtomicBool,
+    /// Held while what is known is put in the place of what was known, so that it never goes back.
+    learning: Mutex<()>,
+    /// About how much memory it takes, in bytes.
+    size: usize,
     /// When the store was last asked about this session, in milliseconds since 1970.
     pub(crate) verified_at: AtomicU64,
     /// The versions of the records in the store.
     pub(crate) version: AtomicU64,
     pub(crate) card_version: AtomicU64,
-    /// One refresh at a time in this process; the lease is for the others.
-    pub(crate) refreshing: tokio::sync::Mutex<()>,
+    pub(crate) refreshing: Refreshing,
     /// Where the cache holds this session, to take it out when it ends.
-    cached_at: Mutex<Vec<[u8; 32]>>,
+    cached_at: Mutex<CachedAt>,
 }
+
+/// Keys of the cache, and at how many of them those that are there no more are looked for.
+struct CachedAt {
+    keys: Vec<[u8; 32]>,
+    full_at: usize,
+}
+
+/// From how many keys on it is asked which are still good: few hosts have more.
+const FEW_KEYS: usize = 32;
 
 /// When a session was last seen, and under which versions its records are in the store.
 pub(crate) struct Standing {
     pub(crate) last_seen: SystemTime,
+    /// Whether that was here, and not only told.
+    pub(crate) seen_here: bool,
+    /// When the store was asked, or told.
+    pub(crate) verified_at: SystemTime,
     pub(crate) version: Version,
     pub(crate) card_version: Version,
+    /// How long its record is, in bytes.
+    pub(crate) size: usize,
 }
 
 impl LiveSession {
@@ -117,17 +142,22 @@ impl LiveSession {
             name: name_of(RecordKind::Session, id.bytes()),
             data_key,
             begun: record.begun,
+            rights: AtomicU64::new(rights::mark(&record.known.identity)),
             known: ArcSwap::from_pointee(record.known),
             limits,
             over: AtomicBool::new(false),
             ended: CancellationToken::new(),
             last_seen: AtomicU64::new(last_seen),
             seen_in_store: AtomicU64::new(last_seen),
-            verified_at: AtomicU64::new(last_seen),
+            seen_here: AtomicBool::new(standing.seen_here),
+            outdated_tickets: AtomicBool::new(false),
+            learning: Mutex::new(()),
+            size: standing.size,
+            verified_at: AtomicU64::new(millis(standing.verified_at)),
             version: AtomicU64::new(standing.version.0),
             card_version: AtomicU64::new(standing.card_version.0),
-            refreshing: tokio::sync::Mutex::new(()),
-            cached_at: Mutex::new(Vec::new()),
+            refreshing: Refreshing::default(),
+            cached_at: Mutex::new(CachedAt { keys: Vec::new(), full_at: FEW_KEYS }),
         }
     }
 
@@ -135,6 +165,16 @@ impl LiveSession {
     /// forwarded as the same person.
     pub fn known(&self) -> Arc<Known> {
         self.known.load_full()
+    }
+
+    /// When the provider was last heard. Cheap enough for every request.
+    pub fn last_heard(&self) -> LastHeard {
+        let known = self.known.load();
+        LastHeard {
+            at: known.refreshed_at,
+            tokens_expire_at: known.tokens_expire_at,
+            can_be_refreshed: known.tokens.refresh_token.is_some(),
+        }
     }
 
     /// Who signed in; this never changes.
@@ -200,7 +240,14 @@ impl LiveSession {
         let now = millis(now);
         if now >= self.last_seen.load(Ordering::Relaxed).saturating_add(NOTED_EVERY) {
             self.last_seen.fetch_max(now, Ordering::Relaxed);
+            self.seen_here.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// Whether tickets may be about that were granted before the person's rights changed: a page load should ask for
+    /// a new one, see [`crate::Sessions::regrant`].
+    pub fn has_outdated_tickets(&self) -> bool {
+        self.outdated_tickets.load(Ordering::Relaxed)
     }
 
     /// Whether nothing has been done in it here for as long as idleness may last, and `slack` longer.
@@ -218,11 +265,50 @@ impl LiveSession {
 
     /// Takes over what the provider said later; false when it is no news.
     pub(crate) fn learn(&self, known: Known, version: Version) -> bool {
-        if self.version.fetch_max(version.0, Ordering::AcqRel) >= version.0 {
+        let _learning = self.learning.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.version.load(Ordering::Acquire) >= version.0 {
             return false;
         }
-        self.known.store(Arc::new(known));
+        self.replace_known(known);
+        // Last: whoever sees the version may rely on the rest.
+        self.version.store(version.0, Ordering::Release);
         true
+    }
+
+    /// Takes over what the provider said, though the store has not taken it yet.
+    pub(crate) fn learn_unsaved(&self, known: Known) {
+        let _learning = self.learning.lock().unwrap_or_else(PoisonError::into_inner);
+        self.replace_known(known);
+    }
+
+    fn replace_known(&self, known: Known) {
+        let rights = rights::mark(&known.identity);
+        self.known.store(Arc::new(known));
+        if self.rights.swap(rights, Ordering::Relaxed) != rights {
+            self.outdated_tickets.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// What the person may be let in for.
+    pub(crate) fn rights(&self) -> u64 {
+        self.rights.load(Ordering::Relaxed)
+    }
+
+    /// Notes for which rights a ticket of it was granted.
+    pub(crate) fn note_ticket(&self, rights: u64) {
+        if rights != self.rights() {
+            self.outdated_tickets.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether [`Self::last_seen_at`] is only what the store or another replica told.
+    pub(crate) fn is_only_told(&self) -> bool {
+        !self.seen_here.load(Ordering::Relaxed)
+    }
+
+    /// About how much memory it takes, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.size
     }
 
     /// Marks the session as ended; every holder sees it from here on.
@@ -249,17 +335,24 @@ impl LiveSession {
         SessionRecord { known, begun: self.begun.clone() }
     }
 
-    /// Notes that the cache holds this session under `key`.
-    pub(crate) fn note_cached_at(&self, key: [u8; 32]) {
-        let mut keys = self.cached_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if !keys.contains(&key) {
-            keys.push(key);
+    /// Notes that the cache holds this session under `key`. `is_cached` tells of another key whether it still does: a
+    /// session with very many tickets remembers no more than twice as many as are in use.
+    pub(crate) fn note_cached_at(&self, key: [u8; 32], is_cached: impl Fn(&[u8; 32]) -> bool) {
+        let mut cached_at = self.cached_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let CachedAt { keys, full_at } = &mut *cached_at;
+        if keys.contains(&key) {
+            return;
         }
+        if keys.len() >= *full_at {
+            keys.retain(is_cached);
+            *full_at = (keys.len() * 2).max(FEW_KEYS);
+        }
+        keys.push(key);
     }
 
     /// Every place in the cache noted so far.
     pub(crate) fn take_cached_at(&self) -> Vec<[u8; 32]> {
-        std::mem::take(&mut self.cached_at.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.cached_at.lock().unwrap_or_else(PoisonError::into_inner).keys)
     }
 }
 

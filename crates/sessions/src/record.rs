@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand;
@@ -65,6 +66,12 @@ pub(crate) struct GrantRecord {
     pub(crate) session: SessionId,
     #[serde(with = "secret")]
     pub(crate) data_key: Secret32,
+    /// For which rights, as [`crate::rights`] marks them.
+    #[serde(default)]
+    pub(crate) rights: u64,
+    /// When another ticket was granted in its place; requests under way may still bring this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) replaced_at: Option<SystemTime>,
 }
 
 /// The plain text of a hand-over: a grant on its way, and what the browser must show to take it.

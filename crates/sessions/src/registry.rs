@@ -1,27 +1,42 @@
 //! Which sessions are alive in this process, and which have ended.
 //!
-//! Refuses: letting in a session that ended while it was on its way from the store.
+//! Refuses: letting in a session that ended while it was on its way from the store, and growing with sessions that
+//! nobody holds any more.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::{LiveSession, RecordKey};
+
+/// For how long an end is remembered at least once the store has been told: longer than any look-up takes.
+pub(crate) const REMEMBERED: Duration = Duration::from_secs(60);
+/// How many ends are remembered until their session would have expired, whatever the store knows of them.
+const MOST_ENDED: usize = 100_000;
+/// From how many entries on those that nobody holds are looked for.
+const FEW: usize = 1024;
 
 /// One [`LiveSession`] for each session, however many hosts and requests share it, by the name of its record.
 ///
 /// Only what misses the cache comes here; a request of a signed-in person does not.
 #[derive(Default)]
-pub(crate) struct Registry {
-    entries: Mutex<HashMap<RecordKey, Entry>>,
+pub(crate) struct Registry(Mutex<Entries>);
+
+#[derive(Default)]
+struct Entries {
+    by_name: HashMap<RecordKey, Entry>,
+    /// At how many entries those that nobody holds are thrown out, so that there are never more of them than others.
+    full_at: usize,
 }
 
 enum Entry {
     Alive(Weak<LiveSession>),
     /// Ended here. Kept until the session would have expired, so that neither a look-up that had read the
-    /// record before, nor a store that failed to remove it, brings the session back.
+    /// record before, nor a store that failed to remove it or lost that, brings the session back.
     Ended {
         until: SystemTime,
+        /// When the store had been told.
+        told_at: Option<SystemTime>,
     },
 }
 
@@ -34,7 +49,7 @@ pub(crate) enum Found {
 
 impl Registry {
     pub(crate) fn find(&self, name: &RecordKey) -> Found {
-        match self.entries().get(name) {
+        match self.entries().by_name.get(name) {
             Some(Entry::Alive(session)) => session.upgrade().map_or(Found::Unknown, Found::Alive),
             Some(Entry::Ended { .. }) => Found::Ended,
             None => Found::Unknown,
@@ -45,7 +60,7 @@ impl Registry {
     /// has ended meanwhile.
     pub(crate) fn admit(&self, session: LiveSession) -> Option<Arc<LiveSession>> {
         let mut entries = self.entries();
-        match entries.get(session.name()) {
+        match entries.by_name.get(session.name()) {
             Some(Entry::Ended { .. }) => return None,
             Some(Entry::Alive(present)) => {
                 if let Some(present) = present.upgrade() {
@@ -54,8 +69,9 @@ impl Registry {
             }
             None => {}
         }
+        entries.make_room();
         let session = Arc::new(session);
-        entries.insert(*session.name(), Entry::Alive(Arc::downgrade(&session)));
+        entries.by_name.insert(*session.name(), Entry::Alive(Arc::downgrade(&session)));
         Some(session)
     }
 
@@ -71,9 +87,28 @@ impl Registry {
 
     /// Marks the session of this name as ended, which would have expired then; the one that was alive, not yet told.
     pub(crate) fn end_named(&self, name: &RecordKey, until: SystemTime) -> Option<Arc<LiveSession>> {
-        match self.entries().insert(*name, Entry::Ended { until }) {
-            Some(Entry::Alive(shared)) => shared.upgrade(),
-            Some(Entry::Ended { .. }) | None => None,
+        let mut entries = self.entries();
+        match entries.by_name.get_mut(name) {
+            Some(Entry::Ended { until: already, .. }) => {
+                *already = until.max(*already);
+                None
+            }
+            Some(entry) => match std::mem::replace(entry, Entry::Ended { until, told_at: None }) {
+                Entry::Alive(shared) => shared.upgrade(),
+                Entry::Ended { .. } => None,
+            },
+            None => {
+                entries.make_room();
+                entries.by_name.insert(*name, Entry::Ended { until, told_at: None });
+                None
+            }
+        }
+    }
+
+    /// Notes that the store knows of the end.
+    pub(crate) fn note_told(&self, name: &RecordKey, now: SystemTime) {
+        if let Some(Entry::Ended { told_at, .. }) = self.entries().by_name.get_mut(name) {
+            told_at.get_or_insert(now);
         }
     }
 
@@ -83,18 +118,66 @@ impl Registry {
             Entry::Alive(session) => session.upgrade(),
             Entry::Ended { .. } => None,
         };
-        self.entries().values().filter_map(alive).collect()
+        self.entries().by_name.values().filter_map(alive).collect()
     }
 
-    /// Forgets sessions nobody holds, and ended ones that would have expired by now.
+    /// Forgets sessions nobody holds, and ended ones that would have expired by now. Beyond a bound, also those the
+    /// store has known to be over for longer than any look-up takes.
     pub(crate) fn sweep(&self, now: SystemTime) {
-        self.entries().retain(|_, entry| match entry {
+        let mut entries = self.entries();
+        entries.by_name.retain(|_, entry| match entry {
             Entry::Alive(session) => session.strong_count() > 0,
-            Entry::Ended { until } => now < *until,
+            Entry::Ended { until, .. } => now < *until,
         });
+        let ended = entries.by_name.values().filter(|entry| matches!(entry, Entry::Ended { .. })).count();
+        let mut too_many = ended.saturating_sub(MOST_ENDED);
+        if too_many > 0 {
+            entries.by_name.retain(|_, entry| {
+                let goes = too_many > 0 && entry.is_settled(now);
+                too_many -= usize::from(goes);
+                !goes
+            });
+        }
+        entries.shrink();
     }
 
-    fn entries(&self) -> MutexGuard<'_, HashMap<RecordKey, Entry>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    /// How many entries there are, of whatever kind.
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        self.entries().by_name.len()
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+impl Entries {
+    /// Throws out what nobody holds whenever the entries have doubled: little work for each one that comes.
+    fn make_room(&mut self) {
+        if self.by_name.len() >= self.full_at.max(FEW) {
+            self.by_name.retain(|_, entry| match entry {
+                Entry::Alive(session) => session.strong_count() > 0,
+                Entry::Ended { .. } => true,
+            });
+            self.shrink();
+        }
+    }
+
+    fn shrink(&mut self) {
+        self.full_at = (self.by_name.len() * 2).max(FEW);
+        self.by_name.shrink_to(self.full_at);
+    }
+}
+
+impl Entry {
+    fn is_settled(&self, now: SystemTime) -> bool {
+        match self {
+            Self::Alive(_) | Self::Ended { told_at: None, .. } => false,
+            Self::Ended { told_at: Some(at), .. } => now.duration_since(*at).is_ok_and(|since| since >= REMEMBERED),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -167,15 +167,15 @@ mod tests {
     fn what_an_older_secret_sealed_still_opens_and_the_newest_seals() {
         let [older, newer] = [[1; 32], [2; 32]].map(Secret32::new);
         let ring = SecretRing::new(older.clone(), []);
-        let sealer = Sealer::new(&ring, "attempt");
-        let before = sealer.seal(b"text", b"").unwrap();
+        let changing = Sealer::new(&ring, "attempt");
+        let before = changing.seal(b"text", b"").unwrap();
         ring.replace(newer, [older]);
-        assert!(sealer.open(&before, b"").is_some());
-        let after = sealer.seal(b"text", b"").unwrap();
-        assert!(super::tests::sealer(2, "attempt").open(&after, b"").is_some());
-        assert!(super::tests::sealer(1, "attempt").open(&after, b"").is_none());
+        assert!(changing.open(&before, b"").is_some());
+        let after = changing.seal(b"text", b"").unwrap();
+        assert!(sealer(2, "attempt").open(&after, b"").is_some());
+        assert!(sealer(1, "attempt").open(&after, b"").is_none());
         ring.replace(Secret32::new([2; 32]), []);
-        assert!(sealer.open(&before, b"").is_none(), "a secret that is gone opens nothing");
+        assert!(changing.open(&before, b"").is_none(), "a secret that is gone opens nothing");
     }
 
     #[test]

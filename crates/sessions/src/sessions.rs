@@ -5,25 +5,33 @@
 mod blocks;
 mod cache;
 mod changes;
+mod ending;
 mod keeper;
 mod lists;
+mod look_up;
+mod recognise;
 mod records;
+mod refresh;
+mod regrant;
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::SystemTime;
 
 pub use self::blocks::{BlockedPerson, Blocking};
-use self::cache::{Cache, CacheKey};
+use self::cache::Cache;
+use self::ending::Untold;
+pub use self::recognise::{MOST_TICKETS, Recognised};
+pub use self::refresh::{Heard, LastHeard, Refreshed, Renewed};
 use crate::limits::SharedLimits;
 use crate::live::{Begun, Standing};
-use crate::record::{GrantRecord, SessionId, SessionRecord, name_of};
-use crate::registry::{Found, Registry};
+use crate::record::{GrantRecord, SessionId, SessionRecord};
+use crate::registry::Registry;
 use crate::store::{Health, WatchedStore};
 use crate::{
     BrowserId, Known, Limits, LiveSession, NewSession, RecordKey, RecordKind, Sealer, Secret32, SecretRing,
-    SessionStore, SessionsError, StoreUnavailable, Ticket, Vault, Version,
+    SessionStore, SessionsError, Ticket, Vault, Version,
 };
 
 /// How much of a browser's own name is kept, in characters.
@@ -43,10 +51,18 @@ pub struct Sessions {
     health: Arc<Health>,
     gate: Option<Gate>,
     listener: OnceLock<Listener>,
-    /// Counts the words about blocked people: a session that was being loaded when one came is asked about again.
-    blocks_heard: AtomicU64,
     /// The blocks that this process is about to put in place, and therefore need not hear of.
     blocks_told: Mutex<Vec<RecordKey>>,
+    is_shared: bool,
+    untold: Untold,
+    /// Counts what casts doubt on what was read before: people being blocked, lost words. A session that was being
+    /// loaded meanwhile is asked about again.
+    doubts: AtomicU64,
+    /// Whether every session has to be asked about, because that failed when it was due.
+    to_verify_all: AtomicBool,
+    /// Up to which change of the ring what is kept for long has been sealed anew, and the cache emptied.
+    resealed_up_to: AtomicU64,
+    losses_seen: AtomicU64,
 }
 
 impl Sessions {
@@ -57,16 +73,21 @@ impl Sessions {
         let secrets = secrets.into();
         Self {
             vault: Vault::new(Arc::clone(&store), secrets.clone()),
-            store,
             secrets,
             limits: Arc::new(SharedLimits::new(limits.into())),
             registry: Registry::default(),
             cache: Cache::new(),
+            is_shared: store.is_shared(),
+            store,
             health,
             gate: None,
             listener: OnceLock::new(),
-            blocks_heard: AtomicU64::new(0),
             blocks_told: Mutex::default(),
+            untold: Untold::default(),
+            doubts: AtomicU64::new(0),
+            to_verify_all: AtomicBool::new(false),
+            resealed_up_to: AtomicU64::new(0),
+            losses_seen: AtomicU64::new(0),
         }
     }
 
@@ -123,8 +144,16 @@ impl Sessions {
             return Err(SessionsError::Blocked);
         }
         let place = self.session_place(id, &data_key);
-        let version = self.insert(&place, &place.seal(&record)?, record.begun.expires_at, now).await?;
-        let standing = Standing { last_seen: now, version, card_version: Version(0) };
+        let sealed = place.seal(&record)?;
+        let version = self.insert(&place, &sealed, record.begun.expires_at, now).await?;
+        let standing = Standing {
+            last_seen: now,
+            seen_here: true,
+            verified_at: now,
+            version,
+            card_version: Version(0),
+            size: sealed.len(),
+        };
         let session = LiveSession::new(id, data_key, record, &standing, Arc::clone(&self.limits));
         self.insert_card(&session, now).await?;
         let session = self.registry.admit(session).ok_or(SessionsError::Over)?;
@@ -152,75 +181,6 @@ impl Sessions {
         Ok(ticket)
     }
 
-    /// The session of a cookie, if this process has met the two together: one SHA-256 and one look-up, no lock
-    /// around the whole table, no allocation. `None` means ask [`Self::find`].
-    pub fn find_cached(&self, cookie_value: &str, audience: &str, now: SystemTime) -> Option<Arc<LiveSession>> {
-        if !self.health.cache_may_answer(self.limits.grace(), now) {
-            return None;
-        }
-        let session = self.cache.get(&CacheKey::of(cookie_value, audience)?)?;
-        if session.is_over(now) || session.seems_idle(now, std::time::Duration::ZERO) {
-            return None;
-        }
-        session.touch(now);
-        Some(session)
-    }
-
-    /// The session of a cookie. `Ok(None)` for a cookie that is malformed, unknown, another host's, expired or
-    /// of a session that has ended or was idle for too long.
-    ///
-    /// # Errors
-    /// [`StoreUnavailable`], which says nothing about the session.
-    pub async fn find(
-        &self,
-        cookie_value: &str,
-        audience: &str,
-        now: SystemTime,
-    ) -> Result<Option<Arc<LiveSession>>, StoreUnavailable> {
-        if let Some(session) = self.find_cached(cookie_value, audience, now) {
-            return Ok(Some(session));
-        }
-        let Some((ticket, cache_key)) = Ticket::parse(cookie_value).zip(CacheKey::of(cookie_value, audience)) else {
-            return Ok(None);
-        };
-        let place = self.place(RecordKind::Grant, &ticket, audience);
-        let Some((grant, _)) = self.read::<GrantRecord>(&place, now).await? else { return Ok(None) };
-        let Some(session) = self.load(&grant, now).await? else { return Ok(None) };
-        self.cache.insert(cache_key, &session);
-        // It may have ended since it was loaded: whoever ends it marks it first and clears the cache then.
-        if session.is_over(now) {
-            self.cache.remove(&cache_key);
-            return Ok(None);
-        }
-        session.touch(now);
-        Ok(Some(session))
-    }
-
-    /// Ends the session: for every host, request and tunnel at once, whatever the store says; on other replicas as
-    /// soon as the store has told them.
-    ///
-    /// # Errors
-    /// [`StoreUnavailable`] when the record could not be removed. The session stays ended in this process; only
-    /// a restart before its expiry, or another replica, could bring it back, so say so to whoever asked.
-    pub async fn end(&self, session: &LiveSession) -> Result<(), StoreUnavailable> {
-        self.end_here(session);
-        self.remove_records(session.name(), &crate::SessionCard::of(session), session.last_seen_at()).await?;
-        Ok(())
-    }
-
-    /// Ends every session in memory that `keep` says no to; all of them are ended here even when the store fails.
-    ///
-    /// # Errors
-    /// The first [`StoreUnavailable`], as for [`Self::end`].
-    pub async fn end_live(&self, keep: impl Fn(&LiveSession) -> bool) -> Result<(), StoreUnavailable> {
-        let doomed: Vec<_> = self.registry.alive().into_iter().filter(|session| !keep(session)).collect();
-        let mut outcome = Ok(());
-        for session in doomed {
-            outcome = outcome.and(self.end(&session).await);
-        }
-        outcome
-    }
-
     /// A sealer for cookies and form fields, with a key for this purpose alone.
     pub fn sealer(&self, purpose: &'static str) -> Sealer {
         Sealer::new(&self.secrets, purpose)
@@ -241,48 +201,12 @@ impl Sessions {
         if session.is_over(now) {
             return Err(SessionsError::Over);
         }
-        Ok(GrantRecord { session: session.session_id(), data_key: session.data_key().clone() })
-    }
-
-    /// The session a grant names, unless it is over.
-    pub(crate) async fn load(
-        &self,
-        grant: &GrantRecord,
-        now: SystemTime,
-    ) -> Result<Option<Arc<LiveSession>>, StoreUnavailable> {
-        let session = match self.registry.find(&name_of(RecordKind::Session, grant.session.bytes())) {
-            Found::Alive(session) => session,
-            Found::Ended => return Ok(None),
-            Found::Unknown => {
-                let heard = self.blocks_heard.load(Ordering::Acquire);
-                let Some(read) = self.read_session(grant, now).await? else { return Ok(None) };
-                // Before it is admitted: from there on a look-up beside this one would return it.
-                if self.is_refused(&read) || self.is_blocked(&read.known().identity, now).await? {
-                    self.end(&read).await?;
-                    return Ok(None);
-                }
-                let Some(session) = self.registry.admit(read) else { return Ok(None) };
-                // And again: its account may have gone since, and `end_live` have passed before it was there.
-                let refused = self.is_refused(&session)
-                    || self.blocks_heard.load(Ordering::Acquire) != heard
-                        && self.is_blocked(&session.known().identity, now).await?;
-                if refused {
-                    self.end(&session).await?;
-                    return Ok(None);
-                }
-                session
-            }
-        };
-        if session.is_over(now) || !self.is_in_use(&session, now).await? {
-            return Ok(None);
-        }
-        Ok(Some(session))
-    }
-
-    /// Ends the session in this process alone.
-    fn end_here(&self, session: &LiveSession) {
-        self.registry.end(session);
-        self.cache.forget(session);
+        Ok(GrantRecord {
+            session: session.session_id(),
+            data_key: session.data_key().clone(),
+            rights: session.rights(),
+            replaced_at: None,
+        })
     }
 
     fn is_refused(&self, session: &LiveSession) -> bool {
@@ -295,3 +219,6 @@ impl fmt::Debug for Sessions {
         f.debug_struct("Sessions").field("limits", &self.limits).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

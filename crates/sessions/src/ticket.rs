@@ -27,6 +27,9 @@ pub struct Ticket {
 }
 
 impl Ticket {
+    /// How long every ticket is, in characters.
+    pub const LENGTH: usize = TEXT;
+
     /// The ticket a cookie value spells, or `None` when it spells none.
     pub fn parse(text: &str) -> Option<Self> {
         if text.len() != TEXT {

@@ -173,6 +173,11 @@ impl Vault {
         Ok(RecordKey { kind, id })
     }
 
+    /// Where the records are.
+    pub(crate) fn store(&self) -> &Arc<dyn SessionStore> {
+        &self.store
+    }
+
     async fn prefix(&self, kind: RecordKind, group: &str, now: SystemTime) -> Result<[u8; 16], SessionsError> {
         Ok(mac(self.naming(now).await?, kind, &[group]))
     }

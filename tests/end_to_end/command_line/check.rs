@@ -71,7 +71,7 @@ async fn unknown_keys_are_told_from_known_ones_that_are_not_there_yet() {
     refused(&format!("adress: :443\n{ROUTE}"), &["adress", "address"]).await;
     refused(&format!("{ROUTE}    allow_websocket: true\n"), &["allow_websocket", "allow_websockets"]).await;
     refused(&format!("qqqqqqqqq: 1\n{ROUTE}"), &["qqqqqqqqq"]).await;
-    for key in ["signing_key: x", "databroker_service_url: x", "metrics_basic_auth: x", "use_proxy_protocol: true"] {
+    for key in ["tls_derive: x", "databroker_service_url: x", "metrics_basic_auth: x", "use_proxy_protocol: true"] {
         let name = key.split(':').next().unwrap();
         refused(&format!("{key}\n{ROUTE}"), &[name, "support"]).await;
     }

@@ -59,7 +59,7 @@ async fn health_is_asked_on_an_address_of_its_own() {
 async fn the_command_line_explains_itself() {
     let folder = tempfile::tempdir().unwrap();
     let said = command_in(folder.path(), &["--help"]).await;
-    for command in ["run", "check", "explain", "protect", "routes", "user", "certificate", "health"] {
+    for command in ["run", "check", "explain", "protect", "routes", "session", "user", "certificate", "health"] {
         assert!(said.out.contains(command), "{command}: {}", said.out);
     }
     let said = command_in(folder.path(), &["--version"]).await;

@@ -130,6 +130,11 @@ impl Doorward {
     pub(crate) async fn restarted_after(mut self, signal: &str) -> Self {
         self.signal(signal);
         self.ended().await;
+        self.started_again().await
+    }
+
+    /// Starts what has ended again, on the same configuration, data and addresses.
+    pub(crate) async fn started_again(mut self) -> Self {
         let (child, log) = spawn(&self.setup);
         let previous = std::mem::replace(&mut self.child, child);
         drop(previous.wait_with_output());

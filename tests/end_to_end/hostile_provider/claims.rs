@@ -112,7 +112,19 @@ async fn no_page_of_ours_gives_a_token_away() {
     browser.visit(&scene.url("code", "/")).await;
     let mut secrets = scene.provider.secrets();
     secrets.extend(browser.jar.all().map(|cookie| cookie.value.clone()));
-    for path in ["", "user", "routes", "sign_in", "sign_out", "signed_out", "callback", "nothing"] {
+    for path in [
+        "",
+        "user",
+        "routes",
+        "sessions",
+        "sign_in",
+        "signed_in",
+        "sign_out",
+        "signed_out",
+        "callback",
+        "session.js",
+        "nothing",
+    ] {
         for accept in ["text/html", "application/json", "*/*"] {
             let ask = Ask::page(&scene.url("app", &format!("/.doorward/{path}"))).header("accept", accept);
             let answer = browser.send(ask).await;

@@ -129,7 +129,8 @@ fn junk_under_our_name_is_cleared_and_never_repeated_unchecked() {
 fn the_longest_attempt_fits_a_cookie() {
     let long = format!("/{}", "a".repeat(2047));
     let target = Target::Here(Path(ReturnTo::parse(&long).unwrap()));
-    let attempt = Attempt::AtProvider { nonce: "n".repeat(43), verifier: "v".repeat(43), target };
+    let attempt =
+        Attempt::AtProvider { nonce: "n".repeat(43), verifier: "v".repeat(43), target, asked: Asked::default() };
     let kept = attempts().begin(&host(), std::iter::empty(), now(), |_| attempt).unwrap();
     assert!(kept.set_cookies[0].len() < 4096, "{}", kept.set_cookies[0].len());
 }
@@ -156,7 +157,12 @@ fn a_way_back_in_a_cookie_is_checked_again() {
 #[test]
 fn nothing_of_an_attempt_is_in_debug_output() {
     let target = Target::Host { authority: "h".into(), attempt: AttemptId::new(now()).unwrap(), challenge: [9; 32] };
-    let attempt = Attempt::AtProvider { nonce: "nonce".into(), verifier: "verifier".into(), target: target.clone() };
+    let attempt = Attempt::AtProvider {
+        nonce: "nonce".into(),
+        verifier: "verifier".into(),
+        target: target.clone(),
+        asked: Asked::default(),
+    };
     assert_eq!(format!("{attempt:?}"), "Attempt(..)");
     assert!(!format!("{target:?}").contains('9'));
 }

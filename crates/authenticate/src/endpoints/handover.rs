@@ -16,17 +16,25 @@ use serde::Deserialize;
 
 use super::session::sessions_error;
 use super::{Core, Failed, finish, query};
-use crate::answers::{Answer, arrive, redirect, with_cookies};
+use crate::answers::{Answer, redirect, with_cookies};
 use crate::attempt::{Attempt, AttemptId, Target};
 use crate::authenticator::Inner;
+use crate::fresh::Fresh;
 use crate::visit::{Shared, Visit};
 use crate::{AuthenticateError, paths};
 
 /// Where this host sends the browser to be signed in.
-pub(super) fn ask_url(inner: &Inner, visit: &Visit, attempt: &AttemptId, verifier: &[u8; 32]) -> String {
+pub(super) fn ask_url(
+    inner: &Inner,
+    visit: &Visit,
+    attempt: &AttemptId,
+    verifier: &[u8; 32],
+    fresh: Option<Fresh>,
+) -> String {
+    let fresh = fresh.map(|fresh| format!("&fresh={fresh}")).unwrap_or_default();
     let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier));
     format!(
-        "{}{}?handover={}&attempt={attempt}&challenge={challenge}",
+        "{}{}?handover={}&attempt={attempt}&challenge={challenge}{fresh}",
         inner.sign_in.origin,
         paths::SIGN_IN,
         super::escape(&visit.here.authority()),
@@ -116,7 +124,7 @@ async fn take_over(inner: &Inner, visit: &Visit, uri: &Uri) -> Result<Answer, Fa
         if inner.session_of(visit).await?.is_some() {
             return Ok(redirect(StatusCode::FOUND, "/")?);
         }
-        return Err(AuthenticateError::AttemptLost.into());
+        return Err(inner.why_lost(visit, &id).into());
     };
     let path = path.0;
     let removal = inner.attempts.remove(&id)?;
@@ -132,6 +140,6 @@ async fn take_over(inner: &Inner, visit: &Visit, uri: &Uri) -> Result<Answer, Fa
         .map_err(|error| failed(error.into()))?
         .ok_or_else(|| failed(AuthenticateError::AttemptLost))?;
     let cookie = inner.grant(visit, &session).await.map_err(&failed)?;
-    let answer = arrive(visit, inner.cookies.are_strict(), StatusCode::FOUND, &path)?;
+    let answer = inner.arrive(visit, &session, StatusCode::FOUND, &path)?;
     Ok(with_cookies(answer, [cookie, removal.clone()]))
 }

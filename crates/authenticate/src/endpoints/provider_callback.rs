@@ -9,9 +9,10 @@ use doorward_telemetry::{AuditEvent, audit};
 use http::{Method, StatusCode, Uri};
 use serde::Deserialize;
 
+use super::sign_in::go_to_provider;
 use super::{Core, Failed, finish, query};
-use crate::answers::Answer;
-use crate::attempt::{Attempt, AttemptId};
+use crate::answers::{Answer, with_cookies};
+use crate::attempt::{Asked, Attempt, AttemptId};
 use crate::authenticator::{Inner, People};
 use crate::oidc::RelyingParty;
 use crate::shorten::shorten;
@@ -40,7 +41,10 @@ pub(super) async fn answer(
         }
         _ => Err(AuthenticateError::BadRequest("no provider answers here").into()),
     };
-    if let Err(failed) = &outcome {
+    // That somebody is blocked has been written down already, with who it is.
+    if let Err(failed) = &outcome
+        && !matches!(failed.error, AuthenticateError::Blocked { .. })
+    {
         audit(&AuditEvent::SignInFailed {
             user: None,
             provider: inner.people.name(),
@@ -60,11 +64,11 @@ async fn take(inner: &Inner, provider: &RelyingParty, visit: &Visit, uri: &Uri) 
         .as_deref()
         .and_then(AttemptId::parse)
         .ok_or(AuthenticateError::BadRequest("its state is missing or malformed"))?;
-    let Some(Attempt::AtProvider { nonce, verifier, target }) =
+    let Some(Attempt::AtProvider { nonce, verifier, target, asked }) =
         inner.attempts.open(&id, &visit.host, visit.attempts(), visit.now)
     else {
         return Err(Failed {
-            error: AuthenticateError::AttemptLost,
+            error: inner.why_lost(visit, &id),
             link: Some((paths::HOME.to_owned(), "Start again")),
             cookies: Vec::new(),
         });
@@ -77,10 +81,18 @@ async fn take(inner: &Inner, provider: &RelyingParty, visit: &Visit, uri: &Uri) 
     RelyingParty::check_issuer(&ready, parameters.iss.as_deref()).map_err(&failed)?;
     let code = code_of(parameters).map_err(&failed)?;
     let signed_in = provider.finish(&ready, &code, verifier, nonce, visit.now).await.map_err(&failed)?;
-    inner
-        .signed_in(visit, &id, target.clone(), signed_in.identity, signed_in.tokens, StatusCode::FOUND)
-        .await
-        .map_err(&failed)
+    if let Some(fresh) = asked.fresh
+        && let Err(said) = fresh.check(signed_in.identity.claims.at_path("auth_time"), visit.now)
+    {
+        if asked.insisted {
+            return Err(failed(AuthenticateError::NotAnew { said }));
+        }
+        // Many take `max_age` for a wish; `prompt=login` is harder to overhear.
+        let insisting = Asked { insisted: true, ..asked };
+        let again = go_to_provider(inner, visit, (provider, &ready), target.clone(), insisting).map_err(&failed)?;
+        return Ok(with_cookies(again, [removal.clone()]));
+    }
+    inner.signed_in(visit, &id, target.clone(), signed_in, StatusCode::FOUND).await.map_err(&failed)
 }
 
 /// The code, or the provider's refusal (RFC 6749 §4.1.2).

@@ -1,15 +1,15 @@
 //! From a proven identity to a session, and on to where the person was going.
 
 use doorward_hygiene::Authority;
-use doorward_identity::Identity;
-use doorward_sessions::{LiveSession, NewSession, SessionsError, Tokens};
+use doorward_sessions::{LiveSession, NewSession, SessionsError};
 use doorward_telemetry::{AuditEvent, audit};
 use http::{HeaderValue, StatusCode};
 
-use crate::answers::{Answer, arrive, redirect, with_cookies};
+use crate::answers::{Answer, redirect, with_cookies};
 use crate::attempt::{AttemptId, Target};
 use crate::authenticator::Inner;
 use crate::endpoints::{escape, handover};
+use crate::oidc::SignedIn;
 use crate::visit::Visit;
 use crate::{AuthenticateError, paths};
 
@@ -18,9 +18,10 @@ impl Inner {
     pub(super) async fn begin_session(
         &self,
         visit: &Visit,
-        identity: Identity,
-        tokens: Tokens,
+        who: SignedIn,
     ) -> Result<std::sync::Arc<LiveSession>, AuthenticateError> {
+        let SignedIn { identity, tokens, tokens_expire_at } = who;
+        self.note_refresh_token(&tokens);
         // Somebody else's session in the same browser ends; the same person's may be in use by another tab.
         let old = self.session_of(visit).await?;
         let browser =
@@ -41,10 +42,24 @@ impl Inner {
             tokens,
             client: visit.client,
             user_agent: visit.user_agent.clone(),
-            tokens_expire_at: None,
+            tokens_expire_at,
             browser,
         };
-        let session = self.sessions.begin(new, visit.now).await.map_err(sessions_error)?;
+        let user = new.identity.label().to_owned();
+        let session = match self.sessions.begin(new, visit.now).await {
+            Ok(session) => session,
+            Err(SessionsError::Blocked) => {
+                audit(&AuditEvent::SignInFailed {
+                    user: Some(&user),
+                    provider: self.people.name(),
+                    reason: "this person is blocked",
+                    client: visit.client,
+                    request_id: &visit.request_id,
+                });
+                return Err(AuthenticateError::Blocked { support_contact: self.support_contact.clone() });
+            }
+            Err(error) => return Err(sessions_error(error)),
+        };
         audit(&AuditEvent::SignedIn {
             user: session.known().identity.label(),
             provider: session.provider(),
@@ -61,19 +76,22 @@ impl Inner {
         self.cookies.set(scope, ticket.to_cookie_value(), session.expires_at(), visit.now)
     }
 
-    /// Signs the browser in on the sign-in host, ends the attempt, and sends it on.
+    /// Signs the browser in on the sign-in host, ends the attempt, and sends it on by way of where it shows its cookie.
     pub(super) async fn signed_in(
         &self,
         visit: &Visit,
         attempt: &AttemptId,
         target: Target,
-        identity: Identity,
-        tokens: Tokens,
+        who: SignedIn,
         status: StatusCode,
     ) -> Result<Answer, AuthenticateError> {
-        let session = self.begin_session(visit, identity, tokens).await?;
+        let session = self.begin_session(visit, who).await?;
         let cookies = [self.grant(visit, &session).await?, self.attempts.remove(attempt)?];
-        Ok(with_cookies(self.go_on(visit, &session, target, status).await?, cookies))
+        let answer = match target {
+            Target::Here(path) => self.arrive(visit, &session, status, &path.0)?,
+            target @ Target::Host { .. } => self.go_on(visit, &session, target, status).await?,
+        };
+        Ok(with_cookies(answer, cookies))
     }
 
     /// Sends a signed-in browser on to its target.
@@ -85,7 +103,7 @@ impl Inner {
         status: StatusCode,
     ) -> Result<Answer, AuthenticateError> {
         match target {
-            Target::Here(path) => arrive(visit, self.cookies.are_strict(), status, &path.0),
+            Target::Here(path) => self.onward(visit, status, path.0.as_str()),
             Target::Host { authority, attempt, challenge } => {
                 let url = handover::offer(self, visit, session, &authority, attempt, challenge).await?;
                 redirect(status, &url)
@@ -106,7 +124,7 @@ impl Inner {
     }
 }
 
-pub(super) fn sessions_error(error: SessionsError) -> AuthenticateError {
+pub(crate) fn sessions_error(error: SessionsError) -> AuthenticateError {
     match error {
         SessionsError::StoreUnavailable(error) => AuthenticateError::Store(error),
         error => AuthenticateError::Sessions(error),

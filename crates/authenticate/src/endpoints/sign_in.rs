@@ -11,17 +11,20 @@ use axum::extract::rejection::FormRejection;
 use axum::{Extension, Form};
 use doorward_identity::{Claims, Email, Groups, Identity, Subject, VerifiedEmail};
 use doorward_pages::{Page, SignIn as SignInPage};
-use doorward_sessions::Tokens;
+use doorward_sessions::LiveSession;
 use doorward_telemetry::{AuditEvent, audit};
 use http::{StatusCode, Uri};
 use serde::Deserialize;
 use tokio::time::{Duration, timeout};
 
-use super::{Core, Failed, finish, form, go_to_sign_in, handover, query};
+use super::{Core, Failed, finish, form, go_to_sign_in, handover, query, sign_in_required};
 use crate::accounts::Account;
 use crate::answers::{Answer, page, redirect, with_cookies};
-use crate::attempt::{Attempt, AttemptId, Path, Target};
+use crate::attempt::{Asked, Attempt, AttemptId, Path, Target};
 use crate::authenticator::{BuiltIn, Inner, LOCAL_ISSUER, People};
+use crate::cause::Cause;
+use crate::fresh::Fresh;
+use crate::oidc::{Ready, RelyingParty, SignedIn};
 use crate::return_to::ReturnTo;
 use crate::visit::{Shared, Visit};
 use crate::{AuthenticateError, paths};
@@ -37,6 +40,10 @@ struct Parameters {
     handover: Option<String>,
     attempt: Option<String>,
     challenge: Option<String>,
+    /// How many seconds ago the sign-in may have been. Whoever alters it gains nothing: the route's rule decides.
+    fresh: Option<u32>,
+    /// Asked for by a person who has read why it was in vain.
+    again: Option<String>,
 }
 
 /// `GET /.doorward/sign_in`.
@@ -51,31 +58,51 @@ pub(super) async fn begin(
 async fn begin_here(inner: &Inner, visit: &Visit, uri: &Uri) -> Result<Answer, Failed> {
     visit.check_not_embedded()?;
     let parameters: Parameters = query(uri)?;
-    let target = match &parameters {
-        Parameters { back, handover: None, attempt: None, challenge: None } => {
-            let path = match back {
-                None => ReturnTo::root(),
-                Some(text) => ReturnTo::parse(text)
-                    .map_err(|_| AuthenticateError::BadRequest("the way back is no path of this host"))?,
-            };
-            if !visit.is_sign_in_host {
-                return match inner.session_of(visit).await? {
-                    Some(_) => Ok(redirect(StatusCode::FOUND, path.as_str())?),
-                    None => Ok(go_to_sign_in(inner, visit, path)?),
+    let fresh = parameters.fresh.map(Fresh::from);
+    let is_fresh =
+        |session: &LiveSession| fresh.is_none_or(|fresh| fresh.is_met_by(&session.known().identity, visit.now));
+    let session = inner.session_of(visit).await?;
+    let known = session.as_ref().map(|_| Cause::TooOldAtOnce);
+    let session = session.filter(|session| is_fresh(session));
+    let target =
+        match &parameters {
+            Parameters { back, handover: None, attempt: None, challenge: None, again, .. } => {
+                let path = match back {
+                    None => ReturnTo::root(),
+                    Some(text) => ReturnTo::parse(text)
+                        .map_err(|_| AuthenticateError::BadRequest("the way back is no path of this host"))?,
                 };
+                if let Some(session) = session {
+                    return inner.pass_by(visit, &session, &path);
+                }
+                if again.is_none() {
+                    inner.check_not_in_vain(visit, &path, known)?;
+                }
+                if visit.only_asks() {
+                    return Ok(sign_in_required(visit, fresh));
+                }
+                let cookies = again.is_some().then(|| inner.trails.remove()).transpose()?;
+                if !visit.is_sign_in_host {
+                    return Ok(with_cookies(go_to_sign_in(inner, visit, path, fresh)?, cookies));
+                }
+                return Ok(with_cookies(ask_who(inner, visit, Target::Here(Path(path)), fresh).await?, cookies));
             }
-            Target::Here(Path(path))
-        }
-        Parameters { back: None, handover: Some(host), attempt: Some(attempt), challenge: Some(challenge) }
-            if visit.is_sign_in_host =>
-        {
-            handover::target(inner, host, attempt, challenge)?
-        }
-        _ => return Err(AuthenticateError::BadRequest("its parameters do not belong together").into()),
-    };
-    if let Some(session) = inner.session_of(visit).await? {
-        return Ok(inner.go_on(visit, &session, target, StatusCode::FOUND).await?);
+            Parameters {
+                back: None, handover: Some(host), attempt: Some(attempt), challenge: Some(challenge), ..
+            } if visit.is_sign_in_host => handover::target(inner, host, attempt, challenge)?,
+            _ => return Err(AuthenticateError::BadRequest("its parameters do not belong together").into()),
+        };
+    if visit.only_asks() {
+        return Ok(sign_in_required(visit, fresh));
     }
+    match session {
+        Some(session) => Ok(inner.go_on(visit, &session, target, StatusCode::FOUND).await?),
+        None => ask_who(inner, visit, target, fresh).await,
+    }
+}
+
+/// Sends the browser to the provider, or shows the form of the built-in accounts.
+async fn ask_who(inner: &Inner, visit: &Visit, target: Target, fresh: Option<Fresh>) -> Result<Answer, Failed> {
     match &inner.people {
         People::Provider(provider, _) => {
             // The page's own address is the way to try again: it holds nothing that is used up.
@@ -84,14 +111,7 @@ async fn begin_here(inner: &Inner, visit: &Visit, uri: &Uri) -> Result<Answer, F
                 link: Some((visit.path_and_query.to_string(), "Try again")),
                 cookies: Vec::new(),
             })?;
-            let mut url = None;
-            let kept = inner.attempts.begin(&visit.host, visit.attempts(), visit.now, |id| {
-                let begun = provider.begin(&ready, id.to_string());
-                url = Some(begun.url);
-                Attempt::AtProvider { nonce: begun.nonce, verifier: begun.verifier, target }
-            })?;
-            let url = url.ok_or(AuthenticateError::Task)?;
-            Ok(with_cookies(redirect(StatusCode::FOUND, url.as_str())?, kept.set_cookies))
+            Ok(go_to_provider(inner, visit, (provider, &ready), target, Asked { fresh, insisted: false })?)
         }
         People::Accounts(_) => {
             let host = shown_host(visit, &target);
@@ -101,6 +121,24 @@ async fn begin_here(inner: &Inner, visit: &Visit, uri: &Uri) -> Result<Answer, F
             Ok(with_cookies(page(visit, &Page::SignIn(form)), kept.set_cookies))
         }
     }
+}
+
+/// Sends the browser to the provider, which comes back to an attempt begun here.
+pub(super) fn go_to_provider(
+    inner: &Inner,
+    visit: &Visit,
+    (provider, ready): (&RelyingParty, &Ready),
+    target: Target,
+    asked: Asked,
+) -> Result<Answer, AuthenticateError> {
+    let mut url = None;
+    let kept = inner.attempts.begin(&visit.host, visit.attempts(), visit.now, |id| {
+        let begun = provider.begin(ready, id.to_string(), asked);
+        url = Some(begun.url);
+        Attempt::AtProvider { nonce: begun.nonce, verifier: begun.verifier, target, asked }
+    })?;
+    let url = url.ok_or(AuthenticateError::Task)?;
+    Ok(with_cookies(redirect(StatusCode::FOUND, url.as_str())?, kept.set_cookies))
 }
 
 #[derive(Deserialize)]
@@ -133,7 +171,7 @@ async fn try_password(
     let typed = form(body)?;
     let id = AttemptId::parse(&typed.attempt).ok_or(AuthenticateError::BadRequest("its attempt is malformed"))?;
     let lost = || Failed {
-        error: AuthenticateError::AttemptLost,
+        error: inner.why_lost(visit, &id),
         link: Some((paths::SIGN_IN.to_owned(), "Try again")),
         cookies: Vec::new(),
     };
@@ -147,7 +185,7 @@ async fn try_password(
         return Ok(page(visit, &Page::SignIn(sign_in_page(&id, &host, &typed.email, Some(WRONG)))));
     };
     let identity = built_in.identity(account, visit);
-    Ok(inner.signed_in(visit, &id, target, identity, Tokens::default(), StatusCode::SEE_OTHER).await?)
+    Ok(inner.signed_in(visit, &id, target, SignedIn::with_account(identity), StatusCode::SEE_OTHER).await?)
 }
 
 /// The account these words open. What cannot be an address is answered as any other wrong one.

@@ -3,13 +3,13 @@
 use axum::Extension;
 use axum::extract::State;
 use bytes::Bytes;
-use doorward_pages::{Format, Page, Routes, UserInfo};
+use doorward_pages::{Format, Page, Routes, SessionList, UserInfo};
 use doorward_sessions::LiveSession;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Response};
 use serde::Serialize;
 
-use super::{Core, Failed, finish, sign_in_first};
+use super::{Core, Failed, finish, sessions, sign_in_first};
 use crate::answers::{Answer, page};
 use crate::authenticator::Inner;
 use crate::visit::{Shared, Visit};
@@ -17,7 +17,13 @@ use crate::{AuthenticateError, paths, times};
 
 /// `GET /.doorward/`.
 pub(super) async fn home(State(inner): Core, Extension(visit): Extension<Shared>) -> axum::response::Response {
-    finish(&visit, for_session(&inner, &visit, home_page).await)
+    let outcome = async {
+        match inner.session_of(&visit).await? {
+            Some(session) => Ok(home_page(&inner, &visit, &session).await?),
+            None => Ok(sign_in_first(&inner, &visit)),
+        }
+    };
+    finish(&visit, outcome.await)
 }
 
 /// `GET /.doorward/user`: JSON whatever is accepted.
@@ -36,7 +42,7 @@ pub(super) async fn routes(State(inner): Core, Extension(visit): Extension<Share
     finish(&visit, for_session(&inner, &visit, show).await)
 }
 
-async fn for_session(
+pub(super) async fn for_session(
     inner: &Inner,
     visit: &Visit,
     show: impl FnOnce(&Visit, &LiveSession) -> Result<Answer, AuthenticateError>,
@@ -47,10 +53,18 @@ async fn for_session(
     }
 }
 
-fn home_page(visit: &Visit, session: &LiveSession) -> Result<Answer, AuthenticateError> {
+async fn home_page(inner: &Inner, visit: &Visit, session: &LiveSession) -> Result<Answer, AuthenticateError> {
     if visit.format == Format::Json {
         return user_json(visit, session);
     }
+    let csrf = inner.prove(visit, session)?;
+    let listed = sessions::entries(inner, visit, session).await;
+    let list = listed.as_ref().map(|(sessions, hidden)| SessionList {
+        sessions,
+        hidden: *hidden,
+        action: paths::END_SESSIONS,
+        csrf: &csrf,
+    });
     let identity = &session.known().identity;
     let info = UserInfo {
         who: identity.label(),
@@ -60,6 +74,7 @@ fn home_page(visit: &Visit, session: &LiveSession) -> Result<Answer, Authenticat
         groups: identity.groups.as_slice(),
         signed_in_at: &times::rfc3339(session.created_at()),
         expires_at: &times::rfc3339(session.expires_at()),
+        sessions: list,
         routes: paths::ROUTES,
         sign_out: paths::SIGN_OUT,
     };
@@ -76,6 +91,7 @@ struct UserJson<'a> {
     groups: &'a [String],
     claims: &'a doorward_identity::Claims,
     signed_in_at: String,
+    authenticated_at: String,
     expires_at: String,
 }
 
@@ -90,9 +106,15 @@ fn user_json(_: &Visit, session: &LiveSession) -> Result<Answer, AuthenticateErr
         groups: identity.groups.as_slice(),
         claims: &identity.claims,
         signed_in_at: times::rfc3339(session.created_at()),
+        authenticated_at: times::rfc3339(identity.authenticated_at),
         expires_at: times::rfc3339(session.expires_at()),
     };
-    let body = serde_json::to_vec(&user).map_err(|_| AuthenticateError::Task)?;
+    json_answer(&user)
+}
+
+/// An answer for programs about the visitor, never kept.
+pub(super) fn json_answer(value: &impl Serialize) -> Result<Answer, AuthenticateError> {
+    let body = serde_json::to_vec(value).map_err(|_| AuthenticateError::Task)?;
     let mut answer = Response::new(Bytes::from(body));
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

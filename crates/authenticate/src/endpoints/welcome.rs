@@ -12,7 +12,7 @@ use axum::{Extension, Form};
 use doorward_hygiene::Origin;
 use doorward_identity::Email;
 use doorward_pages::{Page, Problem, SetPassword as SetPasswordPage};
-use doorward_sessions::{LiveSession, Tokens};
+use doorward_sessions::LiveSession;
 use doorward_telemetry::{AuditEvent, audit};
 use http::{StatusCode, Uri};
 use serde::Deserialize;
@@ -21,6 +21,7 @@ use super::{Core, Failed, finish, form, query};
 use crate::accounts::SetPassword;
 use crate::answers::{Answer, page, redirect, with_cookies};
 use crate::authenticator::{BuiltIn, Inner, People};
+use crate::oidc::SignedIn;
 use crate::visit::{Shared, Visit};
 use crate::{AuthenticateError, paths};
 
@@ -90,7 +91,7 @@ async fn set_here(
     inner.end_unadmitted().await;
     inner.limiter.succeeded(Some(&email), visit.client);
     let identity = built_in.identity(account, visit);
-    let session = inner.begin_session(visit, identity, Tokens::default()).await?;
+    let session = inner.begin_session(visit, SignedIn::with_account(identity)).await?;
     let cookie = inner.grant(visit, &session).await?;
     Ok(with_cookies(redirect(StatusCode::SEE_OTHER, &first_stop(inner, visit, &session))?, [cookie]))
 }

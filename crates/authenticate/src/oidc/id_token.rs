@@ -10,7 +10,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use oauth2::{AccessToken, ClientId};
 use openidconnect::core::{CoreIdToken, CoreIdTokenClaims, CoreIdTokenVerifier, CoreJsonWebKeySet};
-use openidconnect::{AccessTokenHash, ClaimsVerificationError, IssuerUrl, Nonce, SignatureVerificationError};
+use openidconnect::{
+    AccessTokenHash, ClaimsVerificationError, IssuerUrl, Nonce, NonceVerifier as _, SignatureVerificationError,
+};
 use serde_json::{Map, Value};
 
 use super::metadata::Metadata;
@@ -18,15 +20,36 @@ use crate::AuthenticateError;
 use crate::shorten::shorten;
 
 /// How far the provider's clock may be off.
-const SKEW: Duration = Duration::from_secs(60);
+pub(super) const SKEW: Duration = Duration::from_secs(60);
 
 /// What a token is held against.
 pub(super) struct Expected<'a> {
     pub(super) metadata: &'a Metadata,
     pub(super) client_id: &'a ClientId,
-    pub(super) nonce: &'a Nonce,
+    pub(super) nonce: ExpectedNonce<'a>,
     pub(super) access_token: &'a AccessToken,
     pub(super) now: SystemTime,
+}
+
+/// Which nonce a token has to have.
+#[derive(Clone, Copy)]
+pub(super) enum ExpectedNonce<'a> {
+    /// That of the sign-in.
+    Is(&'a Nonce),
+    /// None, or that of the token at sign-in (OpenID Connect Core §12.2).
+    NoneOr(Option<&'a str>),
+}
+
+impl ExpectedNonce<'_> {
+    fn check(self, said: Option<&Nonce>) -> Result<(), String> {
+        match self {
+            Self::Is(nonce) => nonce.verify(said),
+            Self::NoneOr(before) => match said {
+                Some(said) if before != Some(said.secret().as_str()) => Err("it has another nonce".to_owned()),
+                _ => Ok(()),
+            },
+        }
+    }
 }
 
 /// Why a token is refused.
@@ -39,7 +62,7 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    fn because(why: impl AsRef<str>) -> Self {
+    pub(super) fn because(why: impl AsRef<str>) -> Self {
         Self::Final(AuthenticateError::Untrusted(format!("its ID token is refused: {}", shorten(why.as_ref()))))
     }
 
@@ -65,7 +88,7 @@ pub(super) fn verify(
     keys: &CoreJsonWebKeySet,
     expected: &Expected<'_>,
 ) -> Result<Verified, Refusal> {
-    let claims = payload(token).ok_or_else(|| Refusal::because("its payload is not understood"))?;
+    let claims = payload(&token.to_string()).ok_or_else(|| Refusal::because("its payload is not understood"))?;
     // Only to pick the one issuer the verifier then holds the signed claim against.
     let tenant = claims.get("tid").and_then(Value::as_str);
     let issuer = expected.metadata.issuer.of_tenant(tenant).ok_or_else(|| Refusal::because("it names no tenant"))?;
@@ -83,7 +106,9 @@ pub(super) fn verify(
     .set_issue_time_verifier_fn(move |issued_at| {
         if SystemTime::from(issued_at) > now + SKEW { Err("it is from the future".to_owned()) } else { Ok(()) }
     });
-    let checked = token.claims(&verifier, expected.nonce).map_err(|error| refusal(&error))?;
+    let checked = token
+        .claims(&verifier, |said: Option<&Nonce>| expected.nonce.check(said))
+        .map_err(|error| refusal(&error, &claims, now))?;
     check_parties(checked, expected.client_id)?;
     check_not_before(&claims, now)?;
     if let Some(hash) = checked.access_token_hash() {
@@ -119,14 +144,28 @@ fn check_not_before(claims: &Map<String, Value>, now: SystemTime) -> Result<(), 
     if begun { Ok(()) } else { Err(Refusal::because("it is not valid yet")) }
 }
 
-/// Every claim as the provider wrote it; the verifier's own type leaves some out.
-fn payload(token: &CoreIdToken) -> Option<Map<String, Value>> {
-    let text = token.to_string();
-    let payload = text.split('.').nth(1)?;
+/// Every claim of a token as the provider wrote it; the verifier's own type leaves some out.
+pub(super) fn payload(token: &str) -> Option<Map<String, Value>> {
+    let payload = token.split('.').nth(1)?;
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
 }
 
-fn refusal(error: &ClaimsVerificationError) -> Refusal {
+/// A token that was made just now and is over or from the future tells of a clock. By then its signature is good.
+fn clocks_differ(claims: &Map<String, Value>, now: SystemTime) -> Option<AuthenticateError> {
+    let issued = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(claims.get("iat")?.as_u64()?))?;
+    let (by, ahead) = match now.duration_since(issued) {
+        Ok(behind) => (behind, false),
+        Err(ahead) => (ahead.duration(), true),
+    };
+    (by > SKEW).then_some(AuthenticateError::ClocksDiffer { by, ahead })
+}
+
+fn refusal(error: &ClaimsVerificationError, claims: &Map<String, Value>, now: SystemTime) -> Refusal {
+    if matches!(error, ClaimsVerificationError::Expired(_))
+        && let Some(error) = clocks_differ(claims, now)
+    {
+        return Refusal::Final(error);
+    }
     let text = super::http::chain(error);
     let refused = Refusal::because(text);
     match error {

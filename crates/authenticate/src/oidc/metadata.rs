@@ -26,6 +26,14 @@ const TRUSTED: [(&str, Alg); 9] = [
     ("EdDSA", Alg::EdDsa),
 ];
 
+/// The scope that asks for a refresh token.
+pub(super) const OFFLINE_ACCESS: &str = "offline_access";
+
+/// The algorithm of this name (RFC 7518 §3.1), if it is one to trust.
+pub(super) fn algorithm(name: &str) -> Option<Alg> {
+    TRUSTED.into_iter().find(|(known, _)| *known == name).map(|(_, algorithm)| algorithm)
+}
+
 /// The document as it is served; what is not needed here is not read.
 #[derive(Debug, Deserialize)]
 struct Document {
@@ -35,8 +43,11 @@ struct Document {
     jwks_uri: String,
     userinfo_endpoint: Option<String>,
     end_session_endpoint: Option<String>,
+    revocation_endpoint: Option<String>,
     id_token_signing_alg_values_supported: Option<Vec<String>>,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    #[serde(default)]
+    scopes_supported: Vec<String>,
     #[serde(default)]
     authorization_response_iss_parameter_supported: bool,
 }
@@ -50,9 +61,12 @@ pub(crate) struct Metadata {
     pub(crate) jwks_uri: Url,
     pub(crate) userinfo_endpoint: Option<Url>,
     pub(crate) end_session_endpoint: Option<Url>,
+    pub(crate) revocation_endpoint: Option<Url>,
     pub(crate) algorithms: Vec<Alg>,
     /// Whether the client secret goes into the form, not into the Authorization header.
     pub(crate) secret_in_form: bool,
+    /// Whether `offline_access` is a scope there (OpenID Connect Core §11).
+    pub(crate) knows_offline_access: bool,
     /// Whether every answer names the issuer (RFC 9207 §3).
     pub(crate) names_issuer_in_answers: bool,
 }
@@ -108,8 +122,13 @@ impl Metadata {
                 .end_session_endpoint
                 .map(|url| endpoint("end-session endpoint", &url))
                 .transpose()?,
+            revocation_endpoint: document
+                .revocation_endpoint
+                .map(|url| endpoint("revocation endpoint", &url))
+                .transpose()?,
             algorithms,
             secret_in_form,
+            knows_offline_access: document.scopes_supported.iter().any(|scope| scope == OFFLINE_ACCESS),
             names_issuer_in_answers: document.authorization_response_iss_parameter_supported,
         })
     }
@@ -170,9 +189,14 @@ mod tests {
 
     #[test]
     fn endpoints_in_cleartext_are_refused() {
-        for name in
-            ["authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint", "end_session_endpoint"]
-        {
+        for name in [
+            "authorization_endpoint",
+            "token_endpoint",
+            "jwks_uri",
+            "userinfo_endpoint",
+            "end_session_endpoint",
+            "revocation_endpoint",
+        ] {
             for url in ["http://idp.example/x", "javascript:alert(1)", "x", "https://idp.example/x#y"] {
                 assert!(check(|document| document[name] = json!(url)).is_err(), "{name} {url}");
             }

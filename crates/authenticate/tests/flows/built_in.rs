@@ -215,7 +215,7 @@ async fn a_form_needs_its_attempt_and_its_own_origin() {
     door.wait(601);
     assert_eq!(post(&mut victim, &mine, &[]).await.status(), 400);
     let mine = victim.open(&door, &format!("{SIGN_IN}?return=/x")).await.field("attempt");
-    assert_eq!(post(&mut victim, &mine, &[]).await.location().path(), "/x");
+    assert_eq!(post(&mut victim, &mine, &[]).await.arrives_at().path(), "/x");
     assert_eq!(post(&mut victim, &mine, &[]).await.status(), 400);
 }
 

@@ -35,6 +35,8 @@ pub(crate) struct Door {
     pub(crate) routes: Arc<Mutex<Vec<RouteCard>>>,
     pub(crate) settings: AuthenticatorSettings,
     pub(crate) directory: Option<tempfile::TempDir>,
+    /// What the route of the code host asks for.
+    pub(crate) max_age: Option<Duration>,
 }
 
 impl Door {
@@ -94,9 +96,10 @@ impl Door {
             accounts: accounts.clone(),
             clock: Arc::new(move || now(&clock_later)),
             routes_of: Arc::new(move |_, _, _| portal.lock().unwrap().clone()),
+            support_contact: Some("help@example.com".into()),
         };
         let authenticator = Authenticator::new(settings.clone(), None).unwrap();
-        Self { authenticator, sessions, accounts, later, routes, settings, directory }
+        Self { authenticator, sessions, accounts, later, routes, settings, directory, max_age: None }
     }
 
     /// The same with other settings.
@@ -104,6 +107,23 @@ impl Door {
         change(&mut self.settings);
         self.authenticator = Authenticator::new(self.settings.clone(), None).unwrap();
         self
+    }
+
+    /// Another replica of it, whose clock is ahead; it has the same store.
+    pub(crate) fn twin(&self, ahead: Duration) -> Self {
+        let later = Arc::new(AtomicU64::new(ahead.as_secs()));
+        let (clock_later, mut settings) = (Arc::clone(&later), self.settings.clone());
+        settings.clock = Arc::new(move || now(&clock_later));
+        Self {
+            authenticator: Authenticator::new(settings.clone(), None).unwrap(),
+            sessions: Arc::clone(&self.sessions),
+            accounts: self.accounts.clone(),
+            later,
+            routes: Arc::clone(&self.routes),
+            settings,
+            directory: None,
+            max_age: self.max_age,
+        }
     }
 
     /// Where the accounts are.
@@ -145,11 +165,16 @@ impl Door {
         let answer = if self.authenticator.owns(&head) {
             self.authenticator.answer(head, Full::new(Bytes::from(body)), "req-1").await
         } else {
-            match self.session(&head).await {
+            let max_age = self.max_age.filter(|_| head.host().as_str() == "code.example.com");
+            let is_recent = |session: &Arc<LiveSession>| {
+                let age = self.now().duration_since(session.known().identity.authenticated_at).unwrap_or_default();
+                max_age.is_none_or(|max_age| age <= max_age)
+            };
+            match self.session(&head).await.filter(is_recent) {
                 Some(session) => {
                     Response::new(Bytes::from(format!("upstream for {}", session.known().identity.label())))
                 }
-                None => self.authenticator.begin_sign_in(&head, "req-1", self.now()),
+                None => self.authenticator.begin_sign_in(&head, "req-1", max_age, self.now()),
             }
         };
         Answer { url, answer }
@@ -193,6 +218,14 @@ impl Answer {
         self.url.join(location).unwrap()
     }
 
+    /// Where it leads once the browser has shown its cookie.
+    pub(crate) fn arrives_at(&self) -> Url {
+        let shows = self.location();
+        assert_eq!(shows.path(), "/.doorward/arrived", "{shows}");
+        let (_, to) = shows.query_pairs().find(|(name, _)| name == "to").unwrap();
+        shows.join(&to).unwrap()
+    }
+
     pub(crate) fn set_cookies(&self) -> Vec<String> {
         let lines = self.answer.headers().get_all("set-cookie");
         lines.iter().map(|line| line.to_str().unwrap().to_owned()).collect()
@@ -212,6 +245,8 @@ impl Answer {
 pub(crate) struct Browser {
     /// By host; a leading dot for cookies of a domain.
     pub(crate) jar: BTreeMap<String, BTreeMap<String, String>>,
+    /// What it calls itself.
+    pub(crate) user_agent: Option<&'static str>,
 }
 
 impl Browser {
@@ -252,14 +287,27 @@ impl Browser {
         headers: &[(&str, &str)],
     ) -> Answer {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let accept = if headers.iter().any(|(name, _)| *name == "accept") { None } else { Some(("accept", PAGE)) };
         let mut request = Request::post(url)
-            .header("accept", PAGE)
             .header("content-type", "application/x-www-form-urlencoded")
             .header("content-length", body.len());
-        for (name, value) in headers {
+        for (name, value) in headers.iter().chain(accept.as_ref()) {
             request = request.header(*name, *value);
         }
         self.send(door, request.body(body).unwrap()).await
+    }
+
+    /// Asks as a script of the application does.
+    pub(crate) async fn fetch(&mut self, door: &Door, url: &str) -> Answer {
+        let request = Request::get(url).header("accept", "*/*").header("sec-fetch-mode", "cors");
+        self.send(door, request.header("sec-fetch-dest", "empty").body(String::new()).unwrap()).await
+    }
+
+    /// Posts a form as a script of the same origin does.
+    pub(crate) async fn fetch_post(&mut self, door: &Door, url: &str, fields: &[(&str, &str)]) -> Answer {
+        let origin = Url::parse(url).unwrap().origin().ascii_serialization();
+        let headers = [("origin", origin.as_str()), ("sec-fetch-site", "same-origin"), ("accept", "application/json")];
+        self.post_from(door, url, fields, &headers).await
     }
 
     /// Sends a request with this browser's cookies, and keeps those of the answer.
@@ -273,6 +321,9 @@ impl Browser {
             .collect();
         if !cookies.is_empty() {
             request.headers_mut().insert("cookie", cookies.join("; ").parse().unwrap());
+        }
+        if let Some(name) = self.user_agent {
+            request.headers_mut().insert("user-agent", name.parse().unwrap());
         }
         let answer = door.request(request).await;
         for line in answer.set_cookies() {

@@ -22,7 +22,7 @@ async fn the_code_leads_to_the_page_asked_for() {
     let (mut browser, url) = on_the_way(&door, &provider).await;
     assert!(url.as_str().starts_with(&format!("{WIKI}/.doorward/callback?code=")), "{url}");
     let answer = browser.open(&door, url.as_str()).await;
-    assert_eq!(answer.location().as_str(), format!("{WIKI}/page?x=1"));
+    assert_eq!(answer.arrives_at().as_str(), format!("{WIKI}/page?x=1"));
     assert_eq!(answer.answer.headers()["referrer-policy"], "no-referrer");
     let session = answer.set_cookies().into_iter().find(|line| line.starts_with("__Host-doorward=")).unwrap();
     assert!(session.len() < 200 && session.contains("SameSite=Lax"), "{session}");
@@ -33,8 +33,8 @@ async fn a_code_works_once_and_going_back_is_no_error() {
     let provider = Provider::start().await;
     let door = Door::with(&provider);
     let (mut browser, url) = on_the_way(&door, &provider).await;
-    let mut copy = Browser { jar: browser.jar.clone() };
-    assert_eq!(browser.open(&door, url.as_str()).await.location().path(), "/page");
+    let mut copy = Browser { jar: browser.jar.clone(), ..Browser::default() };
+    assert_eq!(browser.open(&door, url.as_str()).await.arrives_at().path(), "/page");
     // Reloaded: the browser is signed in, so it is sent to the front page.
     assert_eq!(browser.open(&door, url.as_str()).await.location().path(), "/");
     // Replayed with the attempt's cookie, before which nothing was used up in this jar: the code is gone.
@@ -197,7 +197,7 @@ async fn a_code_for_one_host_of_a_wildcard_is_worth_nothing_on_another() {
     let moved = url.as_str().replace("anna.", "ben.");
     assert_eq!(thief.open(&door, &moved).await.status(), 400);
     assert!(thief.ticket("ben.dev.example.com").is_none());
-    assert_eq!(browser.open(&door, url.as_str()).await.location().as_str(), "https://anna.dev.example.com/");
+    assert_eq!(browser.open(&door, url.as_str()).await.arrives_at().as_str(), "https://anna.dev.example.com/");
 }
 
 #[tokio::test]

@@ -9,11 +9,19 @@
     reason = "a test fails by panicking, also in what the tests share"
 )]
 
+mod attempts;
 mod built_in;
+mod circles;
 mod door;
 mod endpoints;
 mod handover;
 mod hostile_provider;
+mod jars;
+mod max_age;
 mod openid;
 mod provider;
+mod scripts;
+mod sessions;
+mod sessions_outage;
 mod sign_out;
+mod tossed;

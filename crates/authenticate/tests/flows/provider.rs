@@ -90,6 +90,8 @@ pub(crate) struct Behaviour {
     pub(crate) key_fetches: usize,
     pub(crate) token_requests: usize,
     pub(crate) end_session: bool,
+    /// What was given back: the form, and whether we were let in to ask.
+    pub(crate) revocations: Vec<(HashMap<String, String>, bool)>,
     codes: HashMap<String, Code>,
 }
 
@@ -132,6 +134,7 @@ impl Provider {
             key_fetches: 0,
             token_requests: 0,
             end_session: true,
+            revocations: Vec::new(),
             codes: HashMap::new(),
         };
         let listener = TcpListener::bind(address).await.unwrap();
@@ -142,6 +145,7 @@ impl Provider {
             .route("/jwks", get(keys))
             .route("/token", post(token))
             .route("/userinfo", get(userinfo))
+            .route("/revoke", post(revoke))
             .with_state(provider.clone());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -234,6 +238,12 @@ async fn keys(State(provider): State<Provider>) -> Response {
     broken(&behaviour).unwrap_or_else(|| Json(json!({"keys": behaviour.published})).into_response())
 }
 
+/// How we prove who we are.
+fn basic() -> String {
+    let encode = |text| url::form_urlencoded::byte_serialize(str::as_bytes(text)).collect::<String>();
+    format!("Basic {}", STANDARD.encode(format!("{}:{}", encode(CLIENT_ID), encode(CLIENT_SECRET))))
+}
+
 async fn token(
     State(provider): State<Provider>,
     headers: HeaderMap,
@@ -245,9 +255,7 @@ async fn token(
     {
         return answer;
     }
-    let encode = |text| url::form_urlencoded::byte_serialize(str::as_bytes(text)).collect::<String>();
-    let basic = STANDARD.encode(format!("{}:{}", encode(CLIENT_ID), encode(CLIENT_SECRET)));
-    let authorized = headers.get("authorization").is_some_and(|value| *value == *format!("Basic {basic}"));
+    let authorized = headers.get("authorization").is_some_and(|value| *value == *basic());
     let refuse = |error: &str| (StatusCode::BAD_REQUEST, Json(json!({"error": error}))).into_response();
     if !authorized {
         return refuse("invalid_client");
@@ -285,6 +293,16 @@ async fn token(
     Json(json!({"access_token": access_token, "token_type": "Bearer", "expires_in": 300, "id_token": id_token,
         "refresh_token": "refresh-token-1"}))
     .into_response()
+}
+
+async fn revoke(
+    State(provider): State<Provider>,
+    headers: HeaderMap,
+    Form(form): Form<HashMap<String, String>>,
+) -> StatusCode {
+    let authorized = headers.get("authorization").is_some_and(|value| *value == *basic());
+    provider.set().revocations.push((form, authorized));
+    StatusCode::OK
 }
 
 async fn userinfo(State(provider): State<Provider>, headers: HeaderMap) -> Response {

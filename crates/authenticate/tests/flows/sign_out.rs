@@ -106,3 +106,83 @@ async fn an_expired_session_is_signed_out_everywhere() {
         assert_eq!(browser.open(&door, &format!("{host}/x")).await.status(), 302);
     }
 }
+
+#[tokio::test]
+async fn who_is_signed_out_goes_where_the_configuration_says_and_nowhere_else() {
+    let provider = Provider::start().await;
+    let goodbye = "https://www.example.com/goodbye?a=b";
+    let door = Door::with(&provider).change(|settings| settings.sign_in.signed_out = Some(goodbye.into()));
+    let mut browser = signed_in(&door, &provider).await;
+    let csrf = browser.open(&door, SIGN_OUT).await.field("csrf");
+    let answer = browser.post(&door, SIGN_OUT, &[("csrf", &csrf)]).await;
+    let query: std::collections::HashMap<_, _> = answer.location().query_pairs().into_owned().collect();
+    assert_eq!(query["post_logout_redirect_uri"], format!("{AUTH}/.doorward/signed_out"), "providers know this one");
+    for query in ["?state=provider", "", "?state=x&return=https://evil.example&url=//evil.example"] {
+        let back = browser.open(&door, &format!("{AUTH}/.doorward/signed_out{query}")).await;
+        assert_eq!((back.status().as_u16(), back.location().as_str()), (302, goodbye), "{query}");
+    }
+
+    provider.set().end_session = false;
+    let door = Door::with(&provider).change(|settings| settings.sign_in.signed_out = Some(goodbye.into()));
+    let mut browser = signed_in(&door, &provider).await;
+    let csrf = browser.open(&door, SIGN_OUT).await.field("csrf");
+    let answer = browser.post(&door, SIGN_OUT, &[("csrf", &csrf)]).await;
+    assert_eq!(answer.location().as_str(), goodbye, "straight there");
+    assert_eq!(browser.open(&door, SIGN_OUT).await.location().as_str(), goodbye, "nothing is left to sign out of");
+}
+
+#[tokio::test]
+async fn a_program_signs_out_in_json_and_gets_no_token() {
+    let provider = Provider::start().await;
+    let door = Door::with(&provider);
+    let mut browser = signed_in(&door, &provider).await;
+    let asked = browser.fetch(&door, SIGN_OUT).await.json();
+    assert_eq!(asked["error"], "confirmation-required");
+    let answer = browser.fetch_post(&door, SIGN_OUT, &[("csrf", asked["csrf"].as_str().unwrap())]).await;
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    let said = answer.json();
+    assert_eq!((&said["signed_out"], &said["sessions_ended"]), (&true.into(), &1.into()));
+    let location = said["location"].as_str().unwrap();
+    assert!(location.starts_with(&format!("{}/end?", provider.issuer())), "{location}");
+    assert!(!location.contains("id_token_hint") && !said.to_string().contains("eyJ"));
+    assert!(browser.ticket("code.example.com").is_none());
+    assert_eq!(
+        browser.fetch_post(&door, SIGN_OUT, &[("csrf", "x")]).await.json()["signed_out"],
+        true,
+        "no error twice"
+    );
+}
+
+#[tokio::test]
+async fn the_refresh_token_goes_back_to_the_provider() {
+    let provider = Provider::start().await;
+    let url = format!("{}/revoke", provider.issuer());
+    provider.set().document.insert("revocation_endpoint".into(), url.into());
+    let door = Door::with(&provider);
+    let mut browser = signed_in(&door, &provider).await;
+    let csrf = browser.open(&door, SIGN_OUT).await.field("csrf");
+    browser.post(&door, SIGN_OUT, &[("csrf", &csrf)]).await;
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let (form, authorized) = loop {
+        if let Some(revoked) = provider.set().revocations.pop() {
+            break revoked;
+        }
+        assert!(std::time::Instant::now() < deadline, "nothing was given back");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    };
+    assert!(authorized, "with our own credentials");
+    assert_eq!((form["token"].as_str(), form["token_type_hint"].as_str()), ("refresh-token-1", "refresh_token"));
+}
+
+#[tokio::test]
+async fn a_provider_that_cannot_take_a_token_back_keeps_nobody_signed_in() {
+    let provider = Provider::start().await;
+    let url = format!("{}/no-such-place", provider.issuer());
+    provider.set().document.insert("revocation_endpoint".into(), url.into());
+    let door = Door::with(&provider);
+    let mut browser = signed_in(&door, &provider).await;
+    let session = door.sessions_of(&browser).await;
+    let csrf = browser.open(&door, SIGN_OUT).await.field("csrf");
+    assert_eq!(browser.post(&door, SIGN_OUT, &[("csrf", &csrf)]).await.status(), 303);
+    assert!(session.ended().is_cancelled());
+}

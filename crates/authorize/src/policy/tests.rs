@@ -2,6 +2,7 @@
 
 mod arbitrary;
 mod certificates;
+mod max_age;
 mod naive;
 mod properties;
 mod table;

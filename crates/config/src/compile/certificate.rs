@@ -127,7 +127,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn private_key(&mut self, key: &Text) -> Option<PrivateKeyDer<'static>> {
+    pub(super) fn private_key(&mut self, key: &Text) -> Option<PrivateKeyDer<'static>> {
         if let Ok(private) = PrivateKeyDer::from_pem_slice(&key.bytes) {
             return Some(private);
         }

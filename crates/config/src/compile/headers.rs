@@ -7,7 +7,7 @@ use super::Compiler;
 use super::route::Routes;
 use crate::domain::route::{HeaderContent, HeaderPart};
 use crate::domain::tls::Tls;
-use crate::raw::{At, HeaderPairs, Pairs};
+use crate::raw::{At, HeaderPairs, OF_THE_CONNECTION, Pairs};
 use crate::yaml::shown;
 
 /// A year, for this host alone: subdomains and browsers' preload lists are for their owner to bring in.
@@ -15,21 +15,6 @@ const ONE_YEAR: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// The key that turns the headers set by default off.
 const DISABLE: &str = "disable";
-
-/// Headers about one connection, or about how a message is framed: never anybody's to set.
-const OF_THE_CONNECTION: [&str; 11] = [
-    "connection",
-    "content-length",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "http2-settings",
-];
 
 /// Headers Doorward sets on every request it forwards.
 const SET_BY_US: [&str; 6] =
@@ -178,7 +163,7 @@ impl Compiler<'_> {
         Some((header?, content))
     }
 
-    fn header_name(&mut self, key: &str, name: &At<String>) -> Option<HeaderName> {
+    pub(super) fn header_name(&mut self, key: &str, name: &At<String>) -> Option<HeaderName> {
         let Ok(header) = HeaderName::from_bytes(name.value.as_bytes()) else {
             self.problems.error(
                 &name.place,
@@ -208,7 +193,7 @@ impl Compiler<'_> {
 }
 
 /// Whether a request header is Doorward's to set. `_` counts as `-`.
-fn is_set_by_us(header: &HeaderName) -> bool {
+pub(super) fn is_set_by_us(header: &HeaderName) -> bool {
     is_doorwards(header) || SET_BY_US.contains(&header.as_str().replace('_', "-").as_str())
 }
 

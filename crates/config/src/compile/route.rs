@@ -8,6 +8,7 @@ use http::HeaderValue;
 use rustls_pki_types::CertificateDer;
 
 use super::Compiler;
+use super::assertion::OfRoutes;
 use super::client_certificates::OfHost;
 use super::headers::ResponseHeaders;
 use super::policy_warnings::LookedAt;
@@ -27,6 +28,7 @@ pub(super) struct Defaults<'a> {
     pub(super) authorities: &'a [CertificateDer<'static>],
     pub(super) response_headers: &'a ResponseHeaders,
     pub(super) pass_identity_headers: bool,
+    pub(super) assertion: OfRoutes,
 }
 
 /// The routes that could be made out.
@@ -97,6 +99,8 @@ impl Compiler<'_> {
         self.blank_editor(raw, host_header.as_ref(), websockets);
         let response_headers = self.route_headers(raw.set_response_headers.as_ref(), defaults.response_headers);
         let set_request_headers = self.request_headers(raw.set_request_headers.as_ref());
+        self.tokens_in_the_clear(raw.set_request_headers.as_ref(), target.as_ref());
+        let (jwt_groups_filter, jwt_issuer_format) = self.assertion_of_route(&raw.assertion, &defaults.assertion);
         let remove_request_headers = self.removed_headers(raw.remove_request_headers.as_ref());
         let before = self.problems.count(crate::Severity::Error);
         let placed = self.policy(&raw.policy, &raw.place);
@@ -113,8 +117,12 @@ impl Compiler<'_> {
         let (from, path, target) = (from?, path?, target?);
         let id = route_id(&from, &path);
         let route = Route {
-            policy: self.shared.policies.of(&id, rules),
-            policy_shadow: shadow.map(|placed| Shadow::new(self.shared.policies.of(&id, rules_of(placed)))),
+            policy: self.shared.policies.of(&id, rules).with_max_age(authentication_max_age),
+            policy_shadow: shadow.map(|placed| {
+                let policy = self.shared.policies.of(&id, rules_of(placed));
+                // Of the age alone there is nothing to try.
+                Shadow::new(policy.with_max_age(authentication_max_age))
+            }),
             show_error_details: raw.show_error_details.as_ref().is_some_and(|flag| flag.value),
             authentication_max_age,
             name: raw.name.as_ref().map_or_else(|| default_name(&from, &path), |name| name.value.clone()),
@@ -129,6 +137,8 @@ impl Compiler<'_> {
                 .pass_identity_headers
                 .as_ref()
                 .map_or(defaults.pass_identity_headers, |flag| flag.value),
+            jwt_groups_filter,
+            jwt_issuer_format,
             timeout: raw.timeout.as_ref().map_or(defaults.timeout, |limit| limit.value),
             idle_timeout: raw.idle_timeout.as_ref().map(|limit| limit.value),
             line: raw.place.line(),
@@ -152,11 +162,12 @@ impl Compiler<'_> {
             return None;
         }
         if raw.policy.allow_public_unauthenticated_access.as_ref().is_some_and(|flag| flag.value) {
-            self.problems.warning(
+            self.problems.error(
                 place,
-                "`authentication_max_age` has no effect on a public route, where nobody signs in",
+                "`authentication_max_age` stands on a public route, where nobody signs in",
                 "Remove it, or say who may pass.",
             );
+            return None;
         }
         Some(*age)
     }
@@ -249,6 +260,8 @@ impl Compiler<'_> {
             ("prefix_rewrite", raw.prefix_rewrite.as_ref().map(|at| &at.place)),
             ("set_request_headers", raw.set_request_headers.as_ref().map(|at| &at.place)),
             ("remove_request_headers", raw.remove_request_headers.as_ref().map(|at| &at.place)),
+            ("jwt_groups_filter", raw.assertion.groups_filter.as_ref().map(|at| &at.place)),
+            ("jwt_issuer_format", raw.assertion.issuer_format.as_ref().map(|at| &at.place)),
             ("pass_identity_headers", raw.pass_identity_headers.as_ref().map(|at| &at.place)),
             ("timeout", raw.timeout.as_ref().map(|at| &at.place)),
             ("idle_timeout", raw.idle_timeout.as_ref().map(|at| &at.place)),

@@ -1,6 +1,7 @@
 //! Routes: from a public address to what answers there.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use doorward_authorize::{Policy, RouteId, Shadow};
@@ -8,6 +9,7 @@ use doorward_hygiene::{Hostname, OriginPattern, Scheme, starts_with_segments};
 use http::{HeaderName, HeaderValue, StatusCode};
 use regex::Regex;
 
+use super::assertion::IssuerFormat;
 use super::timeouts::Limit;
 use super::upstream::Upstream;
 
@@ -52,6 +54,10 @@ pub struct Route {
     pub set_response_headers: Vec<(HeaderName, HeaderValue)>,
     /// Whether the upstream is told who asks.
     pub pass_identity_headers: bool,
+    /// The groups that the upstream may hear of, sorted; none for all.
+    pub jwt_groups_filter: Option<Arc<[String]>>,
+    /// What the signed statement names as its issuer.
+    pub jwt_issuer_format: IssuerFormat,
     /// How long the upstream has until its response head.
     pub timeout: Limit,
     /// How long a stream or tunnel may be silent; none leaves it to the default.
@@ -69,17 +75,29 @@ pub enum HeaderContent {
     Assembled(Vec<HeaderPart>),
 }
 
-/// A part of a header's value. What is said of a client certificate is said only of one that is believed; of others,
-/// and without any, it is empty.
+/// A part of a header's value. Of one that has nothing to say, the whole header says nothing: it is not sent.
+///
+/// What is said of a client certificate is said only of one that is believed; what is said of a visitor, only of one
+/// who is signed in.
 #[derive(Clone, PartialEq, Eq)]
 pub enum HeaderPart {
     /// Characters that a header can carry; perhaps a secret.
     Text(String),
-    /// `${pomerium.client_cert_fingerprint}`
+    /// `${doorward.jwt}`: the signed statement about the visitor.
+    Assertion,
+    /// `${doorward.access_token}`: what the identity provider issued.
+    AccessToken,
+    /// `${doorward.id_token}`: the same.
+    IdToken,
+    /// `${doorward.claim.NAME}`, and under its own name each of `email`, `user`, `name` and `groups`.
+    Claim(Box<str>),
+    /// `${doorward.request.headers["NAME"]}`: never a name in which only we may speak.
+    RequestHeader(HeaderName),
+    /// `${doorward.client_cert_fingerprint}`
     CertificateFingerprint,
-    /// `${pomerium.client_cert_san_dns}`
+    /// `${doorward.client_cert_san_dns}`
     CertificateSanDns,
-    /// `${pomerium.client_cert_san_email}`
+    /// `${doorward.client_cert_san_email}`
     CertificateSanEmail,
 }
 
@@ -87,6 +105,11 @@ impl fmt::Debug for HeaderPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Text(_) => "Text(…)",
+            Self::Assertion => "Assertion",
+            Self::AccessToken => "AccessToken",
+            Self::IdToken => "IdToken",
+            Self::Claim(_) => "Claim(…)",
+            Self::RequestHeader(_) => "RequestHeader(…)",
             Self::CertificateFingerprint => "CertificateFingerprint",
             Self::CertificateSanDns => "CertificateSanDns",
             Self::CertificateSanEmail => "CertificateSanEmail",

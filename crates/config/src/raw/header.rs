@@ -1,17 +1,28 @@
 //! Values of request headers: variables, templates, and `$$` for a `$`, as Pomerium has it.
 
 use super::expand::{self, Cut};
-use super::{At, Hidden, Named, Reading, nearest};
+use super::template::{self, Meaningless};
+use super::{At, Hidden, Named, Reading};
 use crate::domain::route::HeaderPart;
 use crate::yaml::{Content, Node};
 
 /// Request headers, each with the parts of its value.
 pub(crate) type HeaderPairs = Named<Vec<HeaderPart>>;
 
-/// The templates there are.
-const TEMPLATES: [&str; 3] = ["client_cert_fingerprint", "client_cert_san_dns", "client_cert_san_email"];
-/// What those begin with that Pomerium has besides.
-const LATER: [&str; 4] = ["access_token", "id_token", "jwt", "request.headers"];
+/// Headers about one connection, or about how a message is framed: never anybody's to set.
+pub(crate) const OF_THE_CONNECTION: [&str; 11] = [
+    "connection",
+    "content-length",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "http2-settings",
+];
 
 impl Reading<'_> {
     pub(crate) fn header_pairs(&mut self, key: &str, node: &Node) -> Option<At<HeaderPairs>> {
@@ -51,32 +62,12 @@ impl Reading<'_> {
     }
 
     fn template(&mut self, key: &str, node: &Node, name: &str) -> Option<HeaderPart> {
-        match name {
-            "client_cert_fingerprint" => return Some(HeaderPart::CertificateFingerprint),
-            "client_cert_san_dns" => return Some(HeaderPart::CertificateSanDns),
-            "client_cert_san_email" => return Some(HeaderPart::CertificateSanEmail),
-            _ => {}
+        match template::part(name) {
+            Ok(part) => Some(part),
+            Err(Meaningless { what, mend }) => {
+                self.problems.error(&node.place, format!("`{key}` holds {what}"), mend);
+                None
+            }
         }
-        // What was written is not repeated: it may be a piece of a secret.
-        let (what, mend) = if LATER.iter().any(|later| name.starts_with(later)) {
-            (
-                format!("Pomerium's templates for tokens and headers are not supported yet in `{key}`"),
-                "Remove the header. `pass_identity_headers: true` tells the upstream who asks, in signed form."
-                    .to_owned(),
-            )
-        } else {
-            let mend = nearest(name, &TEMPLATES).map_or_else(
-                || {
-                    format!(
-                        "There are: {}. To mean the characters `${{` themselves, write `$${{`.",
-                        TEMPLATES.join(", ")
-                    )
-                },
-                |meant| format!("Did you mean `${{pomerium.{meant}}}`?"),
-            );
-            (format!("`{key}` holds a template that does not exist"), mend)
-        };
-        self.problems.error(&node.place, what, mend);
-        None
     }
 }

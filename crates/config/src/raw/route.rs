@@ -1,5 +1,6 @@
 //! One route.
 
+use super::assertion::RawRouteAssertion;
 use super::duration::Span;
 use super::policy::RawPolicy;
 use super::unsupported::{NONE, ROUTE};
@@ -29,6 +30,7 @@ pub(crate) struct RawRoute {
     pub(crate) remove_request_headers: Option<At<Vec<At<String>>>>,
     pub(crate) set_response_headers: Option<At<Pairs>>,
     pub(crate) pass_identity_headers: Option<At<bool>>,
+    pub(crate) assertion: RawRouteAssertion,
     pub(crate) timeout: Option<At<Limit>>,
     pub(crate) idle_timeout: Option<At<Limit>>,
     pub(crate) tls: RawUpstreamTls,
@@ -92,6 +94,7 @@ impl RawRoute {
             remove_request_headers: section.texts("remove_request_headers", reading),
             set_response_headers: section.pairs("set_response_headers", reading),
             pass_identity_headers: section.flag("pass_identity_headers", reading),
+            assertion: RawRouteAssertion::read(&mut section, reading),
             timeout: section.limit("timeout", reading),
             idle_timeout: section.limit("idle_timeout", reading),
             tls: RawUpstreamTls {

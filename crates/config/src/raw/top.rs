@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::acme::RawAcme;
+use super::assertion::RawAssertion;
 use super::client_certificates::RawClientCertificates;
 use super::expectations::{self, RawExpectation};
 use super::listeners::RawListeners;
@@ -24,6 +25,7 @@ pub(crate) struct RawConfig {
     pub(crate) client_certificates: Option<RawClientCertificates>,
     pub(crate) sign_in: RawSignIn,
     pub(crate) sessions: RawSessions,
+    pub(crate) assertion: RawAssertion,
     pub(crate) set_response_headers: Option<At<Pairs>>,
     pub(crate) pass_identity_headers: Option<At<bool>>,
     pub(crate) policies: RawPolicies,
@@ -42,6 +44,7 @@ impl RawConfig {
             client_certificates: RawClientCertificates::read(&mut section, reading),
             sign_in: RawSignIn::read(&mut section, reading),
             sessions: RawSessions::read(&mut section, reading),
+            assertion: RawAssertion::read(&mut section, reading),
             set_response_headers: section.pairs("set_response_headers", reading),
             pass_identity_headers: section.flag("pass_identity_headers", reading),
             policies: RawPolicies::read(&mut section, reading),

@@ -83,9 +83,6 @@ pub(crate) const GLOBAL: &[Unsupported] = &[
     instead("idp_refresh_directory_*", "Groups come from the claim that `idp_groups_claim` names."),
     instead("idp_service_account", "Groups come from the claim that `idp_groups_claim` names."),
     key("installation_id"),
-    instead("jwt_claims_headers", "`pass_identity_headers: true` on a route sends e-mail, name, subject and groups."),
-    key("jwt_groups_filter"),
-    same("jwt_issuer_format", &["issuerhostonly"], "The issuer is the host alone."),
     key("logo_url"),
     key("mcp_*"),
     instead("merge_slashes", "The path reaches the upstream exactly as it came."),
@@ -94,7 +91,6 @@ pub(crate) const GLOBAL: &[Unsupported] = &[
     common("otel_*"),
     key("override_certificate_name"),
     same("path_with_escaped_slashes_action", &["reject_request"], "A path with an escaped slash is always refused."),
-    key("pomerium_compatibility"),
     key("primary_color"),
     key("programmatic_redirect_domain_whitelist"),
     instead("proxy_log_level", "There is one log: `log_level`."),
@@ -102,7 +98,6 @@ pub(crate) const GLOBAL: &[Unsupported] = &[
     key("secondary_color"),
     same("services", &["all"], "There is one process, which is all services."),
     key("session_recording_concurrency"),
-    instead("signing_key*", "A signing key is made and kept below `data_dir`."),
     key("skip_xff_append"),
     key("ssh_*"),
     instead("timeout_write", "An answer may take as long as it needs; a stalled one ends after `timeout_idle`."),
@@ -131,8 +126,6 @@ pub(crate) const ROUTE: &[Unsupported] = &[
     key("idp_access_token_allowed_audiences"),
     instead("idp_client_id", "All routes share the one provider at the top of the file."),
     instead("idp_client_secret", "All routes share the one provider at the top of the file."),
-    key("jwt_groups_filter"),
-    key("jwt_issuer_format"),
     key("kubernetes_service_account_token*"),
     key("lb_config"),
     instead("load_balancing_policy*", "Several addresses in `to` take turns."),
@@ -143,7 +136,10 @@ pub(crate) const ROUTE: &[Unsupported] = &[
     instead("regex_rewrite_*", "`prefix_rewrite` changes a fixed prefix."),
     key("rewrite_response_headers"),
     key("session_recording"),
-    instead("set_authorization_header", "`pass_identity_headers: true` tells the upstream who asks, in signed form."),
+    instead(
+        "set_authorization_header",
+        "Write `set_request_headers: {Authorization: \"Bearer ${doorward.access_token}\"}`, or the template you mean.",
+    ),
     instead("sub_policies", "Write its rules into `policy`."),
     key("tls_downstream_server_name"),
     key("tls_upstream_allow_renegotiation"),
@@ -228,7 +224,7 @@ mod tests {
 
     #[test]
     fn stems_cover_their_keys() {
-        for key in ["metrics_certificate", "otel_exporter_otlp_endpoint", "signing_key_file", "ssh_address"] {
+        for key in ["metrics_certificate", "otel_exporter_otlp_endpoint", "ssh_address"] {
             assert!(find(GLOBAL, key).is_some(), "{key}");
         }
         assert!(find(GLOBAL, "certificates").is_none() && find(GLOBAL, "certificate").is_some());

@@ -8,6 +8,7 @@
 )]
 
 mod acme;
+mod assertion;
 mod bad;
 mod certificates;
 mod client_certificates;

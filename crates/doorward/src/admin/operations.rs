@@ -36,7 +36,7 @@ impl Operations {
             Request::Revoke { wanted } => self.revoke(wanted, now).await,
             Request::Block { email } => self.block(email, now).await,
             Request::Unblock { email } => self.unblock(email, now).await,
-            Request::Blocked => self.blocked(now).await,
+            Request::Blocked {} => self.blocked(now).await,
         };
         outcome.unwrap_or_else(|error| failed(&error))
     }
@@ -171,4 +171,90 @@ fn failed(error: &SessionsError) -> Answer {
         other => other.to_string(),
     };
     Answer::Failed { message }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::admin::stage::{begin, sessions};
+
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000 + seconds)
+    }
+
+    async fn listed(operations: &Operations, user: Option<&str>, most: usize) -> (Vec<String>, usize) {
+        let request = Request::List { user: user.map(str::to_owned), most };
+        match operations.perform(&request, at(100)).await {
+            Answer::Sessions { sessions, total } => (sessions.into_iter().map(|session| session.user).collect(), total),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_newest_are_listed_and_all_are_counted() {
+        let sessions = sessions();
+        for number in 0..20 {
+            begin(&sessions, &format!("p{number}@example.com"), at(number)).await;
+        }
+        begin(&sessions, "p3@example.com", at(50)).await;
+        let operations = Operations::new(sessions);
+        let (users, total) = listed(&operations, None, 3).await;
+        assert_eq!((users, total), (["p3", "p19", "p18"].map(|name| format!("{name}@example.com")).to_vec(), 21));
+        for spelling in ["p3@example.com", "P3@Example.COM", "id of p3@example.com"] {
+            assert_eq!(listed(&operations, Some(spelling), 10).await.1, 2, "{spelling}");
+        }
+        assert_eq!(listed(&operations, Some("p"), 10).await, (Vec::new(), 0));
+        assert_eq!(listed(&operations, None, 0).await, (Vec::new(), 21));
+    }
+
+    #[tokio::test]
+    async fn those_named_end_and_nobody_else() {
+        let sessions = sessions();
+        let (one, other) = (begin(&sessions, "a@x.test", at(0)).await, begin(&sessions, "b@x.test", at(0)).await);
+        let operations = Operations::new(sessions);
+        let ids = vec![one.id().to_owned(), "nonsense".to_owned(), one.id().to_owned()];
+        let answer = operations.perform(&Request::Revoke { wanted: Wanted::Ids(ids.clone()) }, at(1)).await;
+        let ended = Ended { id: one.id().to_owned(), user: "a@x.test".to_owned() };
+        assert_eq!(answer, Answer::Revoked { ended: vec![ended], total: 1, unknown: vec!["nonsense".to_owned()] });
+        assert!(one.is_over(at(1)) && !other.is_over(at(1)));
+        let again = operations.perform(&Request::Revoke { wanted: Wanted::Ids(ids) }, at(1)).await;
+        assert!(matches!(again, Answer::Revoked { total: 0, unknown, .. } if unknown.len() == 2));
+    }
+
+    #[tokio::test]
+    async fn all_end_and_nobody_is_blocked() {
+        let sessions = sessions();
+        let mut begun = Vec::new();
+        for number in 0..600 {
+            begun.push(begin(&sessions, &format!("p{number}@example.com"), at(0)).await);
+        }
+        let operations = Operations::new(Arc::clone(&sessions));
+        let answer = operations.perform(&Request::Revoke { wanted: Wanted::All }, at(1)).await;
+        assert!(matches!(answer, Answer::Revoked { total: 600, .. }), "{answer:?}");
+        assert!(begun.iter().all(|session| session.is_over(at(1))));
+        assert_eq!(operations.perform(&Request::Blocked {}, at(1)).await, Answer::People { people: Vec::new() });
+        begin(&sessions, "p1@example.com", at(2)).await;
+    }
+
+    #[tokio::test]
+    async fn a_block_ends_what_there_is_and_says_so_once() {
+        let sessions = sessions();
+        let theirs = begin(&sessions, "eve@example.com", at(0)).await;
+        let other = begin(&sessions, "bob@example.com", at(0)).await;
+        let operations = Operations::new(sessions);
+        let block = Request::Block { email: "EVE@example.com".to_owned() };
+        let ended = vec![Ended { id: theirs.id().to_owned(), user: "eve@example.com".to_owned() }];
+        assert_eq!(operations.perform(&block, at(1)).await, Answer::Blocked { is_new: true, ended });
+        assert!(theirs.is_over(at(1)) && !other.is_over(at(1)));
+        assert_eq!(operations.perform(&block, at(2)).await, Answer::Blocked { is_new: false, ended: Vec::new() });
+        let people = vec![Person { email: "eve@example.com".to_owned(), since: stamp(at(1)) }];
+        assert_eq!(operations.perform(&Request::Blocked {}, at(3)).await, Answer::People { people });
+        let unblock = Request::Unblock { email: "eve@Example.com".to_owned() };
+        assert_eq!(operations.perform(&unblock, at(4)).await, Answer::Unblocked { was_blocked: true });
+        assert_eq!(operations.perform(&unblock, at(4)).await, Answer::Unblocked { was_blocked: false });
+        let nobody = Request::Block { email: "eve".to_owned() };
+        assert!(matches!(operations.perform(&nobody, at(5)).await, Answer::Failed { .. }));
+    }
 }

@@ -52,7 +52,7 @@ pub(crate) enum Request {
         email: String,
     },
     /// Who is blocked.
-    Blocked,
+    Blocked {},
 }
 
 /// Which sessions are meant.

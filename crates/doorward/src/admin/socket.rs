@@ -59,7 +59,7 @@ pub(crate) struct AdminSocket {
     path: PathBuf,
     /// Device and inode of the file, to know it again.
     mark: (u64, u64),
-    /// The user it belongs to, who is the one we run as.
+    /// The user we run as.
     owner: u32,
 }
 
@@ -83,7 +83,8 @@ impl AdminSocket {
         let listener = socket.listen(BACKLOG).map_err(refused)?;
         let metadata = std::fs::symlink_metadata(&path).map_err(refused)?;
         let mark = (metadata.dev(), metadata.ino());
-        Ok(Self { listener, data_dir: data_dir.to_owned(), path, mark, owner: metadata.uid() })
+        let owner = own_user().map_err(refused)?;
+        Ok(Self { listener, data_dir: data_dir.to_owned(), path, mark, owner })
     }
 
     /// Hears operators until `stop`; what is under way then is given up.
@@ -144,6 +145,13 @@ impl Drop for AdminSocket {
             let _gone = std::fs::remove_file(&self.path);
         }
     }
+}
+
+/// The user this process runs as, by what another end of a socket would see. Not by the socket's file: a file system of
+/// another machine may say that it is somebody else's.
+fn own_user() -> io::Result<u32> {
+    let (one, _other) = UnixStream::pair()?;
+    Ok(one.peer_cred()?.uid())
 }
 
 fn is_trusted(uid: u32, owner: u32) -> bool {
@@ -213,3 +221,6 @@ async fn request_line(reader: impl tokio::io::AsyncRead + Unpin) -> io::Result<V
     BufReader::new(reader).take(most).read_until(b'\n', &mut line).await?;
     Ok(line)
 }
+
+#[cfg(test)]
+mod tests;

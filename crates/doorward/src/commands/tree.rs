@@ -15,6 +15,8 @@ const TRIAL: &str = "policy_shadow";
 
 /// The reason to ask somebody to sign in.
 const STRANGER: &str = "user-unauthenticated";
+/// The reason to ask somebody to sign in again.
+const TOO_OLD: &str = "authentication-too-old";
 
 /// The rules of a policy, each with its criteria, below a title; then what was decided. `file` is where they stand.
 pub(crate) fn lines(answer: &Answer, file: &str) -> Vec<String> {
@@ -70,6 +72,9 @@ fn asking(explanation: &Explanation, file: &str) -> Option<String> {
 
 /// What to say where no rule decided.
 fn no_rule(explanation: &Explanation) -> &'static str {
+    if explanation.reasons.contains(&TOO_OLD) {
+        return "`authentication_max_age` asks for a newer sign-in";
+    }
     let own = |rule: &&RuleExplanation| rule.action == "allow" && rule.origin != GLOBAL;
     if explanation.rules.iter().filter(own).any(|rule| rule.held) {
         "the global policy lets only others in"

@@ -2,47 +2,28 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use doorward_assertion::{JWKS_CACHE_CONTROL, SigningKeys};
 use doorward_authenticate::Authenticator;
 use doorward_hygiene::CleanHead;
 use doorward_proxy::{Identify, OwnEndpoints, ProxyBody};
 use doorward_sessions::{LiveSession, StoreUnavailable};
 use futures_util::future::BoxFuture;
-use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::{HeaderValue, Response};
 use hyper::body::Incoming;
 
-/// Where upstreams find the keys for the assertion, on every host.
-const JWKS: &str = "/.well-known/doorward/jwks.json";
+use super::published_keys::PublishedKeys;
 
 /// The authenticator as the proxy sees it, and the published keys.
 pub(crate) struct Gate {
     authenticator: Authenticator,
-    jwks: Bytes,
+    keys: PublishedKeys,
 }
 
 impl Gate {
-    pub(crate) fn new(authenticator: Authenticator, keys: &SigningKeys) -> Self {
-        Self { authenticator, jwks: keys.jwks().to_string().into() }
-    }
-
-    fn publish_keys(&self, method: &Method) -> Response<ProxyBody> {
-        let mut answer = Response::new(ProxyBody::empty());
-        let headers = answer.headers_mut();
-        if method == Method::GET || method == Method::HEAD {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/jwk-set+json"));
-            headers.insert(CACHE_CONTROL, HeaderValue::from_static(JWKS_CACHE_CONTROL));
-            // Public keys are for everybody, pages of other origins included.
-            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-            *answer.body_mut() = ProxyBody::full(self.jwks.clone());
-        } else {
-            headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-            *answer.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-        }
-        answer
+    pub(crate) fn new(authenticator: Authenticator, keys: PublishedKeys) -> Self {
+        Self { authenticator, keys }
     }
 }
 
@@ -63,14 +44,29 @@ impl Identify for Gate {
         Box::pin(self.authenticator.find(head, now))
     }
 
-    fn sign_in(&self, head: &CleanHead, request_id: &str, now: SystemTime) -> Response<Bytes> {
-        self.authenticator.begin_sign_in(head, request_id, now)
+    fn new_ticket<'a>(
+        &'a self,
+        head: &'a CleanHead,
+        session: &'a Arc<LiveSession>,
+        now: SystemTime,
+    ) -> BoxFuture<'a, Option<HeaderValue>> {
+        Box::pin(self.authenticator.new_ticket(head, session, now))
+    }
+
+    fn sign_in(
+        &self,
+        head: &CleanHead,
+        request_id: &str,
+        max_age: Option<Duration>,
+        now: SystemTime,
+    ) -> Response<Bytes> {
+        self.authenticator.begin_sign_in(head, request_id, max_age, now)
     }
 }
 
 impl OwnEndpoints for Gate {
     fn owns(&self, head: &CleanHead) -> bool {
-        head.path().decoded() == JWKS || self.authenticator.owns(head)
+        self.keys.owns(head.path().decoded()) || self.authenticator.owns(head)
     }
 
     fn answer(
@@ -80,8 +76,8 @@ impl OwnEndpoints for Gate {
         request_id: &str,
         _: IpAddr,
     ) -> BoxFuture<'static, Response<ProxyBody>> {
-        if head.path().decoded() == JWKS {
-            let answer = self.publish_keys(head.method());
+        if self.keys.owns(head.path().decoded()) {
+            let answer = self.keys.answer(&head);
             return Box::pin(async move { answer });
         }
         let (authenticator, request_id) = (self.authenticator.clone(), request_id.to_owned());

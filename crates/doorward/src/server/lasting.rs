@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use doorward_assertion::SigningKeys;
 use doorward_authenticate::Accounts;
 use doorward_config::Config;
 use doorward_sessions::{
@@ -18,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::ServerError;
+use super::assertion_keys::AssertionKeys;
 use super::served_certificates::ServedCertificates;
 use super::shared_certificates::SharedCertificates;
 use super::ticket_keys::{Rotation, own_keys};
@@ -25,19 +25,17 @@ use crate::{data_dir, session_store};
 
 /// How often a store that did not answer at the start is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
-/// How long after a failure it is tried again to seal records anew.
-const RESEAL_AGAIN: Duration = Duration::from_secs(60);
 
 /// See the module.
 pub(super) struct Lasting {
     pub(super) sessions: Arc<Sessions>,
-    pub(super) keys: Arc<SigningKeys>,
+    pub(super) keys: Arc<AssertionKeys>,
     pub(super) accounts: Arc<Accounts>,
     pub(super) tickets: TicketKeys,
     store: Arc<dyn SessionStore>,
     secrets: SecretRing,
-    /// Told when another replica has written keys.
-    keys_news: Arc<Notify>,
+    /// Told when another replica has written keys: those of tickets, those of assertions.
+    keys_news: [Arc<Notify>; 2],
     /// Ends what runs in the background for the whole life of the process.
     pub(super) background: CancellationToken,
 }
@@ -58,26 +56,22 @@ impl Lasting {
         if let Some(advice) = session_store::advice(config) {
             warn!("{advice}");
         }
-        let (newest, older) = session_store::secret_keys(config)?;
-        let several = !older.is_empty();
-        let secrets = SecretRing::new(newest, older);
+        let secrets = session_store::secrets(config)?;
         let store = session_store::open_store(config).await?;
         let sessions = Arc::new(Sessions::new(Arc::clone(&store), secrets.clone(), limits(config)));
+        let shared = store.is_shared().then(|| sessions.vault().clone());
         let lasting = Self {
+            keys: Arc::new(AssertionKeys::open(config, shared, SystemTime::now()).await?),
             sessions,
-            keys: Arc::new(SigningKeys::open(&config.data_dir.join("assertion"))?),
             accounts: Arc::new(Accounts::open(&config.data_dir)?),
             tickets: own_keys()?,
             store,
             secrets,
-            keys_news: Arc::default(),
+            keys_news: Default::default(),
             background: CancellationToken::new(),
         };
         lasting.prepare(session_store::kind(&config.sessions.store)).await?;
         lasting.look_after();
-        if several {
-            lasting.reseal();
-        }
         Ok(lasting)
     }
 
@@ -93,7 +87,7 @@ impl Lasting {
         if !self.store.is_shared() {
             return;
         }
-        let (mut changes, keys, stop) = (self.store.changes(), Arc::clone(&self.keys_news), self.background.clone());
+        let (mut changes, keys, stop) = (self.store.changes(), self.keys_news.clone(), self.background.clone());
         tokio::spawn(async move {
             while let Some(Some(change)) = stop.run_until_cancelled(changes.next()).await {
                 let about_keys = match &change {
@@ -101,7 +95,7 @@ impl Lasting {
                     Change::Missed => true,
                 };
                 if about_keys {
-                    keys.notify_one();
+                    keys.iter().for_each(|news| news.notify_one());
                 }
                 if let Some(certificates) = &certificates {
                     certificates.hear(&change);
@@ -141,7 +135,6 @@ impl Lasting {
         if let Some(Secrets { newest, older }) = secrets {
             info!(older = older.len(), "the secrets of sessions were replaced");
             self.secrets.replace(newest, older);
-            self.reseal();
         }
         self.sessions.set_limits(limits(new));
     }
@@ -173,31 +166,15 @@ impl Lasting {
         Ok(())
     }
 
-    /// Has what older secrets have sealed sealed with the newest, in the background, so that they can go one day.
-    fn reseal(&self) {
-        let (vault, stop) = (self.sessions.vault().clone(), self.background.clone());
-        tokio::spawn(stop.run_until_cancelled_owned(async move {
-            loop {
-                match vault.reseal(SystemTime::now()).await {
-                    Ok(0) => return,
-                    Ok(resealed) => return info!(resealed, "records were sealed anew with the newest secret"),
-                    Err(error) => {
-                        warn!(error = %crate::commands::Failure::of(&error), "records cannot be sealed anew yet");
-                    }
-                }
-                tokio::time::sleep(RESEAL_AGAIN).await;
-            }
-        }));
-    }
-
     fn look_after(&self) {
         let (sessions, stop) = (Arc::clone(&self.sessions), self.background.clone());
         tokio::spawn(async move { sessions.run_keeper(SystemTime::now, stop).await });
         let (sessions, stop) = (Arc::clone(&self.sessions), self.background.clone());
         tokio::spawn(async move { sessions.run_changes(SystemTime::now, stop).await });
+        let [of_tickets, of_assertions] = self.keys_news.clone();
+        tokio::spawn(Arc::clone(&self.keys).run(of_assertions, self.background.clone()));
         let vault = self.store.is_shared().then(|| self.sessions.vault().clone());
-        let rotation =
-            Rotation { keys: self.tickets.clone(), vault, clock: SystemTime::now, news: Arc::clone(&self.keys_news) };
+        let rotation = Rotation { keys: self.tickets.clone(), vault, clock: SystemTime::now, news: of_tickets };
         tokio::spawn(rotation.run(self.background.clone()));
     }
 }

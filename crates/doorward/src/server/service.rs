@@ -22,6 +22,7 @@ use super::handshakes::Handshakes;
 use super::health::Status;
 use super::lasting::Lasting;
 use super::metrics::{Figures, Gather};
+use super::published_keys::PublishedKeys;
 use super::served_certificates::{ServedCertificates, Shared};
 use super::session_health::SessionHealth;
 use crate::invitations::{self, Invited};
@@ -69,8 +70,8 @@ impl Service {
         let (snapshot, tunnels) = (Arc::new(ArcSwap::from_pointee(snapshot)), Tunnels::new(drain));
         // What is learned of a person may end what they hold open.
         let (held, decided_by) = (Arc::clone(&tunnels), Arc::clone(&snapshot));
-        lasting.sessions.on_news(move |_| {
-            held.redecide(&decided_by.load_full(), SystemTime::now());
+        lasting.sessions.on_news(move |session| {
+            held.redecide_session(&decided_by.load(), session, SystemTime::now());
         });
         Ok(Self {
             certificates,
@@ -96,6 +97,7 @@ impl Service {
         let authenticator = self.lasting.authenticator(&config, Some(&self.authenticator))?;
         let certificates = self.certificates.as_deref();
         let snapshot = self.lasting.snapshot(&config, &authenticator, certificates, Some(&self.snapshot.load()))?;
+        self.lasting.keys.configure(&config.assertion, now)?;
         let secrets = self.lasting.other_secrets(&self.config, &config, now).await?;
         // Last of what can fail, since it takes effect at once.
         if let Some(certificates) = &self.certificates {
@@ -120,11 +122,21 @@ impl Service {
         }
     }
 
+    /// Publishes and drops the keys of assertions whose time has come.
+    pub(crate) fn look_after_keys(&self, now: SystemTime) {
+        self.lasting.keys.look_after(&self.config.assertion, now);
+    }
+
     /// Ends what is open and has become forbidden by the time alone.
     pub(crate) fn redecide_by_time(&self, now: SystemTime) {
         let ended = self.tunnels.redecide_by_time(&self.snapshot.load(), now);
         if ended > 0 {
             info!(ended, "tunnels were ended that policy does not allow any more");
+        }
+        let sessions = &self.lasting.sessions;
+        let ended = self.tunnels.end_unvouched(|session| sessions.vouches_for(session, now));
+        if ended > 0 {
+            warn!(ended, "tunnels were ended because the session store has been silent for longer than its grace");
         }
     }
 
@@ -226,6 +238,7 @@ impl Lasting {
             sessions: Arc::clone(&self.sessions),
             accounts: Some(Arc::clone(&self.accounts)),
             clock: Arc::new(SystemTime::now),
+            support_contact: config.support_contact.clone(),
             routes_of: Arc::new(move |identity, client, headers| {
                 portal.open_to(identity, client, headers, SystemTime::now())
             }),
@@ -240,7 +253,7 @@ impl Lasting {
         certificates: Option<&ServedCertificates>,
         previous: Option<&Snapshot>,
     ) -> Result<Snapshot, ServerError> {
-        let gate = Arc::new(Gate::new(authenticator.clone(), &self.keys));
+        let gate = Arc::new(Gate::new(authenticator.clone(), PublishedKeys::new(self.keys.keys(), config)));
         let settings = SnapshotSettings {
             routes: config.routes.clone(),
             origins: config.sign_in.known_origins.clone(),
@@ -250,7 +263,7 @@ impl Lasting {
             own: gate,
             clients: certificates.map(|certificates| certificates.handshakes() as _),
             support_contact: config.support_contact.clone(),
-            signer: Some(Arc::new(Signer::new(Arc::clone(&self.keys), config.sign_in.origin.to_string()))),
+            signer: Some(Arc::new(Signer::new(self.keys.keys(), &config.assertion))),
         };
         Ok(Snapshot::build(settings, previous)?)
     }

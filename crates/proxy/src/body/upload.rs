@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use doorward_assertion::Signer;
 use doorward_hygiene::headers::{strip_hop_by_hop, strip_reserved};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -20,6 +21,8 @@ pub(crate) struct Upload {
     client: Option<Incoming>,
     /// Only for a request that has a body.
     progress: Option<Arc<Progress>>,
+    /// Who tells claims, and in which headers.
+    signer: Option<Arc<Signer>>,
 }
 
 /// How far an upload has come, for the clock that waits for the answer.
@@ -51,8 +54,8 @@ impl Progress {
 }
 
 impl Upload {
-    /// The client's body.
-    pub(crate) fn new(body: Incoming) -> Self {
+    /// The client's body. In its trailers nobody speaks for `signer`.
+    pub(crate) fn new(body: Incoming, signer: Option<Arc<Signer>>) -> Self {
         if body.is_end_stream() {
             return Self::nothing();
         }
@@ -62,12 +65,12 @@ impl Upload {
             waits_for_client: AtomicBool::new(false),
             finished: AtomicBool::new(false),
         };
-        Self { client: Some(body), progress: Some(Arc::new(progress)) }
+        Self { client: Some(body), progress: Some(Arc::new(progress)), signer }
     }
 
     /// No body.
     pub(crate) const fn nothing() -> Self {
-        Self { client: None, progress: None }
+        Self { client: None, progress: None, signer: None }
     }
 
     /// How far it has come; None when there is nothing to wait for.
@@ -95,6 +98,9 @@ impl Body for Upload {
             Ok(mut trailers) => {
                 strip_hop_by_hop(&mut trailers);
                 strip_reserved(&mut trailers);
+                if let Some(signer) = &this.signer {
+                    signer.strip_claims(&mut trailers);
+                }
                 Frame::trailers(trailers)
             }
             Err(frame) => frame,

@@ -5,9 +5,10 @@
 //! then every reserved name and our cookies; only then ours are added. `Authorization` is the visitor's own business
 //! with the application and passes.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use doorward_assertion::identity_headers;
+use doorward_assertion::{Introduction, Told, Visit};
 use doorward_config::HostHeader;
 use doorward_hygiene::headers::{is_reserved, set_forwarded, strip_cookies, strip_hop_by_hop, strip_reserved};
 use doorward_hygiene::{Authority, CleanHead};
@@ -27,8 +28,6 @@ use crate::identify::Identified;
 use crate::served_route::ServedRoute;
 use crate::snapshot::Snapshot;
 
-/// The signed statement about the visitor.
-pub(crate) const ASSERTION: HeaderName = HeaderName::from_static("x-doorward-jwt-assertion");
 /// The request's id, on both legs.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -56,7 +55,7 @@ pub(crate) fn request(head: CleanHead, body: Incoming, said: Said<'_>) -> Result
         .map_err(|_| ForwardError::Internal("the route's prefix_rewrite makes no path"))?;
     let parts = head.request_parts();
     let target = target.or_else(|| parts.uri.path_and_query().cloned());
-    let body = if upgrade { Upload::nothing() } else { Upload::new(body) };
+    let body = if upgrade { Upload::nothing() } else { Upload::new(body, snapshot.signer.clone()) };
 
     let mut headers = parts.headers;
     let wants_trailers = says_trailers(&headers);
@@ -68,16 +67,33 @@ pub(crate) fn request(head: CleanHead, body: Incoming, said: Said<'_>) -> Result
     set_host(&mut headers, &settings.host_header, &authority);
     set_forwarded(&mut headers, client, settings.from.scheme, &authority);
     set(&mut headers, REQUEST_ID, said.request_id.as_str());
-    if settings.pass_identity_headers
-        && let Some(visitor) = said.visitor
-    {
-        introduce(&mut headers, visitor, &authority, said)?;
+    if let Some(signer) = &snapshot.signer {
+        signer.strip_claims(&mut headers);
+    }
+    let introduction = introduce(&authority, said)?;
+    // Put together before anything is set or removed: a header may be made of another that the upstream does not get.
+    let sources = template::Sources {
+        told: said.visitor.map(|visitor| told(visitor, route)),
+        tokens: said.visitor.map(|visitor| &visitor.known.tokens),
+        introduction: introduction.as_deref(),
+        certificate: said.certificate,
+        headers: &headers,
+    };
+    let filled: Vec<_> = settings.set_request_headers.iter().map(|(_, content)| sources.filled(content)).collect();
+    if let Some(introduction) = introduction.filter(|_| settings.pass_identity_headers) {
+        for (name, value) in &introduction.headers {
+            headers.insert(name, value.clone());
+        }
     }
     for name in &settings.remove_request_headers {
         headers.remove(name);
     }
-    for (name, content) in &settings.set_request_headers {
-        headers.insert(name, template::filled(content, said.certificate));
+    for ((name, _), value) in settings.set_request_headers.iter().zip(filled) {
+        match value {
+            Some(value) => headers.insert(name, value),
+            // Nothing to say: then nobody else says it.
+            None => headers.remove(name),
+        };
     }
 
     if upgrade {
@@ -124,24 +140,24 @@ fn is_written(host: &HeaderValue, authority: &Authority) -> bool {
     }
 }
 
-/// Tells the upstream who asks.
-fn introduce(
-    headers: &mut HeaderMap,
-    visitor: &Identified,
-    authority: &Authority,
-    said: Said<'_>,
-) -> Result<(), ForwardError> {
-    let (who, session) = (&visitor.known.identity, &visitor.session);
-    if let Some(signer) = &said.snapshot.signer {
-        let assertion = signer
-            .sign(who, session.id(), session.expires_at(), authority.host.as_str(), said.now)
-            .map_err(|_| ForwardError::Internal("the visitor's assertion cannot be signed"))?;
-        headers.insert(ASSERTION, assertion);
-    }
-    for (name, value) in identity_headers(who) {
-        headers.insert(name, value);
-    }
-    Ok(())
+/// What the upstream is told of who asks; nothing when nobody signs, nobody is signed in, or nobody wants to know.
+fn introduce(authority: &Authority, said: Said<'_>) -> Result<Option<Arc<Introduction>>, ForwardError> {
+    let wanted = said.route.telling.in_signed_form;
+    let (Some(signer), Some(visitor), true) = (&said.snapshot.signer, said.visitor, wanted) else { return Ok(None) };
+    let visit = Visit {
+        told: told(visitor, said.route),
+        expires_at: visitor.session.expires_at(),
+        revision: visitor.known.revision,
+    };
+    let introduction = signer
+        .introduce(&visit, authority.host.as_str(), said.now)
+        .map_err(|_| ForwardError::Internal("the visitor's assertion cannot be signed"))?;
+    Ok(Some(introduction))
+}
+
+/// The visitor, on the terms of the route.
+fn told<'a>(visitor: &'a Identified, route: &'a ServedRoute) -> Told<'a> {
+    Told { who: &visitor.known.identity, session_id: visitor.session.id(), terms: &route.telling.terms }
 }
 
 /// Says how the body is delimited where the library would guess "not at all", and which trailers come behind it.

@@ -95,7 +95,7 @@ async fn nothing_is_told_of_a_certificate_that_is_not_believed() {
         let front = front(open, shown, &Arc::default()).await;
         assert_eq!(front.ask("GET / HTTP/1.1\r\nx-print: forged\r\nx-mail: forged@example.com", "").await.status, 200);
         let got = seen.only();
-        assert_eq!((header(&got, "x-print"), header(&got, "x-mail")), (Some("is"), Some("")), "{got}");
+        assert_eq!((header(&got, "x-print"), header(&got, "x-mail")), (None, None), "{got}");
     }
 }
 

@@ -9,9 +9,11 @@ use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use doorward_assertion::{Signer, SigningKeys};
+use doorward_assertion::{Keyring, Signer, SigningKeys};
 use doorward_authorize::{Action, Case, Criterion, Operator, Policy, RouteId, Rule, StringMatcher, StringTest};
-use doorward_config::{HostHeader, Limit, PathRule, Route, Target, Upstream, UpstreamTls, UpstreamUrl};
+use doorward_config::{
+    Assertion, HostHeader, IssuerFormat, Limit, PathRule, Route, Target, Upstream, UpstreamTls, UpstreamUrl,
+};
 use doorward_hygiene::{CleanHead, Hostname, OriginPattern, Scheme};
 use doorward_identity::{Claims, Email, Groups, Identity, Subject, VerifiedEmail};
 use doorward_sessions::{LiveSession, MemoryStore, NewSession, Sessions, StoreUnavailable, Tokens};
@@ -86,6 +88,8 @@ pub(crate) fn route(target: Target) -> Route {
         remove_request_headers: Vec::new(),
         set_response_headers: Vec::new(),
         pass_identity_headers: false,
+        jwt_groups_filter: None,
+        jwt_issuer_format: IssuerFormat::HostOnly,
         timeout: Limit::After(Duration::from_secs(5)),
         idle_timeout: None,
         line: 1,
@@ -128,10 +132,15 @@ impl Visitors {
 
     /// Signs `email` in; the ticket is called the same.
     pub(crate) async fn sign_in(&self, email: &str) -> Arc<LiveSession> {
+        self.sign_in_as(email, identity(email), Tokens::default()).await
+    }
+
+    /// Signs somebody in of whom more is said; the ticket is called `email`.
+    pub(crate) async fn sign_in_as(&self, email: &str, identity: Identity, tokens: Tokens) -> Arc<LiveSession> {
         let new = NewSession {
-            identity: identity(email),
+            identity,
             provider: "test".into(),
-            tokens: Tokens::default(),
+            tokens,
             tokens_expire_at: None,
             browser: None,
             client: IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -170,9 +179,17 @@ impl Identify for Visitors {
         Box::pin(async move { if down { Err(StoreUnavailable::new("it is down")) } else { Ok(None) } })
     }
 
-    fn sign_in(&self, head: &CleanHead, _request_id: &str, _now: SystemTime) -> Response<Bytes> {
+    fn sign_in(
+        &self,
+        head: &CleanHead,
+        _request_id: &str,
+        max_age: Option<Duration>,
+        _now: SystemTime,
+    ) -> Response<Bytes> {
         let status = if head.is_page_load() { StatusCode::FOUND } else { StatusCode::UNAUTHORIZED };
-        let mut response = Response::new(Bytes::from_static(b"sign in"));
+        let text =
+            max_age.map_or_else(|| "sign in".to_owned(), |age| format!("sign in, again after {} s", age.as_secs()));
+        let mut response = Response::new(Bytes::from(text));
         *response.status_mut() = status;
         response
     }
@@ -220,6 +237,7 @@ pub(crate) struct FrontSettings {
     pub(crate) clients: Option<Arc<dyn JudgeClients>>,
     pub(crate) challenges: Option<Arc<dyn AnswerChallenges>>,
     pub(crate) routes: Vec<Route>,
+    pub(crate) assertion: Assertion,
     pub(crate) arrival: Arrival,
     pub(crate) stream_idle: Limit,
     pub(crate) session_lifetime: Duration,
@@ -233,6 +251,7 @@ impl FrontSettings {
             clients: None,
             challenges: None,
             routes,
+            assertion: Assertion::default(),
             arrival: Arrival::Tls { sni: Some(Hostname::parse("app.test").unwrap()) },
             stream_idle: Limit::After(Duration::from_secs(60)),
             session_lifetime: Duration::from_secs(600),
@@ -252,8 +271,8 @@ impl Front {
         let visitors = Arc::new(Visitors::new(settings.session_lifetime));
         let drain = Drain::new();
         let tunnels = Tunnels::new(drain.clone());
-        let keys = tempfile::tempdir().unwrap();
-        let keys = Arc::new(SigningKeys::open(keys.path()).unwrap());
+        let ring = Keyring::generate(SystemTime::now()).unwrap();
+        let keys = Arc::new(SigningKeys::of_ring(&ring).unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut front = Self {
             address: listener.local_addr().unwrap(),
@@ -264,7 +283,7 @@ impl Front {
             visitors,
             lines,
             access_log: access_log.clone(),
-            signer: Arc::new(Signer::new(keys, "https://app.test")),
+            signer: Arc::new(Signer::new(keys, &settings.assertion)),
             clients: settings.clients.clone(),
             stream_idle: settings.stream_idle,
             limits: settings.limits,

@@ -20,12 +20,21 @@ const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 fn handshake(more: &str) -> String {
+    handshake_of(ALICE, more)
+}
+
+/// The handshake that this visitor's browser sends.
+pub(crate) fn handshake_as(who: &str) -> String {
+    handshake_of(who, "\r\norigin: https://app.test")
+}
+
+fn handshake_of(who: &str, more: &str) -> String {
     request(
         &format!(
             "GET /socket?token=1 HTTP/1.1\r\nconnection: keep-alive, Upgrade\r\nupgrade: WebSocket\r\n\
              sec-websocket-version: 13\r\nsec-websocket-key: {KEY}\r\n\
              sec-websocket-extensions: permessage-deflate; client_max_window_bits\r\n\
-             cookie: __Host-doorward={ALICE}{more}"
+             cookie: __Host-doorward={who}{more}"
         ),
         "",
         false,
@@ -39,8 +48,13 @@ fn switching(accept: &str, more: &str) -> String {
     )
 }
 
+/// An upstream's yes.
+pub(crate) fn switched() -> String {
+    switching(ACCEPT, "")
+}
+
 /// Takes the handshake, speaks first, and then sends back what it gets.
-async fn echo() -> (SocketAddr, Seen) {
+pub(crate) async fn echo() -> (SocketAddr, Seen) {
     let seen = Seen::default();
     let notes = seen.clone();
     let (address, _) = raw_upstream(move |mut connection, _| {
@@ -70,8 +84,13 @@ fn alices(address: SocketAddr) -> Route {
 }
 
 async fn open(front: &Front) -> Connection {
+    open_as(front, ALICE).await
+}
+
+/// A tunnel of this visitor's, through which something has passed both ways.
+pub(crate) async fn open_as(front: &Front, who: &str) -> Connection {
     let mut connection = front.connect().await;
-    connection.send(&handshake("\r\norigin: https://app.test")).await;
+    connection.send(&handshake_as(who)).await;
     let reply = connection.head().await;
     assert_eq!(reply.status, 101, "{reply:?}");
     connection.until("hello").await;

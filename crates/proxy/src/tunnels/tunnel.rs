@@ -82,9 +82,13 @@ where
             return Poll::Ready(end);
         }
         let mut again = false;
-        if relay.moved() != moved {
-            moved = relay.moved();
+        let now = relay.moved();
+        if now != moved {
             watch.note_activity();
+            if now.0 != moved.0 {
+                watch.note_visitor();
+            }
+            moved = now;
         }
         if !half_closed && relay.half_closed().is_some() {
             half_closed = true;

@@ -47,24 +47,25 @@ impl Sessions {
         let kind = RecordKind::Blocked;
         let _telling = Telling::begin(&self.blocks_told, self.vault.key(kind, GROUP, &folded, now).await?);
         let put = self.vault.write(kind, GROUP, &folded, Expected::Absent, &bytes, None, now).await?;
-        // What begins from here on finds the block.
-        let (mut ended, mut after) = (Vec::new(), None);
+        // What begins from here on finds the block. Those in memory end first: reading all the rest may take a while.
+        let (live, outcome) = self.end_blocked(now).await?;
+        let mut ended: Vec<_> = live.iter().map(|session| SessionCard::of(session)).collect();
+        let mut after = None;
         loop {
             let (page, next) = self.some_cards(after, now).await?;
             let is_theirs =
                 |card: &SessionCard| card.email.as_deref().is_some_and(|email| self::folded(email) == folded);
             for card in page.into_iter().filter(is_theirs) {
                 self.end_listed(&card, now).await?;
-                ended.push(card);
+                if ended.iter().all(|known| known.id != card.id) {
+                    ended.push(card);
+                }
             }
             match next {
                 Some(next) => after = Some(next),
                 None => break,
             }
         }
-        // And those that have become theirs since they began.
-        let (later, outcome) = self.end_blocked(now).await?;
-        ended.extend(later.iter().map(|session| SessionCard::of(session)));
         outcome?;
         Ok(Blocking { is_new: matches!(put, crate::Put::Stored(_)), ended })
     }
@@ -121,7 +122,7 @@ impl Sessions {
         &self,
         now: SystemTime,
     ) -> Result<(Vec<Arc<LiveSession>>, Result<(), StoreUnavailable>), StoreUnavailable> {
-        self.blocks_heard.fetch_add(1, Ordering::AcqRel);
+        self.doubts.fetch_add(1, Ordering::AcqRel);
         let (mut ended, mut outcome) = (Vec::new(), Ok(()));
         let blocked = self.blocked(now).await?;
         let is_blocked = |session: &Arc<LiveSession>| {

@@ -1,4 +1,4 @@
-//! Sessions by the hash of the cookie that opened them.
+//! Sessions by the hash of the cookie that opened them, and cookies that opened nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,10 +7,15 @@ use crate::LiveSession;
 use crate::record::sha256;
 use crate::ticket::TEXT;
 
-/// How many tickets are remembered; the least used go first.
-const CAPACITY: u64 = 100_000;
+/// How much memory the remembered tickets and their sessions take together at most, in KiB; the least used go first.
+const CAPACITY: u64 = 256 * 1024;
+/// What a ticket takes beside its session, in bytes.
+const OVERHEAD: usize = 1024;
 /// For how long an unused one is.
 const IDLE: Duration = Duration::from_secs(60 * 60);
+/// How many cookies that opened nothing are remembered, and for how long.
+const NOTHING: u64 = 10_000;
+const NOTHING_FOR: Duration = Duration::from_secs(60);
 /// The longest audience, in bytes: a host name has at most 253, and a port may follow.
 const LONGEST_AUDIENCE: usize = 260;
 
@@ -33,31 +38,70 @@ impl CacheKey {
     }
 }
 
+/// A ticket that was seen before. Times are in milliseconds since 1970.
+#[derive(Clone)]
+pub(super) struct Seen {
+    pub(super) session: Arc<LiveSession>,
+    /// For which rights it was granted.
+    pub(super) rights: u64,
+    /// When its grant was read.
+    pub(super) read_at: u64,
+    /// Until when it is good at most.
+    pub(super) until: u64,
+    /// When it was replaced, as far as is known; 0 for never.
+    pub(super) replaced_at: u64,
+}
+
 /// Bounded, concurrent; sessions that ended are taken out, and are not returned even while they are in.
-pub(super) struct Cache(moka::sync::Cache<CacheKey, Arc<LiveSession>>);
+pub(super) struct Cache {
+    seen: moka::sync::Cache<CacheKey, Seen>,
+    /// Nobody can make one of these mean something later: tickets are random.
+    nothing: moka::sync::Cache<CacheKey, ()>,
+}
 
 impl Cache {
     pub(super) fn new() -> Self {
-        Self(moka::sync::Cache::builder().max_capacity(CAPACITY).time_to_idle(IDLE).build())
+        let weigh = |_: &CacheKey, seen: &Seen| {
+            u32::try_from(seen.session.size().saturating_add(OVERHEAD) / 1024).unwrap_or(u32::MAX).max(1)
+        };
+        Self {
+            seen: moka::sync::Cache::builder().weigher(weigh).max_capacity(CAPACITY).time_to_idle(IDLE).build(),
+            nothing: moka::sync::Cache::builder().max_capacity(NOTHING).time_to_live(NOTHING_FOR).build(),
+        }
     }
 
-    pub(super) fn get(&self, key: &CacheKey) -> Option<Arc<LiveSession>> {
-        self.0.get(key)
+    pub(super) fn get(&self, key: &CacheKey) -> Option<Seen> {
+        self.seen.get(key)
     }
 
-    pub(super) fn insert(&self, key: CacheKey, session: &Arc<LiveSession>) {
-        session.note_cached_at(key.0);
-        self.0.insert(key, Arc::clone(session));
+    pub(super) fn insert(&self, key: CacheKey, seen: Seen) {
+        seen.session.note_cached_at(key.0, |other| self.seen.contains_key(&CacheKey(*other)));
+        self.seen.insert(key, seen);
     }
 
     pub(super) fn remove(&self, key: &CacheKey) {
-        self.0.invalidate(key);
+        self.seen.invalidate(key);
     }
 
     /// Takes the session out wherever it is.
     pub(super) fn forget(&self, session: &LiveSession) {
         for key in session.take_cached_at() {
-            self.0.invalidate(&CacheKey(key));
+            self.seen.invalidate(&CacheKey(key));
         }
+    }
+
+    /// Whether the store knew nothing of this a moment ago.
+    pub(super) fn is_nothing(&self, key: &CacheKey) -> bool {
+        self.nothing.contains_key(key)
+    }
+
+    pub(super) fn note_nothing(&self, key: CacheKey) {
+        self.nothing.insert(key, ());
+    }
+
+    /// Forgets everything, so that the store is asked about every ticket again.
+    pub(super) fn clear(&self) {
+        self.seen.invalidate_all();
+        self.nothing.invalidate_all();
     }
 }

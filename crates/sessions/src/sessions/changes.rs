@@ -2,51 +2,55 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use doorward_telemetry::{AuditEvent, audit};
-use futures_util::{StreamExt as _, stream};
+use futures_util::stream::{self, FuturesUnordered, StreamExt as _};
 use tokio_util::sync::CancellationToken;
 
 use super::Sessions;
 use crate::record::SessionRecord;
-use crate::registry::Found;
+use crate::registry::{Found, REMEMBERED};
 use crate::store::millis;
 use crate::{Change, LiveSession, RecordKind, StoreUnavailable, Version};
 
-/// How long it is remembered that a session ended elsewhere: longer than any look-up takes.
-const REMEMBERED: Duration = Duration::from_secs(60);
 /// How many sessions the store is asked about at once.
 const AT_ONCE: usize = 32;
+/// How many words may be waited for at once. Beyond, everything is asked about later.
+const WORDS_AT_ONCE: usize = 1024;
 
 impl Sessions {
     /// Follows what the store tells, until `stop`: sessions that end elsewhere end here, what is learned elsewhere is
     /// learned here, and after words that may have been lost every session is asked about.
     pub async fn run_changes(&self, clock: fn() -> SystemTime, stop: CancellationToken) {
         let mut changes = self.store.changes();
-        while let Some(Some(change)) = stop.run_until_cancelled(changes.next()).await {
-            self.follow(change, clock()).await;
+        let mut asking = FuturesUnordered::new();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                change = changes.next() => {
+                    let Some(change) = change else { return };
+                    let now = clock();
+                    // An end is followed at once: it never waits until the store has answered about another word.
+                    if !self.follow_end(change, now) {
+                        if asking.len() < WORDS_AT_ONCE {
+                            asking.push(self.follow(change, now));
+                        } else {
+                            self.to_verify_all.store(true, Ordering::Release);
+                        }
+                    }
+                }
+                Some(()) = asking.next(), if !asking.is_empty() => {}
+            }
         }
     }
 
     /// Does what a change asks for.
     pub async fn follow(&self, change: Change, now: SystemTime) {
+        if self.follow_end(change, now) {
+            return;
+        }
         let outcome = match change {
-            Change::Removed { key } if key.kind == RecordKind::Session => {
-                // Also of one that is not known: it may be on its way from the store at this moment.
-                let until = now.checked_add(REMEMBERED).unwrap_or(now);
-                match self.registry.find(&key) {
-                    Found::Alive(session) => self.end_as_told(&session),
-                    Found::Unknown => {
-                        if let Some(session) = self.registry.end_named(&key, until) {
-                            self.end_here(&session);
-                            told_of_its_end(&session);
-                        }
-                    }
-                    Found::Ended => {}
-                }
-                Ok(())
-            }
             Change::Written { key, version } if key.kind == RecordKind::Session => match self.registry.find(&key) {
                 Found::Alive(session) if session.version.load(Ordering::Acquire) < version.0 => {
                     self.verify(&session, now).await
@@ -63,11 +67,34 @@ impl Sessions {
             Change::Removed { .. } | Change::Written { .. } => Ok(()),
         };
         if let Err(error) = outcome {
+            self.to_verify_all.store(true, Ordering::Release);
             tracing::debug!(
                 error = &error as &dyn std::error::Error,
-                "what the session store told could not be followed"
+                "what the session store told could not be followed yet"
             );
         }
+    }
+
+    /// Ends here what a change says has ended elsewhere; whether it says so.
+    fn follow_end(&self, change: Change, now: SystemTime) -> bool {
+        let Change::Removed { key } = change else { return false };
+        if key.kind != RecordKind::Session {
+            return false;
+        }
+        match self.registry.find(&key) {
+            Found::Alive(session) => self.end_as_told(&session),
+            // Also of one that is not known: it may be on its way from the store at this moment.
+            Found::Unknown => {
+                let until = now.checked_add(REMEMBERED).unwrap_or(now);
+                if let Some(session) = self.registry.end_named(&key, until) {
+                    self.end_here(&session);
+                    told_of_its_end(&session);
+                }
+            }
+            Found::Ended => {}
+        }
+        self.registry.note_told(&key, now);
+        true
     }
 
     /// Asks the store about every session in memory.
@@ -75,6 +102,8 @@ impl Sessions {
     /// # Errors
     /// The first [`StoreUnavailable`]; the sessions it did not tell about stay as they are.
     pub async fn verify_all(&self, now: SystemTime) -> Result<(), StoreUnavailable> {
+        // What is being loaded at this moment is not among the living yet, and is asked about when it is.
+        self.doubts.fetch_add(1, Ordering::AcqRel);
         self.hear_of_blocks(now).await?;
         let mut asked = stream::iter(self.registry.alive())
             .map(|session| async move { self.verify(&session, now).await })
@@ -96,7 +125,7 @@ impl Sessions {
             }
             return Ok(());
         };
-        session.verified_at.fetch_max(millis(now), Ordering::Relaxed);
+        session.verified_at.store(millis(now), Ordering::Relaxed);
         if stored.version.0 > session.version.load(Ordering::Acquire)
             && let Some(record) = place.open::<SessionRecord>(&stored.sealed)
         {
@@ -121,7 +150,7 @@ impl Sessions {
         }
     }
 
-    fn tell_news(&self, session: &LiveSession) {
+    pub(super) fn tell_news(&self, session: &LiveSession) {
         let Found::Alive(shared) = self.registry.find(session.name()) else { return };
         if let Some(listener) = self.listener.get() {
             listener(&Arc::clone(&shared));

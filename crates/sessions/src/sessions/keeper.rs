@@ -1,5 +1,5 @@
 //! What has to be done for sessions now and then: telling the store of activity, ending what is idle, asking whether
-//! what is remembered still holds, and sweeping what has expired.
+//! what is remembered still holds, making good what could not be done before, and sweeping what has expired.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,6 +9,7 @@ use futures_util::{StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 
 use super::Sessions;
+use super::look_up::duration_millis;
 use crate::card::group_of;
 use crate::store::millis;
 use crate::{Expected, LiveSession, Put, SessionCard, StoreUnavailable, Version};
@@ -18,9 +19,11 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often expired records are swept.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// How often the store is asked about a session in use, in case a word of its end was lost.
-const VERIFY_EVERY: Duration = Duration::from_secs(30);
+pub(super) const VERIFY_EVERY: Duration = Duration::from_secs(30);
 /// How many sessions are looked after at once.
 const AT_ONCE: usize = 16;
+/// How much later than it promises a replica may tell of activity.
+const LATE: Duration = Duration::from_secs(5);
 
 impl Sessions {
     /// Looks after the sessions once a second, and sweeps once a minute, until `stop`.
@@ -51,13 +54,57 @@ impl Sessions {
         self.store.sweep(now).await
     }
 
-    /// Ends what is idle, tells the store of activity, and asks it about what has not been asked for a while.
+    /// Tells the store of the ends and the activity it has not heard of, ends what is idle, and asks about what has not
+    /// been asked for a while. What cannot be done now is done at one of the next calls.
     pub async fn look_after(&self, now: SystemTime) {
-        let due = self.registry.alive().into_iter().filter(|session| self.is_due(session, now));
-        stream::iter(due).for_each_concurrent(AT_ONCE, |session| self.look_after_one(session, now)).await;
-        if self.store.is_shared() || self.store_failing_since().is_some() {
+        self.forget_lost_secrets();
+        if self.is_shared || self.store_failing_since().is_some() {
             self.probe(now).await;
         }
+        // Against a store that is down every single call may take its time.
+        if self.is_silent() {
+            return;
+        }
+        self.tell_ends(now).await;
+        self.reseal(now).await;
+        if self.to_verify_all.swap(false, Ordering::AcqRel) && self.verify_all(now).await.is_err() {
+            self.to_verify_all.store(true, Ordering::Release);
+        }
+        let due = self.registry.alive().into_iter().filter(|session| self.is_due(session, now));
+        stream::iter(due).for_each_concurrent(AT_ONCE, |session| self.look_after_one(session, now)).await;
+    }
+
+    fn is_silent(&self) -> bool {
+        self.is_shared && self.store_failing_since().is_some()
+    }
+
+    /// After a secret has left the ring every ticket is read again: those it sealed are worth nothing.
+    fn forget_lost_secrets(&self) {
+        let losses = self.secrets.now().losses();
+        if self.losses_seen.swap(losses, Ordering::Relaxed) != losses {
+            self.cache.clear();
+        }
+    }
+
+    /// Once for each change of the ring, seals with the newest secret what has to outlive the older ones.
+    async fn reseal(&self, now: SystemTime) {
+        let secrets = self.secrets.now();
+        let change = secrets.changes() + 1;
+        if self.resealed_up_to.load(Ordering::Relaxed) == change {
+            return;
+        }
+        if secrets.has_older() {
+            match self.vault.reseal(now).await {
+                Ok(0) => {}
+                Ok(records) => tracing::info!(records, "records of the server were sealed with the newest secret"),
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::debug!(error, "records of the server cannot be sealed with the newest secret yet");
+                    return;
+                }
+            }
+        }
+        self.resealed_up_to.store(change, Ordering::Relaxed);
     }
 
     /// Whether the session is still in use somewhere; one that is idle everywhere is ended.
@@ -67,7 +114,10 @@ impl Sessions {
         }
         let known = session.known();
         let card = self.read_card(&group_of(&known.identity.subject), session.id(), now).await?;
-        let slack = if self.store.is_shared() { self.limits.told_every() } else { Duration::ZERO };
+        // What the store says of the last activity may be as late as it is told: by another replica, or by this one
+        // before it was started anew.
+        let is_late = self.is_shared || session.is_only_told();
+        let slack = if is_late { self.limits.told_every().saturating_add(LATE) } else { Duration::ZERO };
         if let Some((card, version)) = card {
             session.seen_elsewhere(card.last_seen_at);
             session.card_version.fetch_max(version.0, Ordering::AcqRel);
@@ -95,10 +145,13 @@ impl Sessions {
     /// Whether a session that is in use has not been asked about for long.
     fn is_unverified(&self, session: &LiveSession, now: SystemTime) -> bool {
         let asked = session.verified_at.load(Ordering::Relaxed);
-        self.store.is_shared() && millis(now).saturating_sub(asked) >= duration_millis(VERIFY_EVERY)
+        self.is_shared && millis(now).abs_diff(asked) >= duration_millis(VERIFY_EVERY)
     }
 
     async fn look_after_one(&self, session: Arc<LiveSession>, now: SystemTime) {
+        if self.is_silent() {
+            return;
+        }
         let outcome = async {
             if self.has_news(&session) {
                 self.tell_activity(&session, now).await?;
@@ -127,7 +180,8 @@ impl Sessions {
                     session.seen_elsewhere(other.last_seen_at);
                     session.card_version.fetch_max(version.0, Ordering::AcqRel);
                 }
-                None => self.verify(session, now).await?,
+                // A session without its card is over: somebody has begun to end it.
+                None => self.end(session).await?,
             },
         }
         Ok(())
@@ -139,8 +193,4 @@ impl Sessions {
         let nothing = crate::RecordKey { kind: crate::RecordKind::Server, id: [0; 32] };
         let _noted = self.store.get(&nothing, now).await;
     }
-}
-
-fn duration_millis(duration: Duration) -> u64 {
-    duration.as_millis().try_into().unwrap_or(u64::MAX)
 }

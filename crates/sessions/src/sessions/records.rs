@@ -11,8 +11,7 @@ use crate::card::{group_of, provider_group};
 use crate::live::Standing;
 use crate::record::{GrantRecord, Place, SessionId, SessionRecord, plain_text};
 use crate::{
-    Expected, LiveSession, Put, RecordKey, RecordKind, Secret32, SessionCard, SessionsError, StoreUnavailable, Ticket,
-    Version,
+    Expected, LiveSession, Put, RecordKind, Secret32, SessionCard, SessionsError, StoreUnavailable, Ticket, Version,
 };
 
 /// What a session of the provider's has led to: the card to be found.
@@ -63,12 +62,23 @@ impl Sessions {
         now: SystemTime,
     ) -> Result<Option<LiveSession>, StoreUnavailable> {
         let place = self.session_place(grant.session, &grant.data_key);
-        let Some((record, version)) = self.read::<SessionRecord>(&place, now).await? else { return Ok(None) };
+        let Some(stored) = self.store.get(&place.name, now).await? else { return Ok(None) };
+        let Some(record) = place.open::<SessionRecord>(&stored.sealed) else { return Ok(None) };
         let group = group_of(&record.known.identity.subject);
-        let Some((card, card_version)) = self.read_card(&group, &grant.session.to_text(), now).await? else {
-            return Ok(None);
+        let (card, card_version) = match self.read_card(&group, &grant.session.to_text(), now).await {
+            Ok(Some(found)) => found,
+            // A card that none of the secrets opens is as good as none: the secret that sealed it has left the ring.
+            Ok(None) | Err(SessionsError::SealedOtherwise) => return Ok(None),
+            Err(error) => return Err(error.into()),
         };
-        let standing = Standing { last_seen: card.last_seen_at, version, card_version };
+        let standing = Standing {
+            last_seen: card.last_seen_at,
+            seen_here: false,
+            verified_at: now,
+            version: stored.version,
+            card_version,
+            size: stored.sealed.len(),
+        };
         let limits = Arc::clone(&self.limits);
         Ok(Some(LiveSession::new(grant.session, grant.data_key.clone(), record, &standing, limits)))
     }
@@ -117,19 +127,13 @@ impl Sessions {
         self.vault.write(RecordKind::Card, &group, &card.id, expected, &bytes, Some(until), now).await
     }
 
-    /// Takes every record of a session away, the session itself first; whether that was there.
-    pub(super) async fn remove_records(
-        &self,
-        name: &RecordKey,
-        card: &SessionCard,
-        now: SystemTime,
-    ) -> Result<bool, StoreUnavailable> {
-        let was_there = self.store.remove(name).await?;
+    /// Takes a session's card away, and what finds it by the provider's session.
+    pub(super) async fn remove_card(&self, card: &SessionCard, now: SystemTime) -> Result<(), SessionsError> {
         self.vault.remove(RecordKind::Card, &group_of(&card.subject), &card.id, now).await?;
         if let Some(sid) = &card.provider_session {
             let group = provider_group(&card.subject.issuer, sid);
             self.vault.remove(RecordKind::ProviderSession, &group, &card.id, now).await?;
         }
-        Ok(was_there)
+        Ok(())
     }
 }

@@ -44,10 +44,10 @@ impl FileStore {
     pub fn open(path: &Path) -> Result<Self, SessionsError> {
         let path = path.to_owned();
         let first = open::create_or_open(&path)?;
-        Self::over(Database::new(first, Box::new(move || open::open(&path))))
+        Self::over(Database::new(first, Box::new(move || open::open(&path))), writer::LARGE)
     }
 
-    fn over(database: Database) -> Result<Self, SessionsError> {
+    fn over(database: Database, large: u64) -> Result<Self, SessionsError> {
         let database = Arc::new(database);
         let feed = Feed::default();
         let (jobs, waiting) = mpsc::channel(QUEUE);
@@ -55,7 +55,7 @@ impl FileStore {
             .name("session-writer".to_owned())
             .spawn({
                 let (database, feed) = (Arc::clone(&database), feed.clone());
-                move || writer::run(&database, waiting, &feed)
+                move || writer::run(&database, waiting, &feed, large)
             })
             .map_err(|source| SessionsError::StoreUnavailable(StoreUnavailable::new(source)))?;
         Ok(Self { database, feed, jobs: Some(jobs), writer: Some(writer) })
@@ -73,7 +73,7 @@ impl SessionStore for FileStore {
     fn get(&self, key: &RecordKey, now: SystemTime) -> StoreFuture<'_, Option<Stored>> {
         let (database, key) = (Arc::clone(&self.database), *key);
         Box::pin(async move {
-            let read = tokio::task::spawn_blocking(move || database.run(|redb| database::get(redb, &key, now)));
+            let read = tokio::task::spawn_blocking(move || database.read(|redb| database::get(redb, &key, now)));
             read.await.map_err(StoreUnavailable::new)?.map_err(StoreUnavailable::new)
         })
     }
@@ -109,7 +109,7 @@ impl SessionStore for FileStore {
     ) -> StoreFuture<'_, Vec<(RecordKey, Stored)>> {
         let database = Arc::clone(&self.database);
         Box::pin(async move {
-            let work = move || database.run(|redb| database::list(redb, kind, after, most, now));
+            let work = move || database.read(|redb| database::list(redb, kind, after, most, now));
             let read = tokio::task::spawn_blocking(work).await;
             read.map_err(StoreUnavailable::new)?.map_err(StoreUnavailable::new)
         })

@@ -3,10 +3,16 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod attacks;
+mod elsewhere;
+mod ends;
 mod handover;
+mod idle;
 mod lifecycle;
 mod outage;
 mod races;
+mod recognise;
+mod replicas;
+mod secrets;
 mod store;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -22,6 +28,13 @@ const LIFETIME: Duration = Duration::from_secs(14 * 60 * 60);
 
 fn at(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000 + seconds)
+}
+
+fn bob() -> NewSession {
+    let mut new = alice();
+    new.identity.subject.id = "bob-1".to_owned();
+    new.identity.email = VerifiedEmail::Verified(Email::parse("bob@example.com").unwrap());
+    new
 }
 
 fn alice() -> NewSession {

@@ -1,4 +1,4 @@
-//! A store that can be tampered with, fail, and stand still in the middle of a read.
+//! A store that can be tampered with, fail wholly or in part, be shared, and stand still in the middle of a read.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,7 +14,13 @@ pub(crate) struct TestStore {
     inner: MemoryStore,
     names: Mutex<Vec<RecordKey>>,
     down: AtomicBool,
+    shared: AtomicBool,
+    /// The kind whose records cannot be removed.
+    kept: Mutex<Option<RecordKind>>,
+    /// Whether nothing can be written or removed, as on a full disk.
+    full: AtomicBool,
     reads: AtomicUsize,
+    writes: AtomicUsize,
     /// How many reads of a session record get through before the next one stands still.
     pub(crate) session_reads: Semaphore,
     /// A permit for each read that has its record and stands still.
@@ -27,7 +33,11 @@ impl Default for TestStore {
             inner: MemoryStore::new(),
             names: Mutex::default(),
             down: AtomicBool::new(false),
+            shared: AtomicBool::new(false),
+            kept: Mutex::default(),
+            full: AtomicBool::new(false),
             reads: AtomicUsize::new(0),
+            writes: AtomicUsize::new(0),
             session_reads: Semaphore::new(1_000_000),
             standing: Semaphore::new(0),
         }
@@ -37,6 +47,30 @@ impl Default for TestStore {
 impl TestStore {
     pub(crate) fn go_down(&self, down: bool) {
         self.down.store(down, Ordering::SeqCst);
+    }
+
+    /// From now on replicas share it: to be called before there are any.
+    pub(crate) fn share(&self) {
+        self.shared.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on nothing can be written.
+    pub(crate) fn fill(&self, full: bool) {
+        self.full.store(full, Ordering::SeqCst);
+    }
+
+    /// Records of this kind cannot be removed from now on.
+    pub(crate) fn keep(&self, kind: Option<RecordKind>) {
+        *self.kept.lock().unwrap() = kind;
+    }
+
+    /// How many records there are of a kind.
+    pub(crate) async fn count(&self, kind: RecordKind) -> usize {
+        self.inner.list(kind, None, usize::MAX, SystemTime::UNIX_EPOCH).await.unwrap().len()
+    }
+
+    pub(crate) fn writes(&self) -> usize {
+        self.writes.load(Ordering::SeqCst)
     }
 
     pub(crate) fn reads(&self) -> usize {
@@ -58,6 +92,10 @@ impl TestStore {
 
     fn check(&self) -> Result<(), StoreUnavailable> {
         if self.down.load(Ordering::SeqCst) { Err(StoreUnavailable::new("unplugged")) } else { Ok(()) }
+    }
+
+    fn check_full(&self) -> Result<(), StoreUnavailable> {
+        if self.full.load(Ordering::SeqCst) { Err(StoreUnavailable::new("no space left")) } else { Ok(()) }
     }
 }
 
@@ -86,15 +124,18 @@ impl SessionStore for TestStore {
         expires_at: SystemTime,
         now: SystemTime,
     ) -> StoreFuture<'_, Put> {
-        if let Err(error) = self.check() {
+        if let Err(error) = self.check().and_then(|()| self.check_full()) {
             return Box::pin(std::future::ready(Err(error)));
         }
+        self.writes.fetch_add(1, Ordering::SeqCst);
         self.names.lock().unwrap().push(*key);
         self.inner.put(key, expected, sealed, expires_at, now)
     }
 
     fn remove_if(&self, key: &RecordKey, expected: Expected) -> StoreFuture<'_, bool> {
-        match self.check() {
+        let kept = *self.kept.lock().unwrap() == Some(key.kind);
+        match self.check().and_then(|()| self.check_full()) {
+            Ok(()) if kept => Box::pin(std::future::ready(Err(StoreUnavailable::new("this one stays")))),
             Ok(()) => self.inner.remove_if(key, expected),
             Err(error) => Box::pin(std::future::ready(Err(error))),
         }
@@ -118,7 +159,7 @@ impl SessionStore for TestStore {
     }
 
     fn is_shared(&self) -> bool {
-        self.inner.is_shared()
+        self.shared.load(Ordering::SeqCst)
     }
 
     fn sweep(&self, now: SystemTime) -> StoreFuture<'_, usize> {

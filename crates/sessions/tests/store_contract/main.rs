@@ -49,6 +49,9 @@ macro_rules! contract {
             a_list_is_in_order_and_in_pages
             changes_are_told_to_every_replica
             a_replica_sees_at_once_what_another_has_done
+            a_session_that_ends_on_one_replica_ends_on_the_others_within_a_second
+            a_block_on_one_replica_ends_sessions_on_the_others
+            a_session_outlives_the_replica_it_began_on
         })*
     };
 }

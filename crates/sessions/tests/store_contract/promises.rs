@@ -1,6 +1,7 @@
 //! What every session store promises.
 
 mod replicas;
+mod sessions;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -9,6 +10,10 @@ use doorward_sessions::{Expected, Put, RecordKey, RecordKind, Version};
 
 pub(crate) use self::replicas::{
     a_replica_sees_at_once_what_another_has_done, changes_are_told_to_every_replica, listening,
+};
+pub(crate) use self::sessions::{
+    a_block_on_one_replica_ends_sessions_on_the_others, a_session_outlives_the_replica_it_began_on,
+    a_session_that_ends_on_one_replica_ends_on_the_others_within_a_second,
 };
 use crate::place::{Place, at, key};
 

@@ -68,6 +68,6 @@ pub(super) fn list(config: &Config, as_json: bool) -> Result<ExitCode, Failure> 
 
 /// Everybody who is blocked, by address.
 pub(super) fn people(config: &Config) -> Result<Vec<Person>, Failure> {
-    let (Answer::People { people }, _) = perform(config, &Request::Blocked)? else { return Err(misunderstood()) };
+    let (Answer::People { people }, _) = perform(config, &Request::Blocked {})? else { return Err(misunderstood()) };
     Ok(people)
 }

@@ -1,13 +1,16 @@
 //! Tables of the embedded store, and what is done to them.
 //!
-//! After an I/O error the storage engine refuses all work until it is opened anew: a full disk must not outlast
-//! its cause, so it is opened anew here, at most once a second.
+//! After an I/O error the storage engine refuses all work, reading too, until it is opened anew. Neither must a full
+//! disk outlast its cause, nor those suffer who only read: it is opened anew here, at once.
 
 use std::ops::Bound;
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
-use redb::{ReadableDatabase as _, ReadableTable as _, Table, TableDefinition, WriteTransaction};
+use redb::{
+    ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _, Table, TableDefinition, WriteTransaction,
+};
 
 use crate::SessionsError;
 use crate::store::{Expected, Put, RecordKey, RecordKind, Stored, Version, millis, time_of};
@@ -26,53 +29,89 @@ const FORMAT: u64 = 1;
 
 /// How many records one sweep removes in one transaction.
 const PORTION: usize = 1000;
+/// How often to try when the file cannot be opened.
 const REOPEN_EVERY: Duration = Duration::from_secs(1);
 
 type Reopen = Box<dyn Fn() -> Result<redb::Database, SessionsError> + Send + Sync>;
 
-/// The open file, and how to open it again.
+/// The open file, and how to open it again. There is never more than one handle of it.
 pub(super) struct Database {
-    open: RwLock<Option<redb::Database>>,
+    open: RwLock<Open>,
     reopen: Reopen,
-    reopened: Mutex<Option<Instant>>,
+}
+
+struct Open {
+    database: Option<redb::Database>,
+    /// Counts the handles there have been, so that of many who find one unusable only the first replaces it.
+    number: u64,
+    /// When the file could last not be opened.
+    refused: Option<Instant>,
 }
 
 impl Database {
     pub(super) fn new(first: redb::Database, reopen: Reopen) -> Self {
-        Self { open: RwLock::new(Some(first)), reopen, reopened: Mutex::new(None) }
+        Self { open: RwLock::new(Open { database: Some(first), number: 0, refused: None }), reopen }
     }
 
-    /// Does the work. The file is opened anew after an error that makes it unusable.
-    pub(super) fn run<T>(
+    /// Does some reading, a second time when the file had to be opened anew: a write that failed before it must
+    /// not make it fail.
+    pub(super) fn read<T>(&self, work: impl Fn(&redb::Database) -> Result<T, redb::Error>) -> Result<T, redb::Error> {
+        let (outcome, number) = self.attempt(&work);
+        if is_unusable(&outcome) && self.open_anew(number) { self.attempt(&work).0 } else { outcome }
+    }
+
+    /// Does some writing. The file is opened anew at once if that makes it unusable, for those who read.
+    pub(super) fn write<T>(
         &self,
         work: impl FnOnce(&redb::Database) -> Result<T, redb::Error>,
     ) -> Result<T, redb::Error> {
-        let outcome = match self.open.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
-            Some(database) => work(database),
-            None => Err(redb::Error::PreviousIo),
-        };
-        if let Err(redb::Error::PreviousIo | redb::Error::Io(_)) = &outcome {
-            self.open_anew();
+        let (outcome, number) = self.attempt(work);
+        // A transaction that ended in a damaged page has left things undone, too.
+        if is_unusable(&outcome) || matches!(outcome, Err(redb::Error::Corrupted(_))) {
+            self.open_anew(number);
         }
         outcome
     }
 
-    fn open_anew(&self) {
-        let mut reopened = self.reopened.lock().unwrap_or_else(PoisonError::into_inner);
-        if reopened.is_some_and(|last| last.elapsed() < REOPEN_EVERY) {
-            return;
-        }
-        *reopened = Some(Instant::now());
+    /// How the work went, and with which handle.
+    fn attempt<T>(
+        &self,
+        work: impl FnOnce(&redb::Database) -> Result<T, redb::Error>,
+    ) -> (Result<T, redb::Error>, u64) {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(database) = &open.database else { return (Err(redb::Error::PreviousIo), open.number) };
+        // The engine asserts some of what it reads: what a damaged page breaks must not be the one who writes.
+        let outcome = panic::catch_unwind(AssertUnwindSafe(|| work(database)));
+        let gave_up = |_| Err(redb::Error::Corrupted("the storage engine gave up on what it read".to_owned()));
+        (outcome.unwrap_or_else(gave_up), open.number)
+    }
+
+    /// Replaces the handle of that number; false when there is none now.
+    fn open_anew(&self, number: u64) -> bool {
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        if open.number != number {
+            return open.database.is_some();
+        }
+        if open.refused.is_some_and(|refused| refused.elapsed() < REOPEN_EVERY) {
+            return false;
+        }
         // Closed first: the engine lets nobody else have the file, not even us.
-        *open = None;
+        open.database = None;
+        open.number += 1;
         match (self.reopen)() {
-            Ok(database) => *open = Some(database),
+            Ok(database) => (open.database, open.refused) = (Some(database), None),
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "the session store cannot be opened again");
+                open.refused = Some(Instant::now());
             }
         }
+        open.database.is_some()
     }
+}
+
+/// Whether the engine will do nothing more with this handle.
+fn is_unusable<T>(outcome: &Result<T, redb::Error>) -> bool {
+    matches!(outcome, Err(redb::Error::PreviousIo | redb::Error::Io(_)))
 }
 
 /// Makes the tables of a new file.
@@ -143,6 +182,11 @@ pub(super) struct Tables<'txn> {
 impl<'txn> Tables<'txn> {
     pub(super) fn open(transaction: &'txn WriteTransaction) -> Result<Self, redb::Error> {
         Ok(Self { records: transaction.open_table(RECORDS)?, expiries: transaction.open_table(EXPIRIES)? })
+    }
+
+    /// How many records there are, expired or not.
+    pub(super) fn records(&self) -> Result<u64, redb::Error> {
+        Ok(self.records.len()?)
     }
 
     pub(super) fn put(

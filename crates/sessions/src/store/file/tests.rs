@@ -1,11 +1,9 @@
-use std::fs::{self, OpenOptions};
-use std::io;
-use std::os::unix::fs::PermissionsExt as _;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, UNIX_EPOCH};
+mod disk;
+mod growth;
 
-use redb::StorageBackend;
-use redb::backends::FileBackend;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::{Duration, UNIX_EPOCH};
 
 use super::*;
 use crate::RecordKind;
@@ -138,74 +136,4 @@ async fn whatever_byte_is_damaged_nothing_foreign_is_returned() {
             }
         }
     }
-}
-
-/// A disk that can be full.
-#[derive(Debug)]
-struct Disk {
-    file: FileBackend,
-    full: Arc<AtomicBool>,
-}
-
-impl Disk {
-    fn check(&self) -> io::Result<()> {
-        if self.full.load(Ordering::SeqCst) { Err(io::Error::from(io::ErrorKind::StorageFull)) } else { Ok(()) }
-    }
-}
-
-impl StorageBackend for Disk {
-    fn len(&self) -> io::Result<u64> {
-        self.file.len()
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.file.read(offset, out)
-    }
-
-    fn set_len(&self, length: u64) -> io::Result<()> {
-        self.check()?;
-        self.file.set_len(length)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.check()?;
-        self.file.sync_data()
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.check()?;
-        self.file.write(offset, data)
-    }
-}
-
-#[tokio::test]
-async fn a_full_disk_does_not_outlast_its_cause() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("sessions.redb");
-    drop(FileStore::open(&path).unwrap());
-    let full = Arc::new(AtomicBool::new(false));
-    let reopen = {
-        let full = Arc::clone(&full);
-        move || {
-            let file = FileBackend::new(OpenOptions::new().read(true).write(true).open(&path).unwrap()).unwrap();
-            let disk = Disk { file, full: Arc::clone(&full) };
-            redb::Database::builder()
-                .create_with_backend(disk)
-                .map_err(|error| SessionsError::StoreUnavailable(StoreUnavailable::new(error)))
-        }
-    };
-    let store = FileStore::over(Database::new(reopen().unwrap(), Box::new(reopen))).unwrap();
-    put(&store, 1).await.unwrap();
-    full.store(true, Ordering::SeqCst);
-    put(&store, 2).await.unwrap_err();
-    put(&store, 3).await.unwrap_err();
-    full.store(false, Ordering::SeqCst);
-    let recovered = async {
-        while put(&store, 4).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), recovered).await.expect("writes again once there is room");
-    assert!(store.get(&key(1), at(0)).await.unwrap().is_some(), "nothing answered is lost");
-    assert_eq!(store.get(&key(2), at(0)).await.unwrap(), None, "nothing refused is there");
 }
