@@ -6,16 +6,17 @@ export const ALICE = 'alice@example.com';
 export const EVE = 'eve@example.com';
 export const PASSWORD = 'wicker otter among lamps';
 
-/** `upstream` is what stands behind code.example.test. */
-export async function openDoor(upstream) {
+/** `upstream` is what stands behind code.example.test, or the same of another site; `settings` are more lines of the configuration. */
+export async function openDoor(upstream, { site = 'example.test', settings = '' } = {}) {
   const folder = temporaryFolder('doorward');
   const port = await freePort();
-  const at = (host) => `https://${host}.example.test:${port}`;
+  const at = (host) => `https://${host}.${site}:${port}`;
   const door = await startDoorward(folder.path, `
 address: 127.0.0.1:${port}
 health_check_addr: 127.0.0.1:0
 data_dir: ${folder.path}/data
 users: [${ALICE}, ${EVE}]
+${settings}
 routes:
   - name: Editor
     description: The machine's editor.
@@ -30,11 +31,12 @@ routes:
     prefix: /app/
     allow_any_authenticated_user: true
 `, [ALICE, EVE]);
-  const browser = await startBrowser(folder.path, door.authority);
+  const browser = await startBrowser(folder.path, door.authority, { site });
   return {
     code: at('code'),
     down: at('down'),
     links: door.links,
+    authority: door.authority,
     output: door.output,
     person: (options) => browser.newContext({ viewport: { width: 1280, height: 800 }, ...options }),
     async close() {

@@ -121,7 +121,7 @@ export async function startProvider(client) {
 }
 
 /** Chromium that trusts this authority, and finds nothing but this machine. */
-export async function startBrowser(folder, authority) {
+export async function startBrowser(folder, authority, { profile, site = 'example.test' } = {}) {
   const home = join(folder, 'browser');
   const database = join(home, '.pki/nssdb');
   mkdirSync(database, { recursive: true });
@@ -131,13 +131,14 @@ export async function startBrowser(folder, authority) {
   };
   certutil('-N', '--empty-password');
   if (authority) certutil('-A', '-t', 'C,,', '-n', 'the local authority', '-i', authority);
-  return chromium.launch({
+  const options = {
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     env: { ...process.env, HOME: home },
     args: [
       ...(process.getuid() === 0 ? ['--no-sandbox'] : []),
       '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run', '--disable-quic',
-      '--host-resolver-rules=MAP *.example.test 127.0.0.1,MAP * ~NOTFOUND,EXCLUDE 127.0.0.1',
+      `--host-resolver-rules=MAP *.${site} 127.0.0.1,MAP * ~NOTFOUND,EXCLUDE 127.0.0.1`,
     ],
-  });
+  };
+  return profile ? chromium.launchPersistentContext(profile, options) : chromium.launch(options);
 }

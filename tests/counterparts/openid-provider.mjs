@@ -23,6 +23,7 @@
 //   POST   /faults           {"endpoint": "jwks", "kind": "500"|"hang"|"close"|"garbage"|"html"|"empty", "times": 1}, or
 //                            {"endpoint", "kind": "answer", "status", "type", "body"}; endpoints are named as in /requests
 //   DELETE /faults           no faults any more
+//   POST   /trust            {"ca": PEM}: applications on *.test are this machine's, with certificates of this authority
 //   POST   /stop, /resume    the provider stops listening (connections are cut), and comes back on the same port
 import { createServer } from 'node:http';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
@@ -30,6 +31,7 @@ import { once } from 'node:events';
 import Provider from 'oidc-provider';
 
 import { CLAIMS, People, claimsOf } from './openid-provider/people.mjs';
+import { Reach } from './openid-provider/reach.mjs';
 import { Store } from './openid-provider/store.mjs';
 import { Watch } from './openid-provider/watch.mjs';
 import { failed, loginForm, logoutForm, signedOut } from './openid-provider/pages.mjs';
@@ -38,6 +40,7 @@ const settings = JSON.parse(process.argv[2] ?? '{}');
 const people = new People();
 const store = new Store();
 const watch = new Watch();
+const reach = new Reach();
 const cookieKeys = [randomBytes(32).toString('hex')];
 let keys = newKeys();
 let provider;
@@ -113,8 +116,7 @@ function build(issuer) {
       },
     },
     renderError: (context, out) => { context.type = 'html'; context.body = failed(out); },
-    // The library's own refuses loopback, where all of this lives.
-    fetch: (url, { dispatcher, ...options }) => globalThis.fetch(url, options),
+    fetch: reach.fetch,
   });
 }
 
@@ -191,6 +193,7 @@ const controls = {
     keys = [...newKeys(), ...(forget ? [] : keys)];
     provider = build(issuer);
   },
+  'POST /trust': ({ ca }) => reach.trust(ca),
   'POST /faults': (fault) => watch.setFault(fault),
   'DELETE /faults': () => watch.clearFaults(),
   'POST /stop': () => stop(front),

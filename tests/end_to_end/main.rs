@@ -33,6 +33,7 @@ mod introductions;
 mod lifecycle;
 mod policy;
 mod records;
+mod refresh;
 mod replicas;
 mod scanner;
 mod sign_in;

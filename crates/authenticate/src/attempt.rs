@@ -16,16 +16,12 @@ use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 
 use crate::AuthenticateError;
-use crate::authenticator::Inner;
-use crate::cause::Cause;
 use crate::cookies::{header, seconds};
 use crate::fresh::Fresh;
 use crate::return_to::ReturnTo;
-use crate::trail::CLOCKS_DIFFER;
-use crate::visit::Visit;
 
 /// How long an attempt may take.
-const LIFE: Duration = Duration::from_secs(600);
+pub(crate) const LIFE: Duration = Duration::from_secs(600);
 /// How many attempts a browser has on one host at most.
 const MOST: usize = 5;
 /// How many bytes of a browser's cookies all attempts on one host take together; the newest is kept whatever it takes.
@@ -60,7 +56,7 @@ impl AttemptId {
         &self.0
     }
 
-    fn created(&self) -> Option<SystemTime> {
+    pub(crate) fn created(&self) -> Option<SystemTime> {
         let seconds = u64::from_str_radix(self.0.get(..TIME_DIGITS)?, 16).ok()?;
         SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
     }
@@ -252,7 +248,7 @@ impl Attempts {
     }
 
     /// Whether a cookie of this attempt is there, readable or not.
-    fn is_there<'c>(&self, id: &AttemptId, mut cookies: impl Iterator<Item = (&'c str, &'c str)>) -> bool {
+    pub(crate) fn is_there<'c>(&self, id: &AttemptId, mut cookies: impl Iterator<Item = (&'c str, &'c str)>) -> bool {
         cookies.any(|(name, _)| name.strip_prefix(&*self.prefix) == Some(id.as_str()))
     }
 
@@ -280,28 +276,6 @@ impl Attempts {
     /// What the seal is bound to. The id holds the time, so that cannot be altered either.
     fn context(&self, id: &AttemptId, host: &Hostname) -> Vec<u8> {
         format!("{}{id}@{host}", self.prefix).into_bytes()
-    }
-}
-
-impl Inner {
-    /// Why a visit does not bring the attempt it belongs to, as far as what it brings tells.
-    pub(crate) fn why_lost(&self, visit: &Visit, id: &AttemptId) -> AuthenticateError {
-        let Some(created) = id.created() else { return AuthenticateError::AttemptLost };
-        match visit.now.duration_since(created) {
-            Ok(age) if age >= LIFE => return AuthenticateError::AttemptLost,
-            Err(ahead) if ahead.duration() > CLOCKS_DIFFER => return AuthenticateError::InVain(Cause::ClocksDiffer),
-            Ok(_) | Err(_) => {}
-        }
-        if self.attempts.is_there(id, visit.attempts()) {
-            AuthenticateError::InVain(Cause::SealedElsewhere)
-        } else if !visit.brings_cookies {
-            AuthenticateError::InVain(Cause::CookiesBlocked)
-        } else if visit.brings_ours() {
-            // Finished already, or one of too many at once.
-            AuthenticateError::AttemptLost
-        } else {
-            AuthenticateError::InVain(Cause::MixedHosts)
-        }
     }
 }
 

@@ -7,8 +7,10 @@ use std::time::{Duration, SystemTime};
 
 use doorward_sessions::Ticket;
 
+use crate::AuthenticateError;
+use crate::attempt::{AttemptId, LIFE};
 use crate::authenticator::Inner;
-use crate::trail::Trail;
+use crate::trail::{CLOCKS_DIFFER, Trail};
 use crate::visit::Visit;
 
 /// Why a browser that has just signed in is not signed in.
@@ -66,6 +68,26 @@ impl Inner {
             [only] if Ticket::parse(only).is_none() => Cause::SessionCookieAltered,
             [_] => Cause::SessionUnknown,
             _ => Cause::SeveralSessionCookies,
+        }
+    }
+
+    /// Why a visit does not bring the attempt it belongs to, as far as what it brings tells.
+    pub(crate) fn why_lost(&self, visit: &Visit, id: &AttemptId) -> AuthenticateError {
+        let Some(created) = id.created() else { return AuthenticateError::AttemptLost };
+        match visit.now.duration_since(created) {
+            Ok(age) if age >= LIFE => return AuthenticateError::AttemptLost,
+            Err(ahead) if ahead.duration() > CLOCKS_DIFFER => return AuthenticateError::InVain(Cause::ClocksDiffer),
+            Ok(_) | Err(_) => {}
+        }
+        if self.attempts.is_there(id, visit.attempts()) {
+            AuthenticateError::InVain(Cause::SealedElsewhere)
+        } else if !visit.brings_cookies {
+            AuthenticateError::InVain(Cause::CookiesBlocked)
+        } else if visit.brings_ours() {
+            // Finished already, or one of too many at once.
+            AuthenticateError::AttemptLost
+        } else {
+            AuthenticateError::InVain(Cause::MixedHosts)
         }
     }
 }

@@ -75,6 +75,8 @@ fn address(route: &Route, path: &NormalPath) -> RouteAddress {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use doorward_authorize::{
         Action, Case, Criterion, Networks, Operator, Origin, Policy, RouteId, Rule, StringMatcher, StringTest,
     };
@@ -123,8 +125,14 @@ mod tests {
     fn it_shows_what_is_open_from_here_and_with_this_browser() {
         let is = |text: &str| StringMatcher::new(vec![StringTest::Is(text.into())], Case::Sensitive);
         let office = Networks::new(vec![Networks::parse_one("10.0.0.0/8").unwrap()]);
+        // Signed in too long ago for it, but who has done so again may open it.
+        let recent = |mut route: Route| {
+            route.policy = route.policy.with_max_age(Some(Duration::from_secs(60)));
+            route
+        };
+        let later = SystemTime::UNIX_EPOCH + Duration::from_secs(3600);
         let routes = [
-            route("office", Criterion::SourceIp(office)),
+            recent(route("office", Criterion::SourceIp(office))),
             route("editor", Criterion::UserAgent(is("editor"))),
             route("forged", Criterion::HttpHeader { name: "x-real-ip".parse().unwrap(), matcher: is("10.0.0.1") }),
         ];
@@ -140,7 +148,7 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert("user-agent", HeaderValue::from_static(agent));
             headers.insert("x-real-ip", HeaderValue::from_static("10.0.0.1"));
-            let cards = Portal::new(&routes).open_to(&identity, client.into(), &headers, SystemTime::UNIX_EPOCH);
+            let cards = Portal::new(&routes).open_to(&identity, client.into(), &headers, later);
             cards.into_iter().map(|card| card.name).collect::<Vec<_>>()
         };
         assert_eq!(open([10, 0, 0, 1], "browser"), ["office"]);

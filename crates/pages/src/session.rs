@@ -71,3 +71,6 @@ pub struct Blocked<'a> {
     /// Whom to ask: a name, or an e-mail address or http(s) URL, which become links.
     pub support_contact: Option<&'a str>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,9 @@ pub(crate) enum Refusal {
     /// Two readings of its path lead to two routes.
     #[error("two readings of the path lead to two routes")]
     AmbiguousPath,
+    /// It came over https already, and something before us took that off.
+    #[error("sent to https, a request that came over https would come back just the same")]
+    TlsTakenOff,
     /// Nobody can say whether its ticket is good.
     #[error(transparent)]
     StoreDown(#[from] StoreUnavailable),
@@ -72,6 +75,7 @@ impl Refusal {
             Self::UnknownHost => "unknown-host",
             Self::NoRoute => "no-route",
             Self::AmbiguousPath => "ambiguous-path",
+            Self::TlsTakenOff => "tls-taken-off",
             Self::StoreDown(_) => "session-store-unavailable",
             Self::Denied(_) => return None,
             Self::ClientCertificate(Presented::Nothing) => "client-certificate-required",

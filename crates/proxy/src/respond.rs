@@ -93,6 +93,16 @@ fn problem<'a>(refusal: &Refusal, words: &'a str) -> Problem<'a> {
              two different applications.",
             Some("Check the address for doubled slashes and semicolons."),
         ),
+        Refusal::TlsTakenOff => (
+            StatusCode::BAD_REQUEST,
+            "This would go round in circles",
+            "The request came over https, but whatever stands before Doorward passed it on without. Sent to https again, \
+             it would come back just the same.",
+            Some(
+                "If you run this server, have what stands before it pass connections on as they are (TCP), or connect to \
+                 Doorward by https; else set `insecure_server: true`.",
+            ),
+        ),
         Refusal::StoreDown(_) => (
             StatusCode::SERVICE_UNAVAILABLE,
             "Sign-ins cannot be checked just now",

@@ -2,11 +2,13 @@
 
 mod attacks;
 mod challenges;
+mod circles;
 mod client_certificates;
 mod decisions;
 mod forwarding;
 mod introductions;
 mod long_answers;
+mod max_age;
 mod refusals;
 mod sessions;
 mod streaming;

@@ -6,6 +6,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 
 use serde_json::{Value, json};
 
+use super::authority::Authority;
 use super::browser::{Answer, Ask, Browser};
 use super::setup::Setup;
 
@@ -57,7 +58,10 @@ impl CertifiedProvider {
             "client_secret": CLIENT_SECRET,
             "redirect_uris": [format!("{origin}{redirect_path}")],
             "post_logout_redirect_uris": [format!("{origin}/.doorward/signed_out")],
+            "backchannel_logout_uri": format!("{origin}/.doorward/backchannel_logout"),
+            "backchannel_logout_session_required": true,
         });
+        self.command("POST", "/trust", &json!({ "ca": Authority::shared().pem() })).await;
         self.command("POST", "/clients", &client).await;
         format!(
             "idp_provider: oidc\nidp_provider_url: {}\nidp_client_id: {CLIENT_ID}\nidp_client_secret: {CLIENT_SECRET}",

@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::extract::rejection::FormRejection;
 use axum::{Extension, Form};
 use doorward_pages::{Format, Page, Problem, SignOutConfirm, SignedOut};
-use doorward_sessions::LiveSession;
+use doorward_sessions::{LiveSession, StoreUnavailable};
 use http::{StatusCode, Uri};
 use serde::Deserialize;
 use serde_json::json;
@@ -20,7 +20,7 @@ use super::{Core, Failed, finish, form};
 use crate::answers::{Answer, page, redirect, with_cookies};
 use crate::authenticator::{Inner, People};
 use crate::visit::{Shared, Visit};
-use crate::{AuthenticateError, paths};
+use crate::{AuthenticateError, oidc, paths};
 
 /// Marks our own last page as the end of signing out everywhere.
 const EVERYWHERE: &str = "everywhere";
@@ -31,8 +31,10 @@ pub(super) async fn ask(State(inner): Core, Extension(visit): Extension<Shared>)
 }
 
 async fn ask_here(inner: &Inner, visit: &Visit) -> Result<Answer, Failed> {
-    let Some(session) = inner.session_of(visit).await? else {
-        return Ok(last_page(inner, visit, false, false)?);
+    let session = match inner.session_of(visit).await {
+        Ok(Some(session)) => session,
+        Ok(None) => return Ok(last_page(inner, visit, false, false)?),
+        Err(error) => return Ok(not_now(visit, &error)),
     };
     let csrf = inner.prove(visit, &session)?;
     let known = session.known();
@@ -68,10 +70,7 @@ async fn end_here(
             let removal = inner.cookies.remove(inner.cookies.scope(&visit.host))?;
             return Ok(with_cookies(gone(inner, visit, None, false, 0)?, [removal]));
         }
-        Err(error) => {
-            tracing::warn!(request_id = &*visit.request_id, error = %crate::oidc::chain(&error), "a sign-out had to be put off");
-            return Ok(not_now(visit));
-        }
+        Err(error) => return Ok(not_now(visit, &error)),
     };
     let form = form(body)?;
     inner.check_proof(visit, &session, &form.csrf).map_err(|error| Failed {
@@ -162,7 +161,7 @@ fn revoke_tokens(inner: &Arc<Inner>, session: &LiveSession) {
         let People::Provider(provider, _) = &inner.people else { return };
         let (Some(ready), Some(token)) = (provider.known(), &known.tokens.refresh_token) else { return };
         if let Err(error) = provider.revoke(&ready, token).await {
-            tracing::warn!(error = %crate::oidc::chain(&error), "the provider did not take a refresh token back");
+            tracing::warn!(error = %oidc::chain(&error), "the provider did not take a refresh token back");
         }
     });
 }
@@ -186,7 +185,8 @@ fn only_here(inner: &Inner, visit: &Visit) -> Answer {
 }
 
 /// Whose session it is cannot be found out just now.
-fn not_now(visit: &Visit) -> Answer {
+fn not_now(visit: &Visit, error: &StoreUnavailable) -> Answer {
+    tracing::warn!(request_id = &*visit.request_id, error = %oidc::chain(error), "a sign-out had to be put off");
     let problem = Problem {
         status: StatusCode::SERVICE_UNAVAILABLE,
         title: "You are not signed out yet",

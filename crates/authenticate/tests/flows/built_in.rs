@@ -38,6 +38,14 @@ async fn door() -> Door {
     door
 }
 
+/// Somebody signed in with their account.
+pub(crate) async fn signed_in() -> (Door, Browser, Arc<doorward_sessions::LiveSession>) {
+    let (door, mut browser) = (Door::with_accounts(), Browser::default());
+    assert_eq!(set_password(&door, &mut browser, &invite(&door), PASSWORD).await.status(), 303);
+    let session = door.sessions_of(&browser).await;
+    (door, browser, session)
+}
+
 async fn sign_in(door: &Door, browser: &mut Browser, email: &str, password: &str) -> Answer {
     let form = browser.open(door, SIGN_IN).await;
     let attempt = form.field("attempt");
@@ -290,4 +298,43 @@ async fn invitations_and_passwords_are_taken_on_the_sign_in_host_alone() {
         .post(&door, &format!("{WIKI}/.doorward/sign_in"), &[("email", "a"), ("password", "b"), ("attempt", "c")])
         .await;
     assert_eq!(answer.status(), 400);
+}
+
+#[tokio::test]
+async fn an_account_that_is_blocked_learns_so_by_its_password_alone() {
+    let door = door().await;
+    let mut before = Browser::default();
+    sign_in(&door, &mut before, "amina@example.com", PASSWORD).await;
+    door.sessions.block(&amina(), door.now()).await.unwrap();
+    assert_eq!(before.fetch(&door, &format!("{CODE}/x")).await.status(), 401, "what was open is closed");
+    let mut browser = Browser::default();
+    let wrong = sign_in(&door, &mut browser, "amina@example.com", "another four unrelated words").await;
+    assert_eq!(wrong.status(), 401);
+    assert!(!wrong.text().contains("may not sign in"), "nobody else learns that the account is blocked");
+    let right = sign_in(&door, &mut browser, "amina@example.com", PASSWORD).await;
+    assert_eq!(right.status(), 403);
+    assert!(right.text().contains("You may not sign in here") && right.text().contains("help@example.com"));
+    assert!(browser.ticket("code.example.com").is_none());
+    door.sessions.unblock(&amina(), door.now()).await.unwrap();
+    assert_eq!(sign_in(&door, &mut browser, "amina@example.com", PASSWORD).await.status(), 303);
+}
+
+#[tokio::test]
+async fn an_account_signs_out_of_one_browser_or_of_all() {
+    let door = door().await;
+    let mut browsers = [Browser::default(), Browser::default(), Browser::default()];
+    for browser in &mut browsers {
+        assert_eq!(sign_in(&door, browser, "amina@example.com", PASSWORD).await.status(), 303);
+    }
+    let out = format!("{CODE}/.doorward/sign_out");
+    let [one, two, three] = &mut browsers;
+    let csrf = one.open(&door, &out).await.field("csrf");
+    let answer = one.post(&door, &out, &[("csrf", &csrf), ("scope", "browser")]).await;
+    assert_eq!(answer.location().as_str(), format!("{CODE}/.doorward/signed_out"));
+    assert_eq!(one.fetch(&door, &format!("{CODE}/x")).await.status(), 401);
+    assert_eq!(two.fetch(&door, &format!("{CODE}/x")).await.status(), 200);
+    let csrf = two.open(&door, &out).await.field("csrf");
+    let answer = two.post(&door, &out, &[("csrf", &csrf), ("scope", "everywhere")]).await;
+    assert!(two.open(&door, answer.location().as_str()).await.text().contains("in this browser or any other"));
+    assert_eq!(three.fetch(&door, &format!("{CODE}/x")).await.status(), 401);
 }

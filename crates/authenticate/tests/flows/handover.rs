@@ -261,13 +261,10 @@ async fn tossed_cookies_beside_the_real_one_sign_nobody_out() {
             .unwrap()
     };
     let tossed = "__Host-doorward=".to_owned() + &"A".repeat(64);
-    for before in 0..4 {
+    for before in [0, 1, 4, 5, 100] {
         let cookies = format!("{}__Host-doorward={real}", format!("{tossed}; ").repeat(before));
         assert_eq!(door.request(request(cookies)).await.status(), 200, "{before} before");
     }
-    // More are not tried: a request cannot be made to ask the store without end.
-    let cookies = format!("{}__Host-doorward={real}", format!("{tossed}; ").repeat(4));
-    assert_eq!(door.request(request(cookies)).await.status(), 302);
     for junk in ["", "x", &"é".repeat(40), &"A".repeat(100_000)] {
         let request = Request::get(format!("{CODE}/x"))
             .header("accept", "text/html")

@@ -1,5 +1,7 @@
 //! A small OpenID provider on a real socket that does everything right until it is told not to.
 
+pub(crate) mod refreshes;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
@@ -23,6 +25,8 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 use url::Url;
+
+use self::refreshes::Refreshes;
 
 pub(crate) const CLIENT_ID: &str = "door & ward";
 pub(crate) const CLIENT_SECRET: &str = "secret: of/the door+ward";
@@ -60,6 +64,10 @@ impl Key {
         jwk["use"] = json!("sig");
         Self { kid: kid.to_owned(), algorithm, encoding, jwk }
     }
+
+    pub(crate) fn key(&self) -> &EncodingKey {
+        &self.encoding
+    }
 }
 
 /// How a token is spoiled. The claims and the header are changed before it is signed.
@@ -92,6 +100,7 @@ pub(crate) struct Behaviour {
     pub(crate) end_session: bool,
     /// What was given back: the form, and whether we were let in to ask.
     pub(crate) revocations: Vec<(HashMap<String, String>, bool)>,
+    pub(crate) refreshes: Refreshes,
     codes: HashMap<String, Code>,
 }
 
@@ -135,6 +144,7 @@ impl Provider {
             token_requests: 0,
             end_session: true,
             revocations: Vec::new(),
+            refreshes: Refreshes::default(),
             codes: HashMap::new(),
         };
         let listener = TcpListener::bind(address).await.unwrap();
@@ -164,6 +174,12 @@ impl Provider {
 
     pub(crate) fn set(&self) -> MutexGuard<'_, Behaviour> {
         self.behaviour.lock().unwrap()
+    }
+
+    /// How often a refresh token came, and how often one that was used before.
+    pub(crate) fn asked(&self) -> (usize, usize) {
+        let behaviour = self.set();
+        (behaviour.refreshes.requests, behaviour.refreshes.reused)
     }
 
     /// Publishes and signs with this key alone.
@@ -249,6 +265,10 @@ async fn token(
     headers: HeaderMap,
     Form(form): Form<HashMap<String, String>>,
 ) -> Response {
+    if form["grant_type"] == "refresh_token" {
+        let delay = provider.set().refreshes.delay;
+        tokio::time::sleep(delay).await;
+    }
     let mut behaviour = provider.set();
     behaviour.token_requests += 1;
     if let Some(answer) = broken(&behaviour).or_else(|| behaviour.token_answer.clone().map(IntoResponse::into_response))
@@ -259,6 +279,9 @@ async fn token(
     let refuse = |error: &str| (StatusCode::BAD_REQUEST, Json(json!({"error": error}))).into_response();
     if !authorized {
         return refuse("invalid_client");
+    }
+    if form["grant_type"] == "refresh_token" {
+        return refreshes::answer(&provider, &mut behaviour, &form["refresh_token"]);
     }
     let Some(code) = form.get("code").and_then(|code| behaviour.codes.remove(code)) else {
         return refuse("invalid_grant");
@@ -290,9 +313,12 @@ async fn token(
         Some(forge) => forge(&claims),
         None => jsonwebtoken::encode(&header, &claims, &behaviour.signing.encoding).unwrap(),
     };
-    Json(json!({"access_token": access_token, "token_type": "Bearer", "expires_in": 300, "id_token": id_token,
-        "refresh_token": "refresh-token-1"}))
-    .into_response()
+    let mut answer =
+        json!({"access_token": access_token, "token_type": "Bearer", "expires_in": 3600, "id_token": id_token});
+    if let Some(token) = behaviour.refreshes.issue(None) {
+        answer["refresh_token"] = json!(token);
+    }
+    Json(answer).into_response()
 }
 
 async fn revoke(

@@ -117,9 +117,10 @@ async fn a_sign_out_that_cannot_be_done_is_not_called_done() {
         door.sessions.grant(&*door.sessions_of(&browser).await, "code.example.com", door.now()).await.unwrap();
     browser.jar.get_mut("code.example.com").unwrap().insert("__Host-doorward".into(), unknown.to_cookie_value());
     store.go_down(true);
-    let answer = browser.post(&door, SIGN_OUT, &[("csrf", &csrf)]).await;
-    assert_eq!(answer.status(), 503);
-    assert!(answer.text().contains("You are not signed out yet"), "{}", answer.text());
+    for answer in [browser.post(&door, SIGN_OUT, &[("csrf", &csrf)]).await, browser.open(&door, SIGN_OUT).await] {
+        assert_eq!(answer.status(), 503);
+        assert!(answer.text().contains("You are not signed out yet"), "{}", answer.text());
+    }
     assert!(browser.ticket("code.example.com").is_some(), "what may still be good is not thrown away");
 }
 

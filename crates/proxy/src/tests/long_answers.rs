@@ -12,7 +12,7 @@ use crate::End;
 const SOON: Duration = Duration::from_secs(1);
 
 /// Sends one event and then nothing, until its own side is closed.
-async fn event_source() -> SocketAddr {
+pub(super) async fn event_source() -> SocketAddr {
     let (address, _) = raw_upstream(|mut connection, _| async move {
         connection.request().await;
         let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
@@ -23,7 +23,7 @@ async fn event_source() -> SocketAddr {
     address
 }
 
-async fn listening(front: &Front) -> Connection {
+pub(super) async fn listening(front: &Front) -> Connection {
     let mut connection = front.connect().await;
     connection.send(&request(&format!("GET / HTTP/1.1\r\ncookie: __Host-doorward={ALICE}"), "", false)).await;
     assert_eq!(connection.head().await.status, 200);

@@ -8,6 +8,7 @@
     reason = "all of this is tests"
 )]
 
+mod leases;
 mod outages;
 mod place;
 mod promises;
@@ -55,5 +56,22 @@ macro_rules! contract {
         })*
     };
 }
+
+macro_rules! leased_by {
+    ($($place:ident)*) => {
+        mod leasing {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $place() {
+                    if let Some(place) = crate::place::$place().await {
+                        crate::leases::one_replica_at_a_time_holds_a_lease(place).await;
+                    }
+                }
+            )*
+        }
+    };
+}
+
+leased_by! { memory file redis redis_cluster valkey postgres }
 
 contract! { memory file redis redis_with_tls redis_sentinel redis_cluster valkey postgres postgres_with_tls }
