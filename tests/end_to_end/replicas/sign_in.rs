@@ -51,6 +51,17 @@ async fn hop_by_hop(replicas: &Replicas, email: &str) {
     }
 }
 
+/// An application that fetched the keys from one believes what any of them says.
+async fn every_replica_publishes_the_same_keys(replicas: &Replicas) {
+    let mut published = Vec::new();
+    for index in 0..replicas.doors.len() {
+        let answer = replicas.ask(index, &Browser::new(), "app", "/.well-known/doorward/jwks.json").await;
+        assert_eq!(answer.status, 200);
+        published.push(answer.text());
+    }
+    assert!(published[0].contains("\"kid\"") && published.iter().all(|keys| *keys == published[0]), "{published:?}");
+}
+
 macro_rules! begins_on_one_and_ends_on_another {
     ($($store:ident)*) => { $(
         #[tokio::test]
@@ -60,6 +71,7 @@ macro_rules! begins_on_one_and_ends_on_another {
             for email in ["anna@example.com", "ben@example.com"] {
                 hop_by_hop(&replicas, email).await;
             }
+            every_replica_publishes_the_same_keys(&replicas).await;
         }
     )* };
 }

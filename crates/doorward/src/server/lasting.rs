@@ -29,13 +29,13 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// See the module.
 pub(super) struct Lasting {
     pub(super) sessions: Arc<Sessions>,
-    pub(super) keys: AssertionKeys,
+    pub(super) keys: Arc<AssertionKeys>,
     pub(super) accounts: Arc<Accounts>,
     pub(super) tickets: TicketKeys,
     store: Arc<dyn SessionStore>,
     secrets: SecretRing,
-    /// Told when another replica has written keys.
-    keys_news: Arc<Notify>,
+    /// Told when another replica has written keys: those of tickets, those of assertions.
+    keys_news: [Arc<Notify>; 2],
     /// Ends what runs in the background for the whole life of the process.
     pub(super) background: CancellationToken,
 }
@@ -56,18 +56,18 @@ impl Lasting {
         if let Some(advice) = session_store::advice(config) {
             warn!("{advice}");
         }
-        let (newest, older) = session_store::secret_keys(config)?;
-        let secrets = SecretRing::new(newest, older);
+        let secrets = session_store::secrets(config)?;
         let store = session_store::open_store(config).await?;
         let sessions = Arc::new(Sessions::new(Arc::clone(&store), secrets.clone(), limits(config)));
+        let shared = store.is_shared().then(|| sessions.vault().clone());
         let lasting = Self {
+            keys: Arc::new(AssertionKeys::open(config, shared, SystemTime::now()).await?),
             sessions,
-            keys: AssertionKeys::open(config, SystemTime::now())?,
             accounts: Arc::new(Accounts::open(&config.data_dir)?),
             tickets: own_keys()?,
             store,
             secrets,
-            keys_news: Arc::default(),
+            keys_news: Default::default(),
             background: CancellationToken::new(),
         };
         lasting.prepare(session_store::kind(&config.sessions.store)).await?;
@@ -87,7 +87,7 @@ impl Lasting {
         if !self.store.is_shared() {
             return;
         }
-        let (mut changes, keys, stop) = (self.store.changes(), Arc::clone(&self.keys_news), self.background.clone());
+        let (mut changes, keys, stop) = (self.store.changes(), self.keys_news.clone(), self.background.clone());
         tokio::spawn(async move {
             while let Some(Some(change)) = stop.run_until_cancelled(changes.next()).await {
                 let about_keys = match &change {
@@ -95,7 +95,7 @@ impl Lasting {
                     Change::Missed => true,
                 };
                 if about_keys {
-                    keys.notify_one();
+                    keys.iter().for_each(|news| news.notify_one());
                 }
                 if let Some(certificates) = &certificates {
                     certificates.hear(&change);
@@ -171,9 +171,10 @@ impl Lasting {
         tokio::spawn(async move { sessions.run_keeper(SystemTime::now, stop).await });
         let (sessions, stop) = (Arc::clone(&self.sessions), self.background.clone());
         tokio::spawn(async move { sessions.run_changes(SystemTime::now, stop).await });
+        let [of_tickets, of_assertions] = self.keys_news.clone();
+        tokio::spawn(Arc::clone(&self.keys).run(of_assertions, self.background.clone()));
         let vault = self.store.is_shared().then(|| self.sessions.vault().clone());
-        let rotation =
-            Rotation { keys: self.tickets.clone(), vault, clock: SystemTime::now, news: Arc::clone(&self.keys_news) };
+        let rotation = Rotation { keys: self.tickets.clone(), vault, clock: SystemTime::now, news: of_tickets };
         tokio::spawn(rotation.run(self.background.clone()));
     }
 }
