@@ -95,7 +95,7 @@ impl Lasting {
                     Change::Missed => true,
                 };
                 if about_keys {
-                    for news in keys.iter() {
+                    for news in &keys {
                         news.notify_one();
                     }
                 }
