@@ -56,6 +56,19 @@ impl Vault {
         self.naming(now).await.map(drop)
     }
 
+    /// Whether the store can be used with these secrets, like [`Self::prepare`], but writes nothing: for secrets that may
+    /// yet be refused for another reason.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
+    pub async fn check(&self, now: SystemTime) -> Result<(), SessionsError> {
+        let key = naming_record();
+        match self.store.get(&key, now).await? {
+            Some(stored) if self.open(&key, &stored.sealed).is_none() => Err(SessionsError::SealedOtherwise),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// The record of this kind, group and name.
     ///
     /// # Errors
@@ -188,7 +201,7 @@ impl Vault {
     }
 
     async fn find_naming(&self, now: SystemTime) -> Result<Secret32, SessionsError> {
-        let key = RecordKey { kind: RecordKind::Server, id: sha256(b"doorward naming key") };
+        let key = naming_record();
         let until = now.checked_add(FOR_EVER).unwrap_or(now);
         loop {
             if let Some(stored) = self.store.get(&key, now).await? {
@@ -197,7 +210,8 @@ impl Vault {
                 // Sealed with the newest from now on, so that the older ones can leave the ring one day.
                 if open_with(self.secrets.now().newest(), &key, &stored.sealed).is_none() {
                     let sealed = self.seal(&key, &bytes)?;
-                    let _ = self.store.put(&key, Expected::Version(stored.version), &sealed, until, now).await?;
+                    // A store that takes nothing now can be read all the same; resealing comes to it again.
+                    let _not_yet = self.store.put(&key, Expected::Version(stored.version), &sealed, until, now).await;
                 }
                 return Ok(Secret32::new(naming));
             }
@@ -220,6 +234,11 @@ impl Vault {
     fn open(&self, key: &RecordKey, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         self.secrets.now().all().find_map(|secret| open_with(secret, key, sealed))
     }
+}
+
+/// Where the key of names is kept.
+fn naming_record() -> RecordKey {
+    RecordKey { kind: RecordKind::Server, id: sha256(b"doorward naming key") }
 }
 
 fn open_with(secret: &Secret32, key: &RecordKey, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
