@@ -19,7 +19,7 @@ async fn two(provider: &Provider, store: &Arc<SharedStore>) -> (Door, Door, Brow
     (one, other, browser)
 }
 
-fn same_jar(browser: &Browser) -> Browser {
+pub(super) fn same_jar(browser: &Browser) -> Browser {
     Browser { jar: browser.jar.clone(), ..Browser::default() }
 }
 
@@ -125,6 +125,8 @@ async fn while_the_store_is_down_nothing_is_asked_that_another_replica_may_be_as
     let store = Arc::new(SharedStore::default());
     let (one, _other, mut browser) = two(&provider, &store).await;
     one.wait(1201);
+    // As it is done twice a minute: what nobody has asked about for longer than the grace goes on no more.
+    one.sessions.look_after(one.now()).await;
     store.go_down(true);
     assert!(is_signed_in(&one, &mut browser).await, "the session goes on");
     assert_eq!(provider.set().refreshes.requests, 0);
