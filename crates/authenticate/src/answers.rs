@@ -84,6 +84,7 @@ struct Words {
 }
 
 /// One place maps every error to its status and words. Causes that only help an operator stay in the log.
+#[expect(clippy::too_many_lines, reason = "one table: what each error says")]
 fn words(error: &AuthenticateError) -> Words {
     use AuthenticateError as E;
     let say = |status, title, explanation: &str, advice| Words {
