@@ -25,6 +25,9 @@ use crate::{AuthenticateError, oidc, paths};
 /// Marks our own last page as the end of signing out everywhere.
 const EVERYWHERE: &str = "everywhere";
 
+/// Who signs out where the browser brings tickets of several people.
+const SEVERAL: &str = "several people at once";
+
 /// `GET /.doorward/sign_out`: asks. A link or an image of another site can do no more than that.
 pub(super) async fn ask(State(inner): Core, Extension(visit): Extension<Shared>) -> axum::response::Response {
     finish(&visit, ask_here(&inner, &visit).await)
@@ -33,6 +36,11 @@ pub(super) async fn ask(State(inner): Core, Extension(visit): Extension<Shared>)
 async fn ask_here(inner: &Inner, visit: &Visit) -> Result<Answer, Failed> {
     let session = match inner.session_of(visit).await {
         Ok(Some(session)) => session,
+        Ok(None) if !inner.several_of(visit).is_empty() => {
+            // Nobody to prove anything for: the form needs no more than to come from a page of this host.
+            let confirm = SignOutConfirm { action: paths::SIGN_OUT, csrf: "", who: SEVERAL };
+            return Ok(page(visit, &Page::SignOutConfirm(confirm)));
+        }
         Ok(None) => return Ok(last_page(inner, visit, false, false)?),
         Err(error) => return Ok(not_now(visit, &error)),
     };
@@ -68,7 +76,14 @@ async fn end_here(
         Ok(Some(session)) => session,
         Ok(None) => {
             let removal = inner.cookies.remove(inner.cookies.scope(&visit.host))?;
-            return Ok(with_cookies(gone(inner, visit, None, false, 0)?, [removal]));
+            let ended = inner.end_several(visit).await.map_err(|error| Failed {
+                error,
+                link: None,
+                cookies: vec![removal.clone()],
+            })?;
+            let answer =
+                if ended.is_unsure { only_here(inner, visit) } else { gone(inner, visit, None, false, ended.count)? };
+            return Ok(with_cookies(answer, [removal, inner.trails.remove()?]));
         }
         Err(error) => return Ok(not_now(visit, &error)),
     };

@@ -53,6 +53,7 @@ macro_rules! contract {
             a_session_that_ends_on_one_replica_ends_on_the_others_within_a_second
             a_block_on_one_replica_ends_sessions_on_the_others
             a_session_outlives_the_replica_it_began_on
+            a_refresh_token_is_used_once_by_all_replicas_together
         })*
     };
 }
