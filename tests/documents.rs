@@ -184,7 +184,7 @@ fn the_example_of_replicas_is_a_configuration_that_loads_and_names_files_that_ar
     assert_eq!(made, ["cookie_secret", "store_password", "store_address", "client_secret"]);
     let named = compose.lines().filter(|line| !line.starts_with('#')).flat_map(|line| line.split("./").skip(1));
     let mut looked_at = 0;
-    for name in named.map(|rest| rest.split([':', ' ', '"']).next().unwrap()) {
+    for name in named.map(|rest| rest.split([':', ' ', '"']).next().unwrap()).filter(|name| *name != "..") {
         looked_at += 1;
         assert!(made.contains(&name) || folder.join(name).exists(), "{name}");
     }

@@ -84,6 +84,7 @@ struct Words {
 }
 
 /// One place maps every error to its status and words. Causes that only help an operator stay in the log.
+#[expect(clippy::too_many_lines, reason = "a table: one arm for each error")]
 fn words(error: &AuthenticateError) -> Words {
     use AuthenticateError as E;
     let say = |status, title, explanation: &str, advice| Words {
@@ -106,7 +107,7 @@ fn words(error: &AuthenticateError) -> Words {
             "It took longer than ten minutes, was begun in another browser, or has been finished already.",
             "Start again; nothing was changed.",
         ),
-        E::Blocked { .. } => say(
+        E::Blocked { .. } | E::Sessions(doorward_sessions::SessionsError::Blocked) => say(
             StatusCode::FORBIDDEN,
             "You may not sign in here",
             "Whoever runs this site does not let this account in.",
@@ -179,12 +180,6 @@ fn words(error: &AuthenticateError) -> Words {
                 "Whoever is signed in already stays so.",
             )
         },
-        E::Sessions(doorward_sessions::SessionsError::Blocked) => say(
-            StatusCode::FORBIDDEN,
-            "You cannot sign in here",
-            "Whoever runs this site has blocked your account.",
-            "If you think that is a mistake, ask them to let you in again.",
-        ),
         E::Sessions(doorward_sessions::SessionsError::TooLong { .. }) => say(
             StatusCode::BAD_GATEWAY,
             "The identity provider said too much",

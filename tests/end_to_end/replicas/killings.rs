@@ -27,16 +27,15 @@ struct Tally {
 async fn request(raw: &mut Option<Raw>, address: std::net::SocketAddr, bytes: &str, tally: &Tally) -> RawAnswer {
     for _ in 0..TRIES {
         let host = format!("app.{DOMAIN}");
-        let mut connection = match raw.take() {
-            Some(connection) => connection,
-            None => {
-                let made = Raw::try_tls(address, Some(&host), &["http/1.1"]).await;
-                let Ok(connection) = made else {
-                    tally.again.fetch_add(1, Ordering::Relaxed);
-                    continue;
-                };
-                connection
-            }
+        let mut connection = if let Some(connection) = raw.take() {
+            connection
+        } else {
+            let made = Raw::try_tls(address, Some(&host), &["http/1.1"]).await;
+            let Ok(connection) = made else {
+                tally.again.fetch_add(1, Ordering::Relaxed);
+                continue;
+            };
+            connection
         };
         if connection.try_send(bytes).await.is_ok()
             && let Ok(answer) = connection.answer_to("GET").await

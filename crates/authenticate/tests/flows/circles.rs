@@ -56,7 +56,7 @@ async fn every_jar_ends_on_a_page_and_whoever_mends_it_gets_in() {
                     let answer = walker.walk(&[&door], &provider, &format!("{CODE}/x?a=b"), MOST).await;
                     let arrives = answer.status() == 200;
                     assert!(arrives || is_page(&answer), "{case}: {}", answer.status());
-                    if matches!(jar, Jar::Honest | Jar::DropsTrail | Jar::NeverRemoves | Jar::TossedFirst(1)) {
+                    if matches!(jar, Jar::Honest | Jar::DropsTrail | Jar::NeverRemoves | Jar::TossedFirst(_)) {
                         assert!(arrives, "{case}: {}", heading(&answer));
                     }
                     if arrives || matches!(jar, Jar::TossedFirst(_) | Jar::ForeignFirst | Jar::NeverUpdates) {
@@ -83,7 +83,6 @@ async fn the_page_names_the_cause_it_found() {
         (Jar::DropsSession, AUTH, None, "Your browser does not keep you signed in"),
         (Jar::DropsSession, CODE, shared, "Your browser does not keep you signed in"),
         (Jar::Truncates(20), CODE, None, "This sign-in began on another server"),
-        (Jar::TossedFirst(30), CODE, shared, "Another site sets cookies with our name"),
     ] {
         let door = door(&provider, sign_in, domain, SameSite::Lax);
         let answer = Walker::new(jar).walk(&[&door], &provider, &format!("{CODE}/x"), MOST).await;

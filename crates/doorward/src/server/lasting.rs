@@ -95,7 +95,9 @@ impl Lasting {
                     Change::Missed => true,
                 };
                 if about_keys {
-                    keys.iter().for_each(|news| news.notify_one());
+                    for news in &keys {
+                        news.notify_one();
+                    }
                 }
                 if let Some(certificates) = &certificates {
                     certificates.hear(&change);

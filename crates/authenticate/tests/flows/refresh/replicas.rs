@@ -125,6 +125,8 @@ async fn while_the_store_is_down_nothing_is_asked_that_another_replica_may_be_as
     let store = Arc::new(SharedStore::default());
     let (one, _other, mut browser) = two(&provider, &store).await;
     one.wait(1201);
+    // As it does every second: what the store has not vouched for lately does not go on without it.
+    one.sessions.look_after(one.now()).await;
     store.go_down(true);
     assert!(is_signed_in(&one, &mut browser).await, "the session goes on");
     assert_eq!(provider.set().refreshes.requests, 0);
