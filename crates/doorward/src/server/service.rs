@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use arc_swap::ArcSwap;
 use doorward_assertion::Signer;
 use doorward_authenticate::{Authenticator, AuthenticatorSettings};
-use doorward_config::{Config, Provider};
+use doorward_config::{Config, Provider, StoreSettings};
 use doorward_identity::Email;
 use doorward_proxy::{Snapshot, SnapshotSettings, Tunnels};
 use doorward_sessions::Sessions;
@@ -271,6 +271,7 @@ impl Lasting {
 
 /// The keys that differ and cannot be changed while running.
 fn needing_restart(old: &Config, new: &Config) -> Vec<&'static str> {
+    let is_remote = matches!(old.sessions.store, StoreSettings::Redis(_) | StoreSettings::Postgres(_));
     [
         ("address", old.listeners.address != new.listeners.address),
         ("http_redirect_addr", old.listeners.redirect != new.listeners.redirect),
@@ -280,6 +281,10 @@ fn needing_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("data_dir", old.data_dir != new.data_dir),
         ("log_level", old.log_level != new.log_level),
         ("databroker_storage_type, databroker_storage_connection_string", old.sessions.store != new.sessions.store),
+        (
+            "certificate_authority, for the session store",
+            is_remote && old.sessions.authorities != new.sessions.authorities,
+        ),
         ("timeout_read, timeout_idle", old.timeouts != new.timeouts),
     ]
     .into_iter()

@@ -53,7 +53,6 @@ macro_rules! contract {
             a_session_that_ends_on_one_replica_ends_on_the_others_within_a_second
             a_block_on_one_replica_ends_sessions_on_the_others
             a_session_outlives_the_replica_it_began_on
-            a_refresh_token_is_used_once_by_all_replicas_together
         })*
     };
 }
@@ -72,6 +71,24 @@ macro_rules! leased_by {
         }
     };
 }
+
+macro_rules! shared_by {
+    ($($place:ident)*) => {
+        mod a_refresh_token_is_used_once_by_all_replicas_together {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $place() {
+                    if let Some(place) = crate::place::$place().await {
+                        crate::promises::a_refresh_token_is_used_once_by_all_replicas_together(place).await;
+                    }
+                }
+            )*
+        }
+    };
+}
+
+// The others are of one process, where no lease is needed.
+shared_by! { redis redis_sentinel redis_cluster valkey postgres }
 
 leased_by! { memory file redis redis_cluster valkey postgres }
 
