@@ -56,6 +56,37 @@ async fn a_changed_group_counts_and_a_disabled_account_is_out_without_a_new_sign
 }
 
 #[tokio::test]
+async fn a_page_load_after_the_groups_changed_brings_a_new_cookie_and_a_script_s_request_does_not() {
+    let Some(provider) = CertifiedProvider::start().await else { return };
+    let upstream = Upstream::start().await;
+    let door = start(&provider, &upstream).await;
+    let mut browser = Browser::new();
+    let url = door.url("app", "/");
+    provider.sign_in(&mut browser, &url, "alice").await;
+    let ticket = |browser: &Browser| {
+        let cookies = browser.jar.header(&url.parse().unwrap()).unwrap_or_default();
+        cookies.split("; ").find(|cookie| cookie.starts_with("__Host-doorward=")).unwrap_or_default().to_owned()
+    };
+    let old = ticket(&browser);
+    assert_eq!(old.len(), "__Host-doorward=".len() + 64, "{old}");
+    provider.command("POST", "/people", &json!({"login": "alice", "groups": ["staff"]})).await;
+    let end = Instant::now() + Duration::from_secs(60);
+    while ticket(&browser) == old {
+        assert!(Instant::now() < end, "still the old cookie");
+        assert_eq!(browser.fetch(&url).await.status, 200);
+        assert_eq!(ticket(&browser), old, "a script's request changes no cookie");
+        assert_eq!(browser.visit(&url).await.status, 200);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    let new = ticket(&browser);
+    assert_eq!(new.len(), old.len());
+    for _ in 0..3 {
+        assert_eq!(browser.visit(&url).await.status, 200);
+        assert_eq!(ticket(&browser), new, "once");
+    }
+}
+
+#[tokio::test]
 async fn a_provider_that_stops_and_a_restart_of_ours_sign_nobody_out() {
     let Some(provider) = CertifiedProvider::start().await else { return };
     let upstream = Upstream::start().await;

@@ -56,8 +56,7 @@ async fn everybody_at_once(provider: &Arc<Provider>, held: &[(&Replica, &Arc<Liv
     for outcome in futures_util::future::join_all(wanted).await {
         match outcome.unwrap() {
             Refreshed::Renewed => renewed += 1,
-            Refreshed::Already => {}
-            other => panic!("{other:?}"),
+            other => assert!(matches!(other, Refreshed::Already), "{other:?}"),
         }
     }
     renewed
