@@ -72,22 +72,21 @@ impl Inner {
         task.await.map_err(|_| AuthenticateError::Task)
     }
 
-    /// Ends the sessions of a visit that brings good tickets of several people, which counts as nobody's: signing out has
-    /// to end what one could be put back into.
-    pub(super) async fn end_several(self: &Arc<Self>, visit: &Shared) -> Result<Ended, AuthenticateError> {
+    /// The same for each of the people whose good tickets a visit brings, which counts as nobody's: signing out has to
+    /// end what one could be put back into.
+    pub(super) async fn end_several(
+        self: &Arc<Self>,
+        visit: &Shared,
+        several: Vec<Arc<LiveSession>>,
+        which: Which,
+    ) -> Result<Ended, AuthenticateError> {
         let (inner, visit) = (Arc::clone(self), Arc::clone(visit));
         let task = tokio::spawn(async move {
             let mut ended = Ended::default();
-            for session in inner.several_of(&visit) {
-                audit(&AuditEvent::SignedOut {
-                    user: session.known().identity.label(),
-                    session: session.id(),
-                    client: visit.client,
-                });
-                ended.count += 1;
-                if let Err(error) = inner.sessions.end(&session).await {
-                    ended.is_unsure = troubled(&visit, &error);
-                }
+            for session in several {
+                let one = inner.end_now(&visit, &session, &which).await;
+                ended.count += one.count;
+                ended.is_unsure |= one.is_unsure;
             }
             ended
         });
@@ -96,6 +95,10 @@ impl Inner {
 
     async fn end_now(&self, visit: &Visit, asking: &LiveSession, which: &Which) -> Ended {
         let mut ended = Ended::default();
+        let troubled = |error: &dyn std::error::Error| {
+            tracing::warn!(request_id = &*visit.request_id, error = %oidc::chain(error), "the session store was not told of an end");
+            true
+        };
         if which.ends_itself() {
             audit(&AuditEvent::SignedOut {
                 user: asking.known().identity.label(),
@@ -104,14 +107,14 @@ impl Inner {
             });
             ended.count += 1;
             if let Err(error) = self.sessions.end(asking).await {
-                ended.is_unsure = troubled(visit, &error);
+                ended.is_unsure = troubled(&error);
             }
         }
         let subject = asking.subject();
         let cards = match self.sessions.of_person(&subject, visit.now).await {
             Ok(cards) => cards,
             Err(error) => {
-                ended.is_unsure = troubled(visit, &error);
+                ended.is_unsure = troubled(&error);
                 ended.count += self.end_in_memory(asking, &subject, which).await;
                 return ended;
             }
@@ -121,7 +124,7 @@ impl Inner {
                 // Somebody else was quicker.
                 Ok(false) => continue,
                 Ok(true) => {}
-                Err(error) => ended.is_unsure = troubled(visit, &error),
+                Err(error) => ended.is_unsure = troubled(&error),
             }
             ended.count += 1;
             audit(&AuditEvent::SessionRevoked { user: &card.user, session: &card.id, reason: which.reason() });
@@ -145,9 +148,4 @@ impl Inner {
         let _unheard = self.sessions.end_live(keep).await;
         count.into_inner()
     }
-}
-
-fn troubled(visit: &Visit, error: &dyn std::error::Error) -> bool {
-    tracing::warn!(request_id = &*visit.request_id, error = %oidc::chain(error), "the session store was not told of an end");
-    true
 }

@@ -120,6 +120,7 @@ async fn whoever_signs_in_beside_somebody_else_s_cookie_is_told_so_and_signing_o
     let gone = door.request(post(CODE, "same-origin")).await;
     assert_eq!(gone.status(), 303, "{}", gone.text());
     assert!(gone.set_cookies().iter().any(|line| line.starts_with(NAME) && line.contains("Max-Age=0")));
+    assert!(gone.location().path().ends_with("/signed_out"), "{}", gone.location());
     for left in [&real, &tossed] {
         assert_eq!(answer(&door, &[left]).await.0, 302, "both are over");
     }
