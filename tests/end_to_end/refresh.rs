@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use crate::harness::browser::Browser;
 use crate::harness::certified_provider::CertifiedProvider;
 use crate::harness::doorward::Doorward;
-use crate::harness::scene::ANYBODY_SIGNED_IN;
+use crate::harness::scene::{ANYBODY_SIGNED_IN, WEBSOCKETS};
 use crate::harness::setup::Setup;
 use crate::harness::upstream::Upstream;
+use crate::harness::websocket::{echo, ended, open};
 
 /// Doorward with `app` for whoever is signed in and `wheel` for a group, asking the provider every ten seconds.
 async fn start(provider: &CertifiedProvider, upstream: &Upstream) -> Doorward {
@@ -19,7 +20,11 @@ async fn start(provider: &CertifiedProvider, upstream: &Upstream) -> Doorward {
         .with(&keys)
         .with("idp_refresh_interval: 10s\nidp_request_params: {prompt: consent}")
         .route("app", &upstream.url(), ANYBODY_SIGNED_IN)
-        .route("wheel", &upstream.url(), "policy: [{allow: {or: [{groups: {has: wheel}}]}}]")
+        .route(
+            "wheel",
+            &upstream.url(),
+            &format!("policy: [{{allow: {{or: [{{groups: {{has: wheel}}}}]}}}}]\n{WEBSOCKETS}"),
+        )
         .start()
         .await
 }
@@ -45,13 +50,48 @@ async fn a_changed_group_counts_and_a_disabled_account_is_out_without_a_new_sign
     let mut browser = Browser::new();
     let answer = provider.sign_in(&mut browser, &door.url("wheel", "/"), "alice").await;
     assert_eq!(answer.status, 200, "{}", answer.text());
+    let mut socket = open(&door, &browser, "wheel").await.unwrap();
+    assert!(echo(&mut socket, "while allowed").await);
     provider.command("POST", "/people", &json!({"login": "alice", "groups": ["staff"]})).await;
     until(&mut browser, &door.url("wheel", "/"), 403).await;
-    assert_eq!(browser.fetch(&door.url("app", "/")).await.status, 200, "the session goes on");
+    let took = ended(&mut socket).await;
+    assert!(took < Duration::from_secs(3), "what is open ends with the right to it, not {took:?} later");
+    assert_eq!(browser.fetch(&door.url("app", "/")).await.status, 200, "the session goes on, on the sign-in host too");
 
     provider.command("POST", "/people", &json!({"login": "alice", "disabled": true})).await;
     until(&mut browser, &door.url("app", "/"), 401).await;
     assert_eq!(browser.fetch(&door.url("wheel", "/")).await.status, 401, "on every host");
+}
+
+#[tokio::test]
+async fn a_page_load_after_the_groups_changed_brings_a_new_cookie_and_a_script_s_request_does_not() {
+    let Some(provider) = CertifiedProvider::start().await else { return };
+    let upstream = Upstream::start().await;
+    let door = start(&provider, &upstream).await;
+    let mut browser = Browser::new();
+    let url = door.url("app", "/");
+    provider.sign_in(&mut browser, &url, "alice").await;
+    let ticket = |browser: &Browser| {
+        let cookies = browser.jar.header(&url.parse().unwrap()).unwrap_or_default();
+        cookies.split("; ").find(|cookie| cookie.starts_with("__Host-doorward=")).unwrap_or_default().to_owned()
+    };
+    let old = ticket(&browser);
+    assert_eq!(old.len(), "__Host-doorward=".len() + 64, "{old}");
+    provider.command("POST", "/people", &json!({"login": "alice", "groups": ["staff"]})).await;
+    let end = Instant::now() + Duration::from_secs(60);
+    while ticket(&browser) == old {
+        assert!(Instant::now() < end, "still the old cookie");
+        assert_eq!(browser.fetch(&url).await.status, 200);
+        assert_eq!(ticket(&browser), old, "a script's request changes no cookie");
+        assert_eq!(browser.visit(&url).await.status, 200);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    let new = ticket(&browser);
+    assert_eq!(new.len(), old.len());
+    for _ in 0..3 {
+        assert_eq!(browser.visit(&url).await.status, 200);
+        assert_eq!(ticket(&browser), new, "once");
+    }
 }
 
 #[tokio::test]

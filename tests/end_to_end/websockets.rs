@@ -315,6 +315,28 @@ async fn a_tunnel_ends_when_its_session_does() {
 }
 
 #[tokio::test]
+async fn a_quiet_tunnel_ends_of_idleness_and_one_in_use_goes_on() {
+    let scene = Scene::with(|setup, upstream| {
+        setup.with("session_idle_timeout: 6s").route("app", upstream, &format!("{ANYBODY_SIGNED_IN}\n{WEBSOCKETS}"))
+    })
+    .await;
+    let (alice, mut bob) = (scene.browser_of("alice@example.com").await, scene.browser_of("bob@example.com").await);
+    let mut busy = open(&scene.door, &alice, "app").await.unwrap();
+    let mut quiet = open(&scene.door, &bob, "app").await.unwrap();
+    let working = async {
+        let end = tokio::time::Instant::now() + Duration::from_secs(14);
+        while tokio::time::Instant::now() < end {
+            assert!(echo(&mut busy, "at work").await, "somebody at work was signed out");
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    };
+    let (lived, ()) = tokio::join!(ended(&mut quiet), working);
+    assert!(lived > Duration::from_secs(4), "{lived:?}");
+    assert_eq!(bob.fetch(&scene.url("app", "/")).await.status, 401, "it was the session that ended");
+    ended(&mut busy).await;
+}
+
+#[tokio::test]
 async fn a_tunnel_lives_through_a_reload_that_still_allows_it_and_ends_with_one_that_does_not() {
     let scene = Scene::with(|setup, upstream| {
         let keys = format!(

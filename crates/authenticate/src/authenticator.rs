@@ -15,7 +15,7 @@ use doorward_config::{BuiltInUser, Cookie, Provider, SignIn};
 use doorward_hygiene::{CleanHead, starts_with_segments};
 use doorward_identity::{Email, Identity};
 use doorward_pages::RouteCard;
-use doorward_sessions::{LiveSession, Recognised, Sealer, Sessions, StoreUnavailable};
+use doorward_sessions::{LiveSession, MOST_TICKETS, Recognised, Sealer, Sessions, StoreUnavailable};
 use doorward_telemetry::{AuditEvent, audit};
 use http::{HeaderMap, HeaderValue, Response};
 use http_body::Body;
@@ -367,10 +367,23 @@ impl Inner {
         }
     }
 
-    /// Whether a visit brings the ticket of a session that this process knows already.
+    /// Whether it is known already, without asking anybody, whose visit it is.
     pub(crate) fn is_signed_in(&self, visit: &Visit) -> bool {
         let audience = self.cookies.scope(&visit.host).audience;
-        visit.tickets.iter().any(|ticket| self.sessions.find_cached(ticket, audience, visit.now).is_some())
+        let values: Vec<&str> = visit.tickets.iter().map(String::as_str).collect();
+        let recognised = self.sessions.recognise_cached(&values, audience, visit.now, |session| self.admits(session));
+        matches!(recognised, Some(Recognised::Somebody(_)))
+    }
+
+    /// The sessions whose good tickets a visit of several people brings, after [`Self::session_of`] has found nobody for
+    /// that reason. Asks nobody.
+    pub(crate) fn several_of(&self, visit: &Visit) -> Vec<Arc<LiveSession>> {
+        if self.why_nobody(visit) != Nobody::SeveralPeople {
+            return Vec::new();
+        }
+        let audience = self.cookies.scope(&visit.host).audience;
+        let tickets = visit.tickets.iter().rev().take(MOST_TICKETS);
+        tickets.filter_map(|ticket| self.sessions.find_cached(ticket, audience, visit.now)).collect()
     }
 
     /// Whether the session's provider is the configured one and still stands by it.

@@ -9,7 +9,7 @@ use doorward_sessions::Ticket;
 
 use crate::AuthenticateError;
 use crate::attempt::{AttemptId, LIFE};
-use crate::authenticator::Inner;
+use crate::authenticator::{Inner, Nobody};
 use crate::trail::{CLOCKS_DIFFER, Trail};
 use crate::visit::Visit;
 
@@ -31,6 +31,8 @@ pub enum Cause {
     SessionCookieAltered,
     /// There are several cookies of the session's name, and none names a session.
     SeveralSessionCookies,
+    /// There are several, and they are good ones of different people.
+    SeveralPeople,
     /// The session's cookie came back, and nobody here knows the session.
     SessionUnknown,
     /// The session was over before it was used.
@@ -59,6 +61,9 @@ impl Inner {
         let is_over = clues.trail.is_over(visit.now) || clues.ends.is_some_and(|ends| ends <= visit.now);
         if clues.clocks_differ || clues.trail.is_by_another_clock(visit.now) {
             return Cause::ClocksDiffer;
+        }
+        if self.why_nobody(visit) == Nobody::SeveralPeople {
+            return Cause::SeveralPeople;
         }
         match visit.tickets.as_slice() {
             _ if is_over => Cause::SessionOverAtOnce,
@@ -103,6 +108,7 @@ impl Cause {
             Self::CookieDomain => "wrong-cookie-domain",
             Self::SessionCookieAltered => "session-cookie-altered",
             Self::SeveralSessionCookies => "several-session-cookies",
+            Self::SeveralPeople => "several-people",
             Self::SessionUnknown => "session-unknown",
             Self::SessionOverAtOnce => "session-over-at-once",
             Self::ClocksDiffer => "clocks-differ",
@@ -155,6 +161,13 @@ impl Cause {
                 "You signed in, but the browser returned several cookies by the name of ours, and none is good: \
                  another site of the same domain sets them.",
                 "Remove the cookies of this domain; whoever runs this site should leave `cookie_domain` out.",
+            ),
+            Self::SeveralPeople => (
+                "Your browser is signed in as two people",
+                "You signed in, but the browser also returned the cookie of somebody else's session, and nobody can say \
+                 which of the two is yours: another site of the same domain may have set one.",
+                "Sign out here, which ends both, or remove the cookies of this domain; whoever runs this site should leave \
+                 `cookie_domain` out.",
             ),
             Self::SessionUnknown => (
                 "The server does not know your session",

@@ -175,7 +175,7 @@ impl BuiltIn {
     }
 }
 
-/// Tells the audit log, once for each outage.
+/// Tells the audit log: of failures once for each outage.
 fn report(session: &LiveSession, outcome: &Refreshed) {
     let (reason, ended) = match outcome {
         Refreshed::Ended(reason) => (reason, true),
@@ -185,7 +185,8 @@ fn report(session: &LiveSession, outcome: &Refreshed) {
             return;
         }
         Refreshed::Renewed => {
-            tracing::debug!(session = session.id(), "a session was refreshed");
+            let (user, provider) = (&session.known().identity, session.provider());
+            audit(&AuditEvent::Refreshed { user: user.label(), session: session.id(), provider });
             return;
         }
         Refreshed::Already | Refreshed::Over => return,

@@ -9,6 +9,7 @@ mod handshakes;
 mod health;
 mod lasting;
 mod metrics;
+mod needing_restart;
 mod plain;
 mod published_keys;
 mod served_certificates;

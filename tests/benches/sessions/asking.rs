@@ -79,7 +79,7 @@ pub(crate) fn measure() -> Vec<String> {
     let unknown: Vec<_> = tickets.iter().map(|ticket| ticket.chars().rev().collect()).collect();
     row("unknown: one read of the store finds nothing", rounds(&unknown, now), None, MISS);
     row("expired: memory, then one read of the store", rounds(&tickets, late), None, MISS);
-    row("miss: two reads of the store, two seals opened", median(misses), None, MISS);
+    row("miss: grant, session and card are read and opened", median(misses), None, MISS);
     drop(all);
     failed
 }

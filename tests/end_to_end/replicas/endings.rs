@@ -13,7 +13,7 @@ use crate::harness::websocket::{self, Socket, ended};
 /// Within one second, the issue says. Machines of tests are slow.
 const SOON: Duration = if cfg!(debug_assertions) { Duration::from_secs(3) } else { Duration::from_secs(1) };
 
-async fn socket(replicas: &Replicas, index: usize, browser: &Browser) -> Socket {
+pub(super) async fn socket(replicas: &Replicas, index: usize, browser: &Browser) -> Socket {
     let origin = replicas.doors[index].setup.origin("app");
     let cookies = browser.jar.header(&origin.parse().unwrap()).unwrap_or_default();
     let headers = [("Origin", origin.as_str()), ("Cookie", cookies.as_str())];

@@ -8,6 +8,7 @@ use crate::harness::hostile_provider::Person;
 use crate::harness::scene::ANYBODY_SIGNED_IN;
 use crate::harness::setup::Setup;
 use crate::harness::stores::Store;
+use crate::harness::websocket::{echo, ended};
 
 async fn is_ready(door: &Doorward) -> bool {
     door.health("/readyz").await.status == 200
@@ -61,6 +62,25 @@ async fn redis_goes_away_and_comes_back() {
 async fn postgres_goes_away_and_comes_back() {
     let Some(store) = Store::postgres() else { return };
     goes_away_and_comes_back(store).await;
+}
+
+#[tokio::test]
+async fn when_the_grace_is_over_nobody_goes_on_and_nobody_is_signed_out() {
+    let Some(store) = Store::redis() else { return };
+    let mut replicas = Replicas::with(1, store, |setup| setup.with("session_store_grace: 3s")).await;
+    let anna = replicas.browser_of("anna@example.com").await;
+    let mut socket = super::endings::socket(&replicas, 0, &anna).await;
+    assert!(echo(&mut socket, "all is well").await);
+    replicas.store.stop();
+    eventually("the end of the grace", || async { replicas.ask(0, &anna, "app", "/").await.status == 503 }).await;
+    ended(&mut socket).await;
+    let answer = replicas.ask(0, &anna, "app", "/").await;
+    assert_eq!(answer.status, 503, "and not 401: {}", answer.text());
+    assert!(answer.header("set-cookie").is_none());
+    replicas.store.go_on();
+    eventually("going on", || async { replicas.ask(0, &anna, "app", "/").await.status == 200 }).await;
+    let mut socket = super::endings::socket(&replicas, 0, &anna).await;
+    assert!(echo(&mut socket, "and all is well").await);
 }
 
 #[tokio::test]

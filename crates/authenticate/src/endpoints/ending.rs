@@ -72,6 +72,27 @@ impl Inner {
         task.await.map_err(|_| AuthenticateError::Task)
     }
 
+    /// The same for each of the people whose good tickets a visit brings, which counts as nobody's: signing out has to
+    /// end what one could be put back into.
+    pub(super) async fn end_several(
+        self: &Arc<Self>,
+        visit: &Shared,
+        several: Vec<Arc<LiveSession>>,
+        which: Which,
+    ) -> Result<Ended, AuthenticateError> {
+        let (inner, visit) = (Arc::clone(self), Arc::clone(visit));
+        let task = tokio::spawn(async move {
+            let mut ended = Ended::default();
+            for session in several {
+                let one = inner.end_now(&visit, &session, &which).await;
+                ended.count += one.count;
+                ended.is_unsure |= one.is_unsure;
+            }
+            ended
+        });
+        task.await.map_err(|_| AuthenticateError::Task)
+    }
+
     async fn end_now(&self, visit: &Visit, asking: &LiveSession, which: &Which) -> Ended {
         let mut ended = Ended::default();
         let troubled = |error: &dyn std::error::Error| {

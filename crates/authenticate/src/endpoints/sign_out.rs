@@ -25,6 +25,9 @@ use crate::{AuthenticateError, oidc, paths};
 /// Marks our own last page as the end of signing out everywhere.
 const EVERYWHERE: &str = "everywhere";
 
+/// Who signs out where the browser brings tickets of several people.
+const SEVERAL: &str = "several people at once";
+
 /// `GET /.doorward/sign_out`: asks. A link or an image of another site can do no more than that.
 pub(super) async fn ask(State(inner): Core, Extension(visit): Extension<Shared>) -> axum::response::Response {
     finish(&visit, ask_here(&inner, &visit).await)
@@ -33,6 +36,11 @@ pub(super) async fn ask(State(inner): Core, Extension(visit): Extension<Shared>)
 async fn ask_here(inner: &Inner, visit: &Visit) -> Result<Answer, Failed> {
     let session = match inner.session_of(visit).await {
         Ok(Some(session)) => session,
+        Ok(None) if !inner.several_of(visit).is_empty() => {
+            // Nobody to prove anything for: the form needs no more than to come from a page of this host.
+            let confirm = SignOutConfirm { action: paths::SIGN_OUT, csrf: "", who: SEVERAL };
+            return Ok(page(visit, &Page::SignOutConfirm(confirm)));
+        }
         Ok(None) => return Ok(last_page(inner, visit, false, false)?),
         Err(error) => return Ok(not_now(visit, &error)),
     };
@@ -46,6 +54,16 @@ async fn ask_here(inner: &Inner, visit: &Visit) -> Result<Answer, Failed> {
 pub(super) struct SignOutForm {
     csrf: String,
     scope: Option<String>,
+}
+
+impl SignOutForm {
+    fn which(&self) -> Result<Which, AuthenticateError> {
+        match self.scope.as_deref() {
+            None | Some("browser") => Ok(Which::Browser),
+            Some("everywhere") => Ok(Which::Everywhere),
+            Some(_) => Err(AuthenticateError::BadRequest("its scope is neither browser nor everywhere")),
+        }
+    }
 }
 
 /// `POST /.doorward/sign_out` with `csrf` and perhaps `scope`: ends the session, those in the same browser, or all of
@@ -67,8 +85,7 @@ async fn end_here(
     let session = match inner.session_of(visit).await {
         Ok(Some(session)) => session,
         Ok(None) => {
-            let removal = inner.cookies.remove(inner.cookies.scope(&visit.host))?;
-            return Ok(with_cookies(gone(inner, visit, None, false, 0)?, [removal]));
+            return nobodys(inner, visit, body).await;
         }
         Err(error) => return Ok(not_now(visit, &error)),
     };
@@ -78,12 +95,34 @@ async fn end_here(
         link: Some((paths::SIGN_OUT.to_owned(), "Sign out")),
         cookies: Vec::new(),
     })?;
-    let which = match form.scope.as_deref() {
-        None | Some("browser") => Which::Browser,
-        Some("everywhere") => Which::Everywhere,
-        Some(_) => return Err(AuthenticateError::BadRequest("its scope is neither browser nor everywhere").into()),
-    };
+    let which = form.which()?;
     leave(inner, visit, &session, which).await
+}
+
+/// Signs out a browser that nobody is known by: its cookie goes, and the sessions of all whose tickets it brings.
+async fn nobodys(
+    inner: &Arc<Inner>,
+    visit: &Shared,
+    body: Result<Form<SignOutForm>, FormRejection>,
+) -> Result<Answer, Failed> {
+    let cookies = [inner.cookies.remove(inner.cookies.scope(&visit.host))?, inner.trails.remove()?];
+    let several = inner.several_of(visit);
+    if several.is_empty() {
+        return Ok(with_cookies(gone(inner, visit, None, false, 0)?, cookies));
+    }
+    let which = form(body)?.which()?;
+    let everywhere = which == Which::Everywhere;
+    for session in &several {
+        revoke_tokens(inner, session);
+    }
+    let ended = inner.end_several(visit, several, which).await.map_err(|error| Failed {
+        error,
+        link: None,
+        cookies: cookies.to_vec(),
+    })?;
+    let answer =
+        if ended.is_unsure { only_here(inner, visit) } else { gone(inner, visit, None, everywhere, ended.count)? };
+    Ok(with_cookies(answer, cookies))
 }
 
 /// Signs the browser out, which has proven that it means it, and sends it on to the provider where that has a place

@@ -37,6 +37,8 @@ pub(crate) struct Door {
     pub(crate) directory: Option<tempfile::TempDir>,
     /// What the route of the code host asks for.
     pub(crate) max_age: Option<Duration>,
+    /// Whether page loads are given new tickets when rights have changed, as the proxy does.
+    pub(crate) replaces_tickets: bool,
 }
 
 impl Door {
@@ -99,7 +101,17 @@ impl Door {
             support_contact: Some("help@example.com".into()),
         };
         let authenticator = Authenticator::new(settings.clone(), None).unwrap();
-        Self { authenticator, sessions, accounts, later, routes, settings, directory, max_age: None }
+        Self {
+            authenticator,
+            sessions,
+            accounts,
+            later,
+            routes,
+            settings,
+            directory,
+            max_age: None,
+            replaces_tickets: false,
+        }
     }
 
     /// The same with other settings.
@@ -123,6 +135,7 @@ impl Door {
             settings,
             directory: None,
             max_age: self.max_age,
+            replaces_tickets: self.replaces_tickets,
         }
     }
 
@@ -172,7 +185,15 @@ impl Door {
             };
             match self.session(&head).await.filter(is_recent) {
                 Some(session) => {
-                    Response::new(Bytes::from(format!("upstream for {}", session.known().identity.label())))
+                    let text = format!("upstream for {}", session.known().identity.label());
+                    let mut answer = Response::new(Bytes::from(text));
+                    if self.replaces_tickets
+                        && head.is_page_load()
+                        && let Some(line) = self.authenticator.new_ticket(&head, &session, self.now()).await
+                    {
+                        answer.headers_mut().insert("set-cookie", line);
+                    }
+                    answer
                 }
                 None => self.authenticator.begin_sign_in(&head, "req-1", max_age, self.now()),
             }

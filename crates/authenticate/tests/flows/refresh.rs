@@ -215,3 +215,32 @@ async fn a_refresh_token_is_asked_for_where_the_provider_knows_how() {
         assert_eq!(scope, expected, "{supported} {given} {kind}");
     }
 }
+
+#[tokio::test]
+async fn after_a_refresh_that_changed_the_groups_a_page_load_brings_a_new_ticket_and_the_old_one_goes() {
+    let provider = Provider::start().await;
+    let mut door = Door::with(&provider);
+    door.replaces_tickets = true;
+    let (mut browser, session) = signed_in(&door, &provider).await;
+    let old = browser.ticket("code.example.com").unwrap().to_owned();
+    // A refresh that changes nothing changes no ticket.
+    door.wait(1201);
+    assert!(browser.open(&door, CODE).await.set_cookies().is_empty());
+    assert_eq!(session.known().revision, 2);
+
+    provider.set().claims.insert("groups".into(), json!(["editors"]));
+    door.wait(1201);
+    let mut stolen = Browser { jar: browser.jar.clone(), ..Browser::default() };
+    assert!(browser.fetch(&door, CODE).await.set_cookies().is_empty(), "a script's request changes no cookie");
+    let answer = browser.open(&door, CODE).await;
+    assert_eq!(answer.set_cookies().len(), 1);
+    let new = browser.ticket("code.example.com").unwrap().to_owned();
+    assert!(new != old && new.len() == 64);
+    assert!(is_signed_in(&door, &mut stolen).await, "requests under way");
+    stolen.jar.get_mut("code.example.com").unwrap().insert("__Host-doorward".into(), old.clone());
+    door.wait(61);
+    assert_eq!(stolen.fetch(&door, CODE).await.status(), 401, "whoever had the old one in their hands has nothing");
+    assert!(is_signed_in(&door, &mut browser).await);
+    assert_eq!(browser.ticket("code.example.com"), Some(new.as_str()));
+    assert!(!session.is_over(door.now()));
+}

@@ -86,3 +86,42 @@ async fn after_a_sign_in_the_browser_s_own_cookie_alone_counts() {
     let answer = browser.visit(&door, Some(&provider), &format!("{CODE}/")).await;
     assert_eq!(answer.status(), 200, "{}", answer.text());
 }
+
+/// A sign-in at a browser that brings somebody else's good ticket, on a walk of its own.
+#[tokio::test]
+async fn whoever_signs_in_beside_somebody_else_s_cookie_is_told_so_and_signing_out_ends_both() {
+    let provider = Provider::start().await;
+    let door = sharing(&provider);
+    let (real, tossed) = (ticket(&door, &provider, "alice").await, ticket(&door, &provider, "mallory").await);
+    let both = format!("{NAME}={tossed}; {NAME}={real}");
+    let page = |url: String| Request::get(url).header("accept", "text/html").header("cookie", &both);
+    assert_eq!(answer(&door, &[&tossed, &real]).await.0, 302);
+    // Where every sign-in ends; with a stamp or without, the cause is looked for in what the browser returned.
+    let mut browser = Browser::default();
+    let mut hop = browser.open(&door, &format!("{CODE}/")).await;
+    while !hop.location().path().starts_with("/.doorward/arrived") {
+        let next = hop.location();
+        let next = if next.host_str() == Some("127.0.0.1") { provider.authorize(&next) } else { next };
+        hop = browser.open(&door, next.as_str()).await;
+    }
+    let arrived = door.request(page(hop.location().into()).body(String::new()).unwrap()).await;
+    assert_eq!(arrived.status(), 400);
+    assert!(arrived.text().contains("signed in as two people"), "{}", arrived.text());
+
+    let question = door.request(page(format!("{CODE}/.doorward/sign_out")).body(String::new()).unwrap()).await;
+    assert!(question.text().contains("several people at once"), "{}", question.text());
+    let post = |origin: &str, site: &str| {
+        let request = Request::post(format!("{CODE}/.doorward/sign_out")).header("accept", "text/html");
+        let request = request.header("content-type", "application/x-www-form-urlencoded").header("cookie", &both);
+        request.header("origin", origin).header("sec-fetch-site", site).body("csrf=".to_owned()).unwrap()
+    };
+    assert_eq!(door.request(post("https://evil.example.com", "same-site")).await.status(), 403);
+    assert_eq!(answer(&door, &[&real]).await.0, 200, "a sibling cannot sign anybody out");
+    let gone = door.request(post(CODE, "same-origin")).await;
+    assert_eq!(gone.status(), 303, "{}", gone.text());
+    assert!(gone.set_cookies().iter().any(|line| line.starts_with(NAME) && line.contains("Max-Age=0")));
+    assert!(gone.location().path().ends_with("/signed_out"), "{}", gone.location());
+    for left in [&real, &tossed] {
+        assert_eq!(answer(&door, &[left]).await.0, 302, "both are over");
+    }
+}

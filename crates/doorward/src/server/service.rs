@@ -22,6 +22,7 @@ use super::handshakes::Handshakes;
 use super::health::Status;
 use super::lasting::Lasting;
 use super::metrics::{Figures, Gather};
+use super::needing_restart::needing_restart;
 use super::published_keys::PublishedKeys;
 use super::served_certificates::{ServedCertificates, Shared};
 use super::session_health::SessionHealth;
@@ -271,22 +272,4 @@ impl Lasting {
         };
         Ok(Snapshot::build(settings, previous)?)
     }
-}
-
-/// The keys that differ and cannot be changed while running.
-fn needing_restart(old: &Config, new: &Config) -> Vec<&'static str> {
-    [
-        ("address", old.listeners.address != new.listeners.address),
-        ("http_redirect_addr", old.listeners.redirect != new.listeners.redirect),
-        ("insecure_server", old.listeners.insecure != new.listeners.insecure),
-        ("health_check_addr", old.health != new.health),
-        ("metrics_address", old.metrics != new.metrics),
-        ("data_dir", old.data_dir != new.data_dir),
-        ("log_level", old.log_level != new.log_level),
-        ("databroker_storage_type, databroker_storage_connection_string", old.sessions.store != new.sessions.store),
-        ("timeout_read, timeout_idle", old.timeouts != new.timeouts),
-    ]
-    .into_iter()
-    .filter_map(|(key, differs)| differs.then_some(key))
-    .collect()
 }

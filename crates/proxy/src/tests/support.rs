@@ -16,11 +16,13 @@ use doorward_config::{
 };
 use doorward_hygiene::{CleanHead, Hostname, OriginPattern, Scheme};
 use doorward_identity::{Claims, Email, Groups, Identity, Subject, VerifiedEmail};
-use doorward_sessions::{LiveSession, MemoryStore, NewSession, Sessions, StoreUnavailable, Tokens};
+use doorward_sessions::{
+    Heard, LiveSession, MemoryStore, NewSession, Refreshed, Renewed, Sessions, StoreUnavailable, Tokens,
+};
 use doorward_telemetry::{AccessLog, LogFormat};
 use doorward_transport::{Arrival, ClientChain, Drain, Handler, Peer, Protocol};
 use futures_util::future::BoxFuture;
-use http::{Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -116,7 +118,7 @@ pub(crate) fn identity(email: &str) -> Identity {
 
 /// Knows a visitor by the cookie `__Host-doorward=NAME`; `__Host-doorward=down` finds the store down.
 pub(crate) struct Visitors {
-    sessions: Sessions,
+    sessions: Arc<Sessions>,
     known: Mutex<HashMap<String, Arc<LiveSession>>>,
     pub(crate) store_asked: AtomicUsize,
 }
@@ -124,7 +126,7 @@ pub(crate) struct Visitors {
 impl Visitors {
     fn new(lifetime: Duration) -> Self {
         Self {
-            sessions: Sessions::new(Arc::new(MemoryStore::default()), [7; 32], lifetime),
+            sessions: Arc::new(Sessions::new(Arc::new(MemoryStore::default()), [7; 32], lifetime)),
             known: Mutex::default(),
             store_asked: AtomicUsize::new(0),
         }
@@ -149,6 +151,16 @@ impl Visitors {
         let session = self.sessions.begin(new, SystemTime::now()).await.unwrap();
         self.known.lock().unwrap().insert(email.to_owned(), Arc::clone(&session));
         session
+    }
+
+    /// The provider says now that the session's person has this address.
+    pub(crate) async fn learn(&self, session: &Arc<LiveSession>, email: &str) {
+        let mut identity = session.known().identity.clone();
+        identity.email = VerifiedEmail::Verified(Email::parse(email).unwrap());
+        let renewed = Renewed { identity, tokens: Tokens::default(), tokens_expire_at: None };
+        let clock: doorward_sessions::Clock = Arc::new(SystemTime::now);
+        let heard = |_| std::future::ready(Heard::Renewed(Box::new(renewed)));
+        assert!(matches!(self.sessions.refresh(session, &clock, heard).await, Refreshed::Renewed));
     }
 
     pub(crate) async fn sign_out(&self, session: &LiveSession) {
@@ -177,6 +189,15 @@ impl Identify for Visitors {
         self.store_asked.fetch_add(1, Ordering::Relaxed);
         let down = ticket(head) == Some("down");
         Box::pin(async move { if down { Err(StoreUnavailable::new("it is down")) } else { Ok(None) } })
+    }
+
+    fn new_ticket<'a>(
+        &'a self,
+        _head: &'a CleanHead,
+        _session: &'a Arc<LiveSession>,
+        _now: SystemTime,
+    ) -> BoxFuture<'a, Option<HeaderValue>> {
+        Box::pin(std::future::ready(Some(HeaderValue::from_static("__Host-doorward=another"))))
     }
 
     fn sign_in(

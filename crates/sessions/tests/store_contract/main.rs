@@ -72,6 +72,24 @@ macro_rules! leased_by {
     };
 }
 
+macro_rules! shared_by {
+    ($($place:ident)*) => {
+        mod a_refresh_token_is_used_once_by_all_replicas_together {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $place() {
+                    if let Some(place) = crate::place::$place().await {
+                        crate::promises::a_refresh_token_is_used_once_by_all_replicas_together(place).await;
+                    }
+                }
+            )*
+        }
+    };
+}
+
+// The others are of one process, where no lease is needed.
+shared_by! { redis redis_sentinel redis_cluster valkey postgres }
+
 leased_by! { memory file redis redis_cluster valkey postgres }
 
 contract! { memory file redis redis_with_tls redis_sentinel redis_cluster valkey postgres postgres_with_tls }

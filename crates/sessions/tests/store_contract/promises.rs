@@ -1,5 +1,6 @@
 //! What every session store promises.
 
+mod refreshes;
 mod replicas;
 mod sessions;
 
@@ -8,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use doorward_sessions::{Expected, Put, RecordKey, RecordKind, Version};
 
+pub(crate) use self::refreshes::a_refresh_token_is_used_once_by_all_replicas_together;
 pub(crate) use self::replicas::{
     a_replica_sees_at_once_what_another_has_done, changes_are_told_to_every_replica, listening,
 };

@@ -13,16 +13,16 @@ use crate::place::Place;
 
 const HOST: &str = "a.example";
 /// For what happens sooner or later on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One Doorward that follows what the store tells.
-struct Replica {
-    sessions: Arc<Sessions>,
+pub(super) struct Replica {
+    pub(super) sessions: Arc<Sessions>,
     _running: DropGuard,
 }
 
 impl Replica {
-    async fn on(place: &Place) -> Self {
+    pub(super) async fn on(place: &Place) -> Self {
         let lifetime = Duration::from_secs(3600);
         let sessions = Arc::new(Sessions::new(place.store().await, [7; 32], lifetime));
         let stop = CancellationToken::new();
@@ -32,6 +32,10 @@ impl Replica {
     }
 
     async fn sign_in(&self) -> (Arc<LiveSession>, String) {
+        self.sign_in_with(Tokens::default()).await
+    }
+
+    pub(super) async fn sign_in_with(&self, tokens: Tokens) -> (Arc<LiveSession>, String) {
         let identity = Identity {
             subject: Subject { issuer: "https://idp.example".into(), id: "1".into() },
             email: VerifiedEmail::Verified(Email::parse("alice@example.com").unwrap()),
@@ -43,7 +47,7 @@ impl Replica {
         let new = NewSession {
             identity,
             provider: "p".into(),
-            tokens: Tokens::default(),
+            tokens,
             tokens_expire_at: None,
             client: IpAddr::V4(Ipv4Addr::LOCALHOST),
             user_agent: None,
@@ -54,13 +58,13 @@ impl Replica {
         (session, ticket)
     }
 
-    async fn find(&self, ticket: &str) -> Option<Arc<LiveSession>> {
+    pub(super) async fn find(&self, ticket: &str) -> Option<Arc<LiveSession>> {
         self.sessions.find(ticket, HOST, SystemTime::now()).await.unwrap()
     }
 }
 
 /// Two replicas, of which the second hears what the first does.
-async fn replicas(place: &Place) -> (Replica, Replica) {
+pub(super) async fn replicas(place: &Place) -> (Replica, Replica) {
     let (one, other) = (Replica::on(place).await, Replica::on(place).await);
     let end = Instant::now() + PATIENCE;
     loop {
