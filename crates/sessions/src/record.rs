@@ -155,7 +155,7 @@ mod secret {
     }
 }
 
-/// [`Tokens`] in a record, likewise.
+/// [`crate::Tokens`] in a record, likewise.
 pub(crate) mod tokens {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
