@@ -5,6 +5,7 @@
 
 mod due;
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
@@ -60,7 +61,7 @@ impl Inner {
                 let Ok(place) = Arc::clone(&self.refresher.background).acquire_owned().await else { return };
                 let Some(inner) = self.me.upgrade() else { return };
                 tokio::spawn(async move {
-                    inner.refresh(&session).await;
+                    inner.refresh(&session, |known| inner.ask(known)).await;
                     drop(place);
                 });
             }
@@ -94,8 +95,7 @@ impl Inner {
             let session = Arc::clone(session);
             // A task of its own: it goes on when the request is given up.
             let refreshed = tokio::spawn(async move {
-                let _place = inner.refresher.waiting.acquire().await;
-                inner.refresh(&session).await;
+                inner.refresh(&session, |known| inner.ask_in_turn(known)).await;
             });
             let _late_or_done = tokio::time::timeout(WAIT, refreshed).await;
         }
@@ -130,9 +130,25 @@ impl Inner {
         }
     }
 
-    async fn refresh(&self, session: &Arc<LiveSession>) {
-        let outcome = self.sessions.refresh(session, &self.clock, |known| self.ask(known)).await;
+    async fn refresh<F: Future<Output = Heard> + Send>(
+        &self,
+        session: &Arc<LiveSession>,
+        ask: impl FnOnce(Arc<Known>) -> F + Send,
+    ) {
+        let outcome = self.sessions.refresh(session, &self.clock, ask).await;
         report(session, &outcome);
+    }
+
+    /// Asks when there is a place for it. One place for each session, however many of its requests wait: nobody keeps
+    /// others from being heard of. Where there is none in time the session rests, as after any other failure.
+    async fn ask_in_turn(&self, known: Arc<Known>) -> Heard {
+        match tokio::time::timeout(WAIT, self.refresher.waiting.acquire()).await {
+            Ok(Ok(_place)) => self.ask(known).await,
+            Ok(Err(_)) | Err(_) => Heard::Unavailable {
+                reason: "too many others are being asked about, and none comes to an end".to_owned(),
+                refresh_token: None,
+            },
+        }
     }
 
     async fn ask(&self, known: Arc<Known>) -> Heard {

@@ -11,8 +11,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use arc_swap::ArcSwapOption;
 use aws_lc_rs::hmac;
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use crate::record::sha256;
@@ -30,7 +31,15 @@ const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 pub struct Vault {
     store: Arc<dyn SessionStore>,
     secrets: SecretRing,
-    naming: Arc<OnceCell<Secret32>>,
+    naming: Arc<Naming>,
+}
+
+/// The key of names, as far as it is known here.
+#[derive(Default)]
+struct Naming {
+    known: ArcSwapOption<Secret32>,
+    /// Held while it is looked for, so that one look serves all who wait.
+    looking: Mutex<()>,
 }
 
 /// A record out of the vault.
@@ -54,6 +63,19 @@ impl Vault {
     /// [`SessionsError::StoreUnavailable`].
     pub async fn prepare(&self, now: SystemTime) -> Result<(), SessionsError> {
         self.naming(now).await.map(drop)
+    }
+
+    /// Whether the store can be used with these secrets, like [`Self::prepare`], but writes nothing: for secrets that may
+    /// yet be refused for another reason.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
+    pub async fn check(&self, now: SystemTime) -> Result<(), SessionsError> {
+        let key = naming_record();
+        match self.store.get(&key, now).await? {
+            Some(stored) if self.open(&key, &stored.sealed).is_none() => Err(SessionsError::SealedOtherwise),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// The record of this kind, group and name.
@@ -90,7 +112,7 @@ impl Vault {
         now: SystemTime,
     ) -> Result<Put, SessionsError> {
         let key = self.key(kind, group, name, now).await?;
-        let until = until.or_else(|| now.checked_add(FOR_EVER)).unwrap_or(now);
+        let until = until.unwrap_or_else(|| for_ever(now));
         Ok(self.store.put(&key, expected, &self.seal(&key, bytes)?, until, now).await?)
     }
 
@@ -165,7 +187,7 @@ impl Vault {
         name: &str,
         now: SystemTime,
     ) -> Result<RecordKey, SessionsError> {
-        let naming = self.naming(now).await?;
+        let naming = &*self.naming(now).await?;
         let mut id = [0; 32];
         let (front, back) = id.split_at_mut(16);
         front.copy_from_slice(&mac(naming, kind, &[group]));
@@ -179,27 +201,65 @@ impl Vault {
     }
 
     async fn prefix(&self, kind: RecordKind, group: &str, now: SystemTime) -> Result<[u8; 16], SessionsError> {
-        Ok(mac(self.naming(now).await?, kind, &[group]))
+        Ok(mac(&*self.naming(now).await?, kind, &[group]))
+    }
+
+    /// Looks whether the store still has the key of names that is in use here, which is a way to ask whether it answers.
+    /// A store that has lost it, as one that forgets everything when it ends, gets it back; where somebody else has put
+    /// another one there meanwhile, that one counts: replicas that call things differently do not hear of each other's
+    /// blocks.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
+    pub(crate) async fn keep_naming(&self, now: SystemTime) -> Result<(), SessionsError> {
+        let key = naming_record();
+        let (stored, known) = (self.store.get(&key, now).await?, self.naming.known.load_full());
+        let Some(known) = known else { return Ok(()) };
+        let Some(stored) = stored else {
+            tracing::error!("the session store has lost its records: everybody signs in again, and nobody is blocked");
+            self.store.put(&key, Expected::Absent, &self.seal(&key, known.expose())?, for_ever(now), now).await?;
+            return Ok(());
+        };
+        let found = self.open_naming(&key, &stored.sealed)?;
+        if found != *known {
+            tracing::warn!("the session store was begun anew by another replica");
+            self.naming.known.store(Some(Arc::new(found)));
+        }
+        Ok(())
     }
 
     /// The key of names, made once for each store.
-    async fn naming(&self, now: SystemTime) -> Result<&Secret32, SessionsError> {
-        self.naming.get_or_try_init(|| self.find_naming(now)).await
+    async fn naming(&self, now: SystemTime) -> Result<Arc<Secret32>, SessionsError> {
+        if let Some(known) = self.naming.known.load_full() {
+            return Ok(known);
+        }
+        let _looking = self.naming.looking.lock().await;
+        if let Some(known) = self.naming.known.load_full() {
+            return Ok(known);
+        }
+        let found = Arc::new(self.find_naming(now).await?);
+        self.naming.known.store(Some(Arc::clone(&found)));
+        Ok(found)
+    }
+
+    fn open_naming(&self, key: &RecordKey, sealed: &[u8]) -> Result<Secret32, SessionsError> {
+        let bytes = self.open(key, sealed).ok_or(SessionsError::SealedOtherwise)?;
+        bytes.as_slice().try_into().map(Secret32::new).map_err(|_| SessionsError::SealedOtherwise)
     }
 
     async fn find_naming(&self, now: SystemTime) -> Result<Secret32, SessionsError> {
-        let key = RecordKey { kind: RecordKind::Server, id: sha256(b"doorward naming key") };
-        let until = now.checked_add(FOR_EVER).unwrap_or(now);
+        let key = naming_record();
+        let until = for_ever(now);
         loop {
             if let Some(stored) = self.store.get(&key, now).await? {
-                let bytes = self.open(&key, &stored.sealed).ok_or(SessionsError::SealedOtherwise)?;
-                let naming = bytes.as_slice().try_into().map_err(|_| SessionsError::SealedOtherwise)?;
+                let naming = self.open_naming(&key, &stored.sealed)?;
                 // Sealed with the newest from now on, so that the older ones can leave the ring one day.
                 if open_with(self.secrets.now().newest(), &key, &stored.sealed).is_none() {
-                    let sealed = self.seal(&key, &bytes)?;
-                    let _ = self.store.put(&key, Expected::Version(stored.version), &sealed, until, now).await?;
+                    let sealed = self.seal(&key, naming.expose())?;
+                    // A store that takes nothing now can be read all the same; resealing comes to it again.
+                    let _not_yet = self.store.put(&key, Expected::Version(stored.version), &sealed, until, now).await;
                 }
-                return Ok(Secret32::new(naming));
+                return Ok(naming);
             }
             let made = Secret32::random()?;
             let put = self.store.put(&key, Expected::Absent, &self.seal(&key, made.expose())?, until, now).await?;
@@ -220,6 +280,15 @@ impl Vault {
     fn open(&self, key: &RecordKey, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         self.secrets.now().all().find_map(|secret| open_with(secret, key, sealed))
     }
+}
+
+fn for_ever(now: SystemTime) -> SystemTime {
+    now.checked_add(FOR_EVER).unwrap_or(now)
+}
+
+/// Where the key of names is kept.
+fn naming_record() -> RecordKey {
+    RecordKey { kind: RecordKind::Server, id: sha256(b"doorward naming key") }
 }
 
 fn open_with(secret: &Secret32, key: &RecordKey, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {

@@ -79,10 +79,12 @@ async fn keys_are_fetched_again_when_the_provider_changes_them() {
     scene.provider.rotate_keys();
     scene.door.signed_in("app").await;
     let fetched = scene.provider.requests("/jwks").len();
-    for _ in 0..3 {
+    for _ in 0..5 {
         scene.door.signed_in("app").await;
     }
-    assert_eq!(scene.provider.requests("/jwks").len(), fetched, "the keys are not remembered");
+    // A reload for a file that was young at the start asks the provider anew, once.
+    let again = scene.provider.requests("/jwks").len() - fetched;
+    assert!(again <= 1, "the keys are not remembered: fetched {again} times more");
 }
 
 #[tokio::test]

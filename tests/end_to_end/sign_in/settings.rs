@@ -1,6 +1,7 @@
 //! What the configuration says of the provider and of secrets, as it shows from outside.
 
 use crate::harness::browser::Browser;
+use crate::harness::doorward::Doorward;
 use crate::harness::hostile_provider::{CLIENT_SECRET, Provider};
 use crate::harness::scene::{ANYBODY_SIGNED_IN, Scene};
 use crate::harness::setup::Setup;
@@ -33,21 +34,38 @@ async fn the_clients_secret_may_be_in_a_file() {
 }
 
 #[tokio::test]
-async fn another_cookie_secret_signs_everybody_out_and_breaks_nothing() {
-    let Scene { provider, upstream: _upstream, door } = Scene::with(|setup, upstream| {
-        setup.with("cookie_secret: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").route(
-            "app",
-            upstream,
-            ANYBODY_SIGNED_IN,
-        )
+async fn another_cookie_secret_alone_is_refused_and_in_front_of_the_old_one_signs_nobody_out() {
+    let (old, new) = ("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA=");
+    let Scene { provider, upstream: _upstream, mut door } = Scene::with(|setup, upstream| {
+        setup.with(&format!("cookie_secret: {old}")).route("app", upstream, ANYBODY_SIGNED_IN)
     })
     .await;
     let mut browser = door.signed_in("app").await;
-    let door = door.restarted().await;
-    assert_eq!(browser.fetch(&door.url("app", "/")).await.status, 200, "the same secret, the same session");
-    let other = door.setup.yaml().replace("cookie_secret: AAAA", "cookie_secret: BBBB");
-    std::fs::write(door.setup.config_file(), other).unwrap();
-    let door = door.restarted().await;
+    door.signal("TERM");
+    door.ended().await;
+    let configure = |door: &Doorward, secrets: &str| {
+        let yaml = door.setup.yaml().replace(&format!("cookie_secret: {old}"), &format!("cookie_secret: {secrets}"));
+        std::fs::write(door.setup.config_file(), yaml).unwrap();
+    };
+
+    // Who is blocked stands in what the old one sealed: to go on without it would be to forget them.
+    configure(&door, new);
+    let said = door.command(&["run"]).await;
+    assert_eq!(said.code, Some(1), "{said:?}");
+    for part in ["sealed with another secret", "`cookie_secret`", "everybody signs in again"] {
+        assert!(said.err.contains(part), "{said:?}");
+    }
+
+    configure(&door, &format!("[{new}, {old}]"));
+    let mut door = door.started_again().await;
+    assert_eq!(browser.fetch(&door.url("app", "/")).await.status, 200, "the same session");
+
+    // With an empty store anything goes, and everybody signs in again.
+    door.signal("TERM");
+    door.ended().await;
+    configure(&door, new);
+    std::fs::remove_file(door.setup.data_dir().join("sessions.redb")).unwrap();
+    let door = door.started_again().await;
     assert_eq!(browser.fetch(&door.url("app", "/")).await.status, 401);
     assert_eq!(browser.visit(&door.url("app", "/")).await.status, 200);
     assert_eq!(provider.requests("/authorize").len(), 2);

@@ -90,25 +90,51 @@ async fn log_out(
     let Form(form) = body.map_err(|_| wrong(LogoutRefused("there is no form with a `logout_token`")))?;
     let ready = provider.ready().await.map_err(|_| NOT_NOW)?;
     let token = provider.logout_token(&ready, &form.logout_token, visit.now).await.map_err(wrong)?;
-    if !inner.is_first_use(&token, visit).await? {
+    if inner.note_use(&token, Use::Begun, visit).await? == Use::Done {
         return Err(wrong(LogoutRefused("it was used before")));
     }
-    let ended = inner.end_logged_out(&token, visit).await;
-    if ended.is_err() {
-        // The provider may try again with the very same token.
-        let _ = inner.sessions.vault().remove(RecordKind::Lease, &used(&token), &token.id, visit.now).await;
+    // Marked as done only behind it: where anything fails, the provider may try again with the very same token, and to
+    // end what has ended already does no harm.
+    inner.end_logged_out(&token, visit).await?;
+    inner.note_use(&token, Use::Done, visit).await?;
+    Ok(())
+}
+
+/// How far the use of a token has come, at any replica.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// Somebody has begun to do what it says.
+    Begun,
+    /// It was done.
+    Done,
+}
+
+impl Use {
+    fn as_bytes(self) -> &'static [u8] {
+        match self {
+            Self::Begun => b"begun",
+            Self::Done => b"done",
+        }
     }
-    Ok(ended?)
 }
 
 impl Inner {
-    /// Whether the token was never used, at any replica; from now on it was.
-    async fn is_first_use(&self, token: &LogoutToken, visit: &Visit) -> Result<bool, SessionsError> {
-        let (group, until) = (used(token), Some(token.fresh_until));
+    /// Notes how far the use of a token has come; how far it had come, where somebody was quicker.
+    async fn note_use(&self, token: &LogoutToken, new: Use, visit: &Visit) -> Result<Use, SessionsError> {
+        let (kind, group, until) = (RecordKind::Lease, used(token), Some(token.fresh_until));
         let vault = self.sessions.vault();
-        let put =
-            vault.write(RecordKind::Lease, &group, &token.id, Expected::Absent, b"used", until, visit.now).await?;
-        Ok(matches!(put, Put::Stored(_)))
+        let expected = match new {
+            Use::Begun => Expected::Absent,
+            Use::Done => Expected::Any,
+        };
+        match vault.write(kind, &group, &token.id, expected, new.as_bytes(), until, visit.now).await? {
+            Put::Stored(_) => Ok(new),
+            Put::Conflict => {
+                let found = vault.read(kind, &group, &token.id, visit.now).await?;
+                let is_begun = found.is_none_or(|found| found.bytes.as_slice() == Use::Begun.as_bytes());
+                Ok(if is_begun { Use::Begun } else { Use::Done })
+            }
+        }
     }
 
     /// Ends what the provider's session, or everything the person's sign-ins there have led to.

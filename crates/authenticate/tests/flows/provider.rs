@@ -266,7 +266,11 @@ async fn token(
     Form(form): Form<HashMap<String, String>>,
 ) -> Response {
     if form["grant_type"] == "refresh_token" {
-        let delay = provider.set().refreshes.delay;
+        let delay = {
+            let refreshes = &mut provider.set().refreshes;
+            refreshes.begun += 1;
+            refreshes.delay
+        };
         tokio::time::sleep(delay).await;
     }
     let mut behaviour = provider.set();

@@ -11,6 +11,7 @@ use doorward_sessions::{LiveSession, SessionStore, Sessions};
 use serde_json::json;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use self::replicas::same_jar;
 pub(crate) use self::store::SharedStore;
 use crate::door::{Browser, CODE, Door};
 use crate::provider::Provider;
@@ -134,6 +135,30 @@ async fn a_provider_that_hangs_holds_a_request_up_for_five_seconds_and_no_longer
     assert!(is_signed_in(&door, &mut browser).await);
     assert!(began.elapsed() >= Duration::from_secs(4), "it has waited");
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn one_session_with_a_hundred_requests_keeps_no_other_from_being_heard_of() {
+    let provider = Provider::start().await;
+    let door = Arc::new(Door::with(&provider));
+    let (greedy, _) = signed_in(&door, &provider).await;
+    let (mut other, session) = signed_in(&door, &provider).await;
+    provider.set().refreshes.delay = Duration::from_secs(60);
+    door.wait(1201);
+    let hanging: Vec<_> = (0..100)
+        .map(|_| {
+            let (mut browser, door) = (same_jar(&greedy), Arc::clone(&door));
+            tokio::spawn(async move { browser.open(&door, CODE).await.status() })
+        })
+        .collect();
+    until("the first question", || provider.set().refreshes.begun == 1).await;
+    provider.set().refreshes.delay = Duration::ZERO;
+    assert!(is_signed_in(&door, &mut other).await);
+    assert_eq!(session.known().revision, 2, "the other one is heard of at once");
+    for request in hanging {
+        assert_eq!(request.await.unwrap(), 200, "and nobody is signed out");
+    }
+    assert_eq!(provider.set().refreshes.begun, 2);
 }
 
 #[tokio::test]

@@ -122,7 +122,8 @@ impl Lasting {
         }
         let (newest, older) = session_store::secret_keys(new)?;
         let ring = SecretRing::new(newest.clone(), older.clone());
-        match Vault::new(Arc::clone(&self.store), ring).prepare(now).await {
+        // Nothing is sealed with them yet: the configuration may be refused for another reason.
+        match Vault::new(Arc::clone(&self.store), ring).check(now).await {
             Ok(()) => {}
             Err(SessionsError::StoreUnavailable(_)) => {
                 warn!("the session store does not answer: whether it opens with the new secrets is not known");

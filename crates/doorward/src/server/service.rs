@@ -69,10 +69,13 @@ impl Service {
         let background = CancellationToken::new();
         authenticator.start(background.clone());
         let (snapshot, tunnels) = (Arc::new(ArcSwap::from_pointee(snapshot)), Tunnels::new(drain));
-        // What is learned of a person may end what they hold open.
-        let (held, decided_by) = (Arc::clone(&tunnels), Arc::clone(&snapshot));
+        // What is learned of a person may end what they hold open. Weak: both lead back to the sessions, and those that hold
+        // themselves would never close their store.
+        let (held, decided_by) = (Arc::downgrade(&tunnels), Arc::downgrade(&snapshot));
         lasting.sessions.on_news(move |session| {
-            held.redecide_session(&decided_by.load(), session, SystemTime::now());
+            if let (Some(held), Some(decided_by)) = (held.upgrade(), decided_by.upgrade()) {
+                held.redecide_session(&decided_by.load(), session, SystemTime::now());
+            }
         });
         Ok(Self {
             certificates,
@@ -98,8 +101,9 @@ impl Service {
         let authenticator = self.lasting.authenticator(&config, Some(&self.authenticator))?;
         let certificates = self.certificates.as_deref();
         let snapshot = self.lasting.snapshot(&config, &authenticator, certificates, Some(&self.snapshot.load()))?;
-        self.lasting.keys.configure(&config.assertion, now)?;
+        // Before anything takes effect: it is the one that asks somebody else.
         let secrets = self.lasting.other_secrets(&self.config, &config, now).await?;
+        self.lasting.keys.configure(&config.assertion, now)?;
         // Last of what can fail, since it takes effect at once.
         if let Some(certificates) = &self.certificates {
             certificates.replace(&config, now)?;

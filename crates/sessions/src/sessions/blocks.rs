@@ -49,7 +49,10 @@ impl Sessions {
         let _telling = Telling::begin(&self.blocks_told, self.vault.key(kind, GROUP, &folded, now).await?);
         let put = self.vault.write(kind, GROUP, &folded, Expected::Absent, &bytes, None, now).await?;
         // What begins from here on finds the block. Those in memory end first: reading all the rest may take a while.
-        let (live, told) = self.end_blocked(now).await?;
+        let (live, told) = self.end_blocked(now).await.inspect_err(|_| {
+            // The block stands, and its word is nobody's but ours to follow here: the keeper does, once it can.
+            self.to_verify_all.store(true, Ordering::Release);
+        })?;
         let (listed, outcome) = self.end_listed_of(&folded, now).await;
         let mut ended: Vec<_> = live.iter().map(|session| SessionCard::of(session)).collect();
         let live: HashSet<String> = ended.iter().map(|card| card.id.clone()).collect();
@@ -82,13 +85,15 @@ impl Sessions {
     /// Whether somebody may not sign in.
     ///
     /// # Errors
-    /// [`StoreUnavailable`] when that cannot be found out.
+    /// [`StoreUnavailable`] when that cannot be found out: also when the whole store was sealed with another secret.
     pub async fn is_blocked(&self, identity: &Identity, now: SystemTime) -> Result<bool, StoreUnavailable> {
         let Some(email) = identity.email.for_display() else { return Ok(false) };
+        // First, and apart: a store of which nothing can be read says nothing about anybody.
+        self.vault.prepare(now).await?;
         let found = self.vault.read(RecordKind::Blocked, GROUP, &folded(email.as_str()), now).await;
         match found {
             Ok(found) => Ok(found.is_some()),
-            // Something is there; what it says cannot be read.
+            // Something is there under this very address; what it says cannot be read.
             Err(SessionsError::SealedOtherwise) => Ok(true),
             Err(error) => Err(error.into()),
         }

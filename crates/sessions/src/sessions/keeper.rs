@@ -12,7 +12,7 @@ use super::Sessions;
 use super::look_up::duration_millis;
 use crate::card::group_of;
 use crate::store::millis;
-use crate::{Expected, LiveSession, Put, SessionCard, StoreUnavailable, Version};
+use crate::{Expected, LiveSession, Put, SessionCard, SessionsError, StoreUnavailable, Version};
 
 /// How often sessions are looked after.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -187,10 +187,14 @@ impl Sessions {
         Ok(())
     }
 
-    /// Finds out whether the store is there.
+    /// Finds out whether the store is there, and still the one it was.
     async fn probe(&self, now: SystemTime) {
-        // Any name does; nothing has this one.
-        let nothing = crate::RecordKey { kind: crate::RecordKind::Server, id: [0; 32] };
-        let _noted = self.store.get(&nothing, now).await;
+        match self.vault.keep_naming(now).await {
+            // That it does not answer is noted with every call.
+            Ok(()) | Err(SessionsError::StoreUnavailable(_)) => {}
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "the session store is not what it was");
+            }
+        }
     }
 }

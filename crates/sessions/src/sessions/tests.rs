@@ -1,5 +1,6 @@
 //! Sessions of which more becomes known while they last.
 
+mod blocks;
 mod learning;
 mod regrant;
 
@@ -52,6 +53,8 @@ struct Common {
     inner: MemoryStore,
     reads: AtomicUsize,
     full: AtomicBool,
+    unlisted: AtomicBool,
+    mute: AtomicBool,
 }
 
 impl Common {
@@ -71,6 +74,9 @@ impl Common {
 impl SessionStore for Common {
     fn get(&self, key: &RecordKey, now: SystemTime) -> StoreFuture<'_, Option<Stored>> {
         self.reads.fetch_add(1, Ordering::SeqCst);
+        if self.mute.load(Ordering::SeqCst) {
+            return Box::pin(std::future::ready(Err(StoreUnavailable::new("no answer"))));
+        }
         let found = self.inner.get(key, now);
         // An answer takes its time, in which others ask and write.
         Box::pin(async move {
@@ -104,6 +110,9 @@ impl SessionStore for Common {
         most: usize,
         now: SystemTime,
     ) -> StoreFuture<'_, Vec<(RecordKey, Stored)>> {
+        if self.unlisted.load(Ordering::SeqCst) {
+            return Box::pin(std::future::ready(Err(StoreUnavailable::new("no answer"))));
+        }
         self.inner.list(kind, after, most, now)
     }
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use doorward_identity::Email;
-use doorward_sessions::{Change, Changes, Limits, LiveSession, RecordKind, SessionStore as _, Sessions};
+use doorward_sessions::{Change, Changes, Limits, LiveSession, RecordKind, SessionStore as _, Sessions, SessionsError};
 use tokio_util::sync::CancellationToken;
 
 use crate::store::TestStore;
-use crate::{LIFETIME, alice, at, sessions_over};
+use crate::{LIFETIME, alice, at, bob, sessions_over};
 
 /// One Doorward, and the words that wait for it.
 struct Replica {
@@ -255,4 +255,30 @@ async fn a_session_about_which_no_answer_comes_goes_on_for_the_grace_and_is_aske
     assert!(!sessions.vouches_for(&session, at(160)));
     assert!(sessions.find(&ticket, "a.example", at(160)).await.unwrap().is_some(), "the store stands by it");
     assert!(sessions.find_cached(&ticket, "a.example", at(161)).is_some());
+}
+
+#[tokio::test]
+async fn replicas_hear_of_blocks_again_after_the_store_has_forgotten_everything() {
+    for newcomer_is_first in [true, false] {
+        let store = Arc::new(TestStore::default());
+        store.share();
+        let old = sessions_over(&store);
+        let session = old.begin(alice(), at(0)).await.unwrap();
+        for kind in [RecordKind::Server, RecordKind::Session, RecordKind::Card] {
+            for name in store.names(kind) {
+                store.remove(&name).await.unwrap();
+            }
+        }
+        let new = sessions_over(&store);
+        if newcomer_is_first {
+            new.vault().prepare(at(1)).await.unwrap();
+        }
+        old.look_after(at(31)).await;
+        assert!(session.is_over(at(31)), "what the store has forgotten is over");
+        old.block(&Email::parse("bob@example.com").unwrap(), at(32)).await.unwrap();
+        let refused = new.begin(bob(), at(33)).await;
+        assert!(matches!(refused, Err(SessionsError::Blocked)), "{newcomer_is_first}: {refused:?}");
+        let begun = new.begin(alice(), at(34)).await.unwrap();
+        assert_eq!(old.of_person(&begun.subject(), at(35)).await.unwrap().len(), 1, "both call things the same");
+    }
 }

@@ -141,3 +141,42 @@ async fn two_replicas_change_their_secrets_one_after_the_other_and_nobody_is_sig
         }
     }
 }
+
+#[tokio::test]
+async fn a_store_of_which_nothing_can_be_read_says_of_nobody_that_they_are_blocked() {
+    let store = Arc::new(TestStore::default());
+    let (before, _) = over(&store, &[1]);
+    signed_in(&before, at(0)).await;
+    let (stranger, _) = over(&store, &[9]);
+    stranger.is_blocked(&alice().identity, at(1)).await.expect_err("nothing is known of her");
+    let refused = stranger.begin(alice(), at(1)).await;
+    assert!(matches!(refused, Err(SessionsError::StoreUnavailable(_))), "and nobody signs in: {refused:?}");
+}
+
+#[tokio::test]
+async fn whether_secrets_would_do_is_found_out_without_using_them() {
+    let store = Arc::new(TestStore::default());
+    let check = |secrets: &[u8]| over(&store, secrets).0.vault().clone();
+    check(&[1]).check(at(0)).await.expect("an empty store is anybody's");
+    let (before, _) = over(&store, &[1]);
+    signed_in(&before, at(0)).await;
+    let writes = store.writes();
+    check(&[2, 1]).check(at(1)).await.unwrap();
+    assert!(matches!(check(&[2]).check(at(1)).await, Err(SessionsError::SealedOtherwise)));
+    assert_eq!(store.writes(), writes);
+    check(&[1]).prepare(at(2)).await.expect("whoever keeps the old one can start again");
+}
+
+#[tokio::test]
+async fn on_a_full_disk_a_new_secret_in_front_keeps_nobody_from_starting() {
+    let store = Arc::new(TestStore::default());
+    let (before, _) = over(&store, &[1]);
+    let ticket = signed_in(&before, at(0)).await;
+    store.fill(true);
+    let (restarted, _) = over(&store, &[2, 1]);
+    restarted.vault().prepare(at(1)).await.unwrap();
+    assert!(is_in(&restarted, &ticket, at(1)).await);
+    store.fill(false);
+    restarted.look_after(at(2)).await;
+    over(&store, &[2]).0.vault().prepare(at(3)).await.expect("it was sealed anew later");
+}

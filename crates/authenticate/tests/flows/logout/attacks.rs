@@ -146,6 +146,25 @@ async fn while_the_store_is_down_the_provider_is_told_to_try_again_and_then_it_w
 }
 
 #[tokio::test]
+async fn a_token_whose_use_was_noted_and_not_made_may_be_sent_again_until_it_has_worked() {
+    let provider = Provider::start().await;
+    let store = Arc::new(SharedStore::default());
+    let mut door = Door::with(&provider);
+    let sessions = Arc::new(Sessions::new(Arc::clone(&store) as Arc<dyn SessionStore>, [7; 32], crate::refresh::LIFE));
+    door.sessions = Arc::clone(&sessions);
+    let door = door.change(|settings| settings.sessions = sessions);
+    let mut browser = signed_in(&door, &provider, "a", Some("a-1")).await;
+    let token = signed(&provider, &claims(&provider, &json!({"sub": "a"})), |_| ());
+    // As when this process is killed there.
+    store.lose_next_answer();
+    assert_eq!(tell(&door, &token).await.status(), 503);
+    assert!(is_signed_in(&door, &mut browser).await);
+    assert_eq!(tell(&door, &token).await.status(), 200);
+    assert!(!is_signed_in(&door, &mut browser).await);
+    assert_eq!(tell(&door, &token).await.status(), 400, "and then no more");
+}
+
+#[tokio::test]
 async fn a_flood_of_wrong_tokens_is_held_off_and_right_ones_pass_again_soon() {
     let provider = Provider::start().await;
     let door = Door::with(&provider);

@@ -27,6 +27,8 @@ pub(crate) struct Refreshes {
     pub(crate) answer: Option<(StatusCode, &'static str, &'static str)>,
     /// How long an answer takes.
     pub(crate) delay: Duration,
+    /// How many have come, answered or not.
+    pub(crate) begun: usize,
     /// Sign-ins give no refresh token.
     pub(crate) none: bool,
     /// The same token stays good, and is not sent again.

@@ -19,7 +19,7 @@ async fn two(provider: &Provider, store: &Arc<SharedStore>) -> (Door, Door, Brow
     (one, other, browser)
 }
 
-fn same_jar(browser: &Browser) -> Browser {
+pub(super) fn same_jar(browser: &Browser) -> Browser {
     Browser { jar: browser.jar.clone(), ..Browser::default() }
 }
 

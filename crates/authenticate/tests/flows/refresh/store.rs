@@ -11,11 +11,17 @@ use doorward_sessions::{
 pub(crate) struct SharedStore {
     inner: MemoryStore,
     down: AtomicBool,
+    loses_answer: AtomicBool,
 }
 
 impl SharedStore {
     pub(crate) fn go_down(&self, down: bool) {
         self.down.store(down, Ordering::SeqCst);
+    }
+
+    /// The next write is done, and nobody hears of that.
+    pub(crate) fn lose_next_answer(&self) {
+        self.loses_answer.store(true, Ordering::SeqCst);
     }
 
     fn unless_down<'a, T: Send + 'a>(&self, call: StoreFuture<'a, T>) -> StoreFuture<'a, T> {
@@ -48,7 +54,11 @@ impl SessionStore for SharedStore {
         if self.is_down() {
             return Box::pin(std::future::ready(Err(StoreUnavailable::new("unplugged"))));
         }
-        self.inner.put(key, expected, sealed, expires_at, now)
+        let put = self.inner.put(key, expected, sealed, expires_at, now);
+        if self.loses_answer.swap(false, Ordering::SeqCst) {
+            return Box::pin(std::future::ready(Err(StoreUnavailable::new("no answer in time"))));
+        }
+        put
     }
 
     fn remove_if(&self, key: &RecordKey, expected: Expected) -> StoreFuture<'_, bool> {

@@ -15,6 +15,8 @@ use crate::{Expected, Known, LiveSession, Put, SessionCard, SessionsError, Token
 
 /// How long after a failure writing is tried again, at first and at most.
 const SAVE_AGAIN: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
+/// Why a session ends whose person has got an address that is blocked.
+const NOW_BLOCKED: &str = "the person's new address is blocked";
 /// How often a write is tried against others'.
 const TRIES: usize = 8;
 
@@ -53,15 +55,18 @@ impl Sessions {
             }
             Heard::Renewed(renewed) => (learnt(before, *renewed, clock()), Refreshed::Renewed),
         };
-        if known.identity.email != before.identity.email
-            && matches!(self.is_blocked(&known.identity, clock()).await, Ok(true))
-        {
-            return self.end_because(session, "the person's new address is blocked".to_owned(), lease).await;
+        // Before it is written, and again behind it: whoever blocks somebody does it the other way round.
+        let is_renamed = known.identity.email != before.identity.email;
+        if is_renamed && self.is_found_blocked(&known, clock()).await {
+            return self.end_because(session, NOW_BLOCKED.to_owned(), lease).await;
         }
         match self.write_known(session, &known, clock()).await {
             Ok(Wrote::Stored(version)) => {
                 self.take_over(session, session.record(known), version);
                 self.update_card(session, before, clock()).await;
+                if is_renamed && self.is_found_blocked(&session.known(), clock()).await {
+                    return self.end_because(session, NOW_BLOCKED.to_owned(), lease).await;
+                }
             }
             Ok(Wrote::Adopted) => {}
             Ok(Wrote::Gone) => {
@@ -85,6 +90,14 @@ impl Sessions {
         }
         release(lease).await;
         outcome
+    }
+
+    /// Whether a person is known to be blocked. Where the store does not say, everybody is asked about as soon as it does.
+    async fn is_found_blocked(&self, known: &Known, now: SystemTime) -> bool {
+        self.is_blocked(&known.identity, now).await.unwrap_or_else(|_| {
+            self.to_verify_all.store(true, Ordering::Release);
+            false
+        })
     }
 
     async fn end_because(&self, session: &LiveSession, reason: String, lease: Option<Lease>) -> Refreshed {
