@@ -3,6 +3,8 @@
 //! Refuses: tickets of another host, sessions of a provider that is no longer configured, and sessions of an
 //! account that is gone or has a new password.
 
+mod recognise;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
@@ -15,7 +17,7 @@ use doorward_config::{BuiltInUser, Cookie, Provider, SignIn};
 use doorward_hygiene::{CleanHead, starts_with_segments};
 use doorward_identity::{Email, Identity};
 use doorward_pages::RouteCard;
-use doorward_sessions::{LiveSession, MOST_TICKETS, Recognised, Sealer, Sessions, StoreUnavailable};
+use doorward_sessions::{LiveSession, Recognised, Sealer, Sessions, StoreUnavailable};
 use doorward_telemetry::{AuditEvent, audit};
 use http::{HeaderMap, HeaderValue, Response};
 use http_body::Body;
@@ -33,6 +35,8 @@ use crate::refresher::Refresher;
 use crate::trail::Trails;
 use crate::visit::Visit;
 use crate::{AuthenticateError, endpoints, paths};
+
+pub(crate) use self::recognise::Nobody;
 
 /// The issuer and provider name of built-in accounts.
 pub const LOCAL_ISSUER: &str = "doorward";
@@ -104,17 +108,6 @@ pub(crate) struct Inner {
 pub(crate) enum People {
     Provider(Box<RelyingParty>, String),
     Accounts(BuiltIn),
-}
-
-/// Why nobody is known of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Nobody {
-    /// It brings nothing that could be a ticket.
-    NoTicket,
-    /// What it brings is not good, or not any more.
-    NoGoodTicket,
-    /// It brings good tickets of several people: a sibling domain may have planted one of them.
-    SeveralPeople,
 }
 
 /// The built-in accounts at work.
@@ -318,72 +311,6 @@ impl People {
 impl Inner {
     pub(crate) fn now(&self) -> SystemTime {
         (self.clock)()
-    }
-
-    /// The session of a request that brings these values of our cookie.
-    async fn find(
-        &self,
-        values: &[&str],
-        audience: &str,
-        now: SystemTime,
-    ) -> Result<Option<Arc<LiveSession>>, StoreUnavailable> {
-        let admits = |session: &LiveSession| {
-            let admits = self.admits(session);
-            if !admits {
-                revoked(session);
-            }
-            admits
-        };
-        match self.sessions.recognise(values, audience, now, admits).await? {
-            Recognised::Somebody(session) => Ok(self.hear_first(&session, now).await.then_some(session)),
-            Recognised::Nobody => Ok(None),
-            Recognised::SeveralPeople => {
-                tracing::warn!(host = audience, "a request brings tickets of several people and counts as nobody's");
-                Ok(None)
-            }
-        }
-    }
-
-    /// The session of a visit.
-    pub(crate) async fn session_of(&self, visit: &Visit) -> Result<Option<Arc<LiveSession>>, StoreUnavailable> {
-        let audience = self.cookies.scope(&visit.host).audience;
-        let values: Vec<&str> = visit.tickets.iter().map(String::as_str).collect();
-        let session = self.find(&values, audience, visit.now).await?;
-        if session.is_none() {
-            let request_id = &*visit.request_id;
-            tracing::debug!(request_id, host = audience, why = ?self.why_nobody(visit), "nobody is known of a visit");
-        }
-        Ok(session)
-    }
-
-    /// Why nobody is known on a visit, after [`Self::session_of`] or the proxy has found nobody. Asks nobody.
-    pub(crate) fn why_nobody(&self, visit: &Visit) -> Nobody {
-        let audience = self.cookies.scope(&visit.host).audience;
-        let values: Vec<&str> = visit.tickets.iter().map(String::as_str).collect();
-        match self.sessions.recognise_cached(&values, audience, visit.now, |_| true) {
-            _ if values.is_empty() => Nobody::NoTicket,
-            Some(Recognised::SeveralPeople) => Nobody::SeveralPeople,
-            _ => Nobody::NoGoodTicket,
-        }
-    }
-
-    /// Whether it is known already, without asking anybody, whose visit it is.
-    pub(crate) fn is_signed_in(&self, visit: &Visit) -> bool {
-        let audience = self.cookies.scope(&visit.host).audience;
-        let values: Vec<&str> = visit.tickets.iter().map(String::as_str).collect();
-        let recognised = self.sessions.recognise_cached(&values, audience, visit.now, |session| self.admits(session));
-        matches!(recognised, Some(Recognised::Somebody(_)))
-    }
-
-    /// The sessions whose good tickets a visit of several people brings, after [`Self::session_of`] has found nobody for
-    /// that reason. Asks nobody.
-    pub(crate) fn several_of(&self, visit: &Visit) -> Vec<Arc<LiveSession>> {
-        if self.why_nobody(visit) != Nobody::SeveralPeople {
-            return Vec::new();
-        }
-        let audience = self.cookies.scope(&visit.host).audience;
-        let tickets = visit.tickets.iter().rev().take(MOST_TICKETS);
-        tickets.filter_map(|ticket| self.sessions.find_cached(ticket, audience, visit.now)).collect()
     }
 
     /// Whether the session's provider is the configured one and still stands by it.
