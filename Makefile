@@ -21,7 +21,7 @@ test-rust: ## the Rust tests, and the counterparts they use
 	@scripts/install.sh compiler node counterparts code-server
 	@for what in acme dns-server scanner redis valkey postgres; do scripts/install.sh $$what || true; done # what is missing is skipped aloud
 	.tools/bin/node --test --test-timeout=60000 tests/counterparts/*.test.mjs
-	RUST_TEST_THREADS=4 cargo test --workspace --locked # many of them wait for a clock or a server
+	RUST_TEST_THREADS=4 cargo test --workspace --locked --no-fail-fast # many of them wait for a clock or a server
 
 test-browser: ## Chromium, real code-server, Doorward; photographs in target/screenshots/
 	@scripts/install.sh compiler node counterparts code-server browser
