@@ -36,3 +36,4 @@ pub use listener::{Kind, Listener};
 pub use peer::{Arrival, Peer, Protocol};
 pub use tickets::{MOST_TICKET_KEYS, TICKET_KEY, TICKET_KEY_NAME, TicketKey, TicketKeys};
 pub use tls::{challenge_config, server_config};
+pub use watch::InUse;
