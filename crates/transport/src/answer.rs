@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::header::CONNECTION;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
@@ -27,11 +27,14 @@ pub(crate) struct Answer<B> {
 /// Has the handler answer; a panic becomes a 500 that, under HTTP/1, closes the connection.
 pub(crate) async fn answer<H: Handler>(
     handler: H,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     peer: Arc<Peer>,
     underway: Underway,
 ) -> Response<Answer<H::Body>> {
     let protocol = peer.protocol;
+    if protocol == Protocol::Http2 && request.method() == Method::CONNECT {
+        request.extensions_mut().insert(underway.connection());
+    }
     let outcome = AssertUnwindSafe(async { handler.handle(request, peer).await }).catch_unwind().await;
     match outcome {
         Ok(response) => {
