@@ -5,6 +5,7 @@ pub(crate) mod assertion;
 pub(crate) mod client_certificates;
 pub(crate) mod expectations;
 pub(crate) mod listeners;
+pub(crate) mod rewriting;
 pub(crate) mod route;
 pub(crate) mod sessions;
 pub(crate) mod sign_in;

@@ -69,6 +69,12 @@ pub enum ForwardError {
     /// The visitor's connection broke in the middle of a body.
     #[error("the client went away in the middle of its request: {0}")]
     ClientGone(#[source] hyper::Error),
+    /// The route's rewriting makes nothing of this path that could be sent.
+    #[error("the route's regex_rewrite_pattern and its substitution make no path of the request's: {reason}")]
+    NoPath {
+        /// Why.
+        reason: String,
+    },
     /// A mistake of ours.
     #[error("{0}; this is a mistake in Doorward")]
     Internal(&'static str),
@@ -84,7 +90,7 @@ impl ForwardError {
             | Self::BrokeOff { .. }
             | Self::Misbehaved { .. } => Blame::Upstream,
             Self::ClientStalled { .. } | Self::ClientGone(_) => Blame::Client,
-            Self::Internal(_) => Blame::Us,
+            Self::NoPath { .. } | Self::Internal(_) => Blame::Us,
         }
     }
 
@@ -96,7 +102,7 @@ impl ForwardError {
             | Self::NoAnswer { upstream, .. }
             | Self::BrokeOff { upstream, .. }
             | Self::Misbehaved { upstream, .. } => Some(upstream),
-            Self::ClientStalled { .. } | Self::ClientGone(_) | Self::Internal(_) => None,
+            Self::ClientStalled { .. } | Self::ClientGone(_) | Self::NoPath { .. } | Self::Internal(_) => None,
         }
     }
 
@@ -109,6 +115,7 @@ impl ForwardError {
             Self::Misbehaved { .. } => "upstream-misbehaved",
             Self::ClientStalled { .. } => "client-stalled",
             Self::ClientGone(_) => "client-gone",
+            Self::NoPath { .. } => "no-rewritten-path",
             Self::Internal(_) => "internal-error",
         }
     }

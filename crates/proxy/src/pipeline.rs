@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use doorward_authorize::{Decision, Grounds, Reasons};
-use doorward_hygiene::CleanHead;
+use doorward_hygiene::{CleanHead, InvalidPath, Unclean};
 use doorward_telemetry::AccessLog;
 use doorward_transport::{Handler, Peer};
 use http::header::{CACHE_CONTROL, CONNECTION, SET_COOKIE};
@@ -94,6 +94,9 @@ impl Pipeline {
         // What for, who, and may they?
         let route = snapshot.table().find(head.host(), head.authority().port, head.path())?;
         account.note_route(&route.settings.id);
+        if head.path().escapes_slashes() {
+            return Err(Unclean::Path(InvalidPath::EncodedSlash).into());
+        }
         let visitor = identify::visitor(&snapshot, &head, now).await?;
         account.note_visitor(visitor.as_ref());
         let asked = Asked { head: &head, visitor: visitor.as_ref(), client_certificate: &certificate, now };

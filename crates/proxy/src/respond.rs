@@ -164,6 +164,11 @@ fn forward_problem(error: &ForwardError) -> Problem<'static> {
         ForwardError::ClientGone(_) => {
             (StatusCode::BAD_REQUEST, "The request was not finished", "The request's body broke off.")
         }
+        ForwardError::NoPath { .. } => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "This address cannot be passed on",
+            "You are allowed in, but what this address is rewritten to for the application is no valid address.",
+        ),
         ForwardError::Internal(_) => (
             StatusCode::INTERNAL_SERVER_ERROR,
             "Something went wrong here",

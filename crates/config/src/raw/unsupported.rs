@@ -116,8 +116,6 @@ pub(crate) const ROUTE: &[Unsupported] = &[
     key("enable_google_cloud_serverless_authentication"),
     key("health_checks"),
     key("healthy_panic_threshold"),
-    instead("host_path_regex_rewrite_*", "`host_rewrite` sets a fixed name."),
-    instead("host_rewrite_header", "`host_rewrite` sets a fixed name."),
     key("id"),
     key("identity_providers"),
     key("idp_access_token_allowed_audiences"),
@@ -129,9 +127,6 @@ pub(crate) const ROUTE: &[Unsupported] = &[
     key("logo_url"),
     key("mcp"),
     key("outlier_detection"),
-    instead("regex_priority_order", "Regex routes are tried in the order of the file."),
-    instead("regex_rewrite_*", "`prefix_rewrite` changes a fixed prefix."),
-    key("rewrite_response_headers"),
     key("session_recording"),
     instead(
         "set_authorization_header",
