@@ -497,6 +497,12 @@ impl Connection {
         String::from_utf8(std::mem::take(&mut self.read)).unwrap()
     }
 
+    /// Everything that still comes, until the other side closes or breaks off.
+    pub(crate) async fn rest(&mut self) -> String {
+        while self.more().await > 0 {}
+        String::from_utf8_lossy(&std::mem::take(&mut self.read)).into_owned()
+    }
+
     /// Whether the other side closes within this time, whatever it says before.
     pub(crate) async fn closes_within(&mut self, limit: Duration) -> bool {
         timeout(limit, async { while self.more().await > 0 {} }).await.is_ok()
