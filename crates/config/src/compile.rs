@@ -20,6 +20,7 @@ mod policy;
 mod policy_warnings;
 mod ppl;
 mod provider;
+mod proxies;
 mod route;
 mod secrets;
 mod sessions;
@@ -69,6 +70,7 @@ impl Compiler<'_> {
     /// is for the problems to say. `whole` is where things are missing from.
     pub(crate) fn compile(&mut self, raw: &RawConfig, overrides: &Overrides, whole: &Place) -> Option<Config> {
         let listeners = self.listeners(&raw.listeners);
+        let proxies = self.proxies(&raw.proxies);
         let health = self.health(&raw.listeners, &listeners);
         let metrics = self.metrics(&raw.listeners, &listeners, health);
         let timeouts = self.timeouts(&raw.listeners);
@@ -108,6 +110,7 @@ impl Compiler<'_> {
         let sign_in = sign_in?;
         Some(Config {
             listeners,
+            proxies,
             tls,
             sign_in,
             sessions,
