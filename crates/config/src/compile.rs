@@ -21,6 +21,7 @@ mod policy;
 mod policy_warnings;
 mod ppl;
 mod provider;
+mod proxies;
 mod rewriting;
 mod route;
 mod secrets;
@@ -72,6 +73,7 @@ impl Compiler<'_> {
     /// is for the problems to say. `whole` is where things are missing from.
     pub(crate) fn compile(&mut self, raw: &RawConfig, overrides: &Overrides, whole: &Place) -> Option<Config> {
         let listeners = self.listeners(&raw.listeners);
+        let proxies = self.proxies(&raw.proxies);
         let health = self.health(&raw.listeners, &listeners);
         let metrics = self.metrics(&raw.listeners, &listeners, health);
         let timeouts = self.timeouts(&raw.listeners);
@@ -112,6 +114,7 @@ impl Compiler<'_> {
         let sign_in = sign_in?;
         Some(Config {
             listeners,
+            proxies,
             tls,
             sign_in,
             sessions,

@@ -5,6 +5,7 @@ pub(crate) mod assertion;
 pub(crate) mod client_certificates;
 pub(crate) mod expectations;
 pub(crate) mod listeners;
+pub(crate) mod proxies;
 pub(crate) mod rewriting;
 pub(crate) mod route;
 pub(crate) mod sessions;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 use assertion::Assertion;
 use expectations::Expectation;
 use listeners::Listeners;
+use proxies::Proxies;
 use route::Route;
 use sessions::SessionSettings;
 use sign_in::SignIn;
@@ -31,6 +33,8 @@ use tls::Tls;
 pub struct Config {
     /// The sockets that are listened on.
     pub listeners: Listeners,
+    /// The proxies before us that are believed.
+    pub proxies: Proxies,
     /// The certificates that are served.
     pub tls: Tls,
     /// Where and how people sign in.

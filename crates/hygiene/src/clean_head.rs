@@ -5,7 +5,7 @@
 //! than 128 header lines.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use http::header::{CONTENT_LENGTH, HOST, SEC_WEBSOCKET_KEY, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
@@ -14,6 +14,7 @@ use http::{Extensions, HeaderMap, HeaderValue, Method, Uri, Version};
 use crate::accepts::{self, Accepts};
 use crate::authority::{Authority, InvalidAuthority};
 use crate::cookies;
+use crate::forwarded_chain::ForwardedChain;
 use crate::hostname::{Hostname, InvalidHostname};
 use crate::origin::{RequestOrigin, Scheme};
 use crate::path::NormalPath;
@@ -29,8 +30,8 @@ const MOST_HEADERS: usize = 128;
 /// What the connection knows about a request that came over it.
 #[derive(Debug, Clone)]
 pub struct ArrivedOn {
-    /// The other end of the connection.
-    pub client: SocketAddr,
+    /// Whom it comes from, and over which trusted proxies.
+    pub client: ForwardedChain,
     /// The name the client asked for in the TLS handshake. Clients ask for none when the host is an IP
     /// address (RFC 6066 §3), so over TLS `None` allows only those.
     pub sni: Option<Hostname>,
@@ -44,7 +45,7 @@ pub struct CleanHead {
     authority: Authority,
     path: NormalPath,
     upgrade: Option<Upgrade>,
-    client: IpAddr,
+    client: ForwardedChain,
     over_tls: bool,
 }
 
@@ -83,8 +84,7 @@ impl CleanHead {
         if extended {
             parts.method = Method::GET;
         }
-        let client = arrived.client.ip().to_canonical();
-        Ok(Self { parts, authority, path, upgrade, client, over_tls: arrived.over_tls })
+        Ok(Self { parts, authority, path, upgrade, client: arrived.client.clone(), over_tls: arrived.over_tls })
     }
 
     /// The method.
@@ -155,10 +155,15 @@ impl CleanHead {
         self.parts.headers.remove(UPGRADE);
     }
 
-    /// The address at the other end of the connection; an IPv4 address is written as one, also on a socket
-    /// that serves both families.
+    /// The visitor's address: the other end of the connection, or whom trusted proxies say it is. An IPv4 address is
+    /// written as one, also on a socket that serves both families.
     pub fn client_ip(&self) -> IpAddr {
-        self.client
+        self.client.client()
+    }
+
+    /// The visitor's address and the trusted proxies between.
+    pub fn client(&self) -> &ForwardedChain {
+        &self.client
     }
 
     /// What an error answer should be written in.

@@ -90,6 +90,11 @@ impl Account {
         }
     }
 
+    /// Who it comes from, where trusted proxies stand between.
+    pub(crate) fn note_client(&mut self, client: IpAddr) {
+        self.client = client;
+    }
+
     pub(crate) fn note_host(&mut self, head: &CleanHead) {
         self.authority = Some(head.authority().clone());
         self.upgrade = match head.upgrade() {

@@ -24,8 +24,8 @@ use crate::served_route::{Answers, Asked, ServedRoute};
 use crate::snapshot::Snapshot;
 use crate::upstreams::Outgoing;
 use crate::{
-    AnswerChallenges, ProxyBody, Tunnels, answer, challenges, clients, identify, redirect, respond, static_answer,
-    upgrade,
+    AnswerChallenges, ProxyBody, Tunnels, answer, arrived, challenges, clients, identify, redirect, respond,
+    static_answer, upgrade,
 };
 
 /// What the pipeline works with.
@@ -72,7 +72,9 @@ impl Pipeline {
         upgrade::note_protocol(&mut parts);
 
         // One meaning, or no answer but a refusal.
-        let mut head = CleanHead::inspect(parts, &redirect::arrived_on(peer))?;
+        let client = arrived::client(peer, &parts.headers, &snapshot.proxies);
+        account.note_client(client.client());
+        let mut head = CleanHead::inspect(parts, &arrived::arrived_on(peer, client))?;
         account.note_host(&head);
         if redirect::is_wanted(peer) {
             if let Some(challenges) = &self.0.challenges

@@ -8,6 +8,7 @@ use super::client_certificates::RawClientCertificates;
 use super::expectations::{self, RawExpectation};
 use super::listeners::RawListeners;
 use super::policy::RawPolicies;
+use super::proxies::RawProxies;
 use super::route::RawRoute;
 use super::section::routes_from_variable;
 use super::sessions::RawSessions;
@@ -20,6 +21,7 @@ use crate::yaml::{Content, Node};
 #[derive(Debug)]
 pub(crate) struct RawConfig {
     pub(crate) listeners: RawListeners,
+    pub(crate) proxies: RawProxies,
     pub(crate) tls: RawTls,
     pub(crate) acme: RawAcme,
     pub(crate) client_certificates: Option<RawClientCertificates>,
@@ -40,6 +42,7 @@ impl RawConfig {
         let mut section = Section::top(root, reading)?;
         let raw = Self {
             listeners: RawListeners::read(&mut section, reading),
+            proxies: RawProxies::read(&mut section, reading),
             tls: RawTls::read(&mut section, reading),
             acme: RawAcme::read(&mut section, reading),
             client_certificates: RawClientCertificates::read(&mut section, reading),

@@ -1,6 +1,6 @@
 //! The keys Pomerium has and we do not yet: refused by name, so that nobody believes them to work.
 //!
-//! A key that asks for nothing (`skip_xff_append: false`) or for what is so anyway (`services: all`) is only hinted at.
+//! A key that asks for nothing (`tls_derive: ""`) or for what is so anyway (`services: all`) is only hinted at.
 
 use crate::problem::Problems;
 use crate::source::Env;
@@ -52,7 +52,6 @@ pub(crate) const GLOBAL: &[Unsupported] = &[
     key("circuit_breaker_thresholds"),
     instead("client_ca", "It is `downstream_mtls: {ca: BASE64}` now."),
     instead("client_ca_file", "It is `downstream_mtls: {ca_file: FILE}` now."),
-    same("codec_type", &["auto"], "HTTP/1.1 and HTTP/2 are both spoken, as the visitor chooses."),
     same("cookie_http_only", &["true"], "The session cookie is always HttpOnly."),
     same("cookie_secure", &["true"], "The session cookie is always Secure."),
     instead("databroker_cluster_*", SHARED_STORE),
@@ -97,13 +96,10 @@ pub(crate) const GLOBAL: &[Unsupported] = &[
     key("secondary_color"),
     same("services", &["all"], "There is one process, which is all services."),
     key("session_recording_concurrency"),
-    key("skip_xff_append"),
     key("ssh_*"),
     instead("timeout_write", "An answer may take as long as it needs; a stalled one ends after `timeout_idle`."),
     key("tls_derive"),
     key("tracing_*"),
-    key("use_proxy_protocol"),
-    key("xff_num_trusted_hops"),
 ];
 
 /// In a route.

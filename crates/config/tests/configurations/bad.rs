@@ -48,7 +48,7 @@ fn keys_that_are_unknown_or_not_supported_yet() {
         ("unknown in a small block", with("certificates:\n  - cert: a\n    key: b\n    chain: c")),
         (
             "pomerium, not yet",
-            with("autocert: true\nbearer_token_format: jwt\nuse_proxy_protocol: true\notel_traces_exporter: otlp"),
+            with("autocert: true\nbearer_token_format: jwt\ndns_use_tcp: true\notel_traces_exporter: otlp"),
         ),
         ("pomerium, security", with("downstream_mtls:\n  ca_file: /ca.pem")),
         ("pomerium, saying nothing", with("autocert: false\nservices: all\ncookie_http_only: true\nssh_address: \"\"")),

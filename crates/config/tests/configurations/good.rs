@@ -32,7 +32,7 @@ fn the_example_is_clean() {
 #[test]
 fn what_is_not_said_has_its_default() {
     let config = loaded(ROUTE).config;
-    assert_eq!(config.listeners.address.to_string(), "[::]:443");
+    assert_eq!(config.listeners.addresses[0].to_string(), "[::]:443");
     assert_eq!((config.listeners.redirect, config.listeners.insecure), (None, false));
     assert_eq!(config.health.unwrap().to_string(), "127.0.0.1:28080");
     assert_eq!(config.log_level.as_str(), "info");

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use doorward_assertion::{Introduction, Told, Visit};
 use doorward_config::{HostHeader, Route};
-use doorward_hygiene::headers::{is_reserved, set_forwarded, strip_cookies, strip_hop_by_hop, strip_reserved};
+use doorward_hygiene::headers::{Peer, is_reserved, set_forwarded, strip_cookies, strip_hop_by_hop, strip_reserved};
 use doorward_hygiene::{Authority, CleanHead, Upgrade, UpgradeToken};
 use doorward_identity::Presented;
 use doorward_telemetry::RequestId;
@@ -47,7 +47,7 @@ pub(crate) struct Said<'a> {
 pub(crate) fn request(head: CleanHead, body: Incoming, said: Said<'_>) -> Result<Request<Upload>, ForwardError> {
     let Said { snapshot, route, .. } = said;
     let settings = &route.settings;
-    let (authority, client) = (head.authority().clone(), head.client_ip());
+    let (authority, client) = (head.authority().clone(), head.client().clone());
     let upgrade = head.upgrade().map(|upgrade| match upgrade {
         Upgrade::WebSocket(_) | Upgrade::ExtendedConnect => HeaderValue::from_static("websocket"),
         Upgrade::Other(token) => as_written(head.headers(), token),
@@ -72,7 +72,8 @@ pub(crate) fn request(head: CleanHead, body: Incoming, said: Said<'_>) -> Result
     strip_cookies(&mut headers, &snapshot.cookie_stem);
 
     set_host(&mut headers, &settings.host_header, &authority, named_by_path.as_ref());
-    set_forwarded(&mut headers, client, settings.from.scheme, &authority);
+    let peer = if snapshot.proxies.skip_append { Peer::Skipped } else { Peer::Appended };
+    set_forwarded(&mut headers, &client, peer, settings.from.scheme, &authority);
     set(&mut headers, REQUEST_ID, said.request_id.as_str());
     if let Some(signer) = &snapshot.signer {
         signer.strip_claims(&mut headers);

@@ -10,9 +10,11 @@ use std::time::{Duration, SystemTime};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use doorward_assertion::{Keyring, Signer, SigningKeys};
-use doorward_authorize::{Action, Case, Criterion, Operator, Policy, RouteId, Rule, StringMatcher, StringTest};
+use doorward_authorize::{
+    Action, Case, Criterion, Networks, Operator, Policy, RouteId, Rule, StringMatcher, StringTest,
+};
 use doorward_config::{
-    Assertion, HostHeader, IssuerFormat, Limit, PathRule, Route, Target, Upstream, UpstreamScheme, UpstreamTls,
+    Assertion, HostHeader, IssuerFormat, Limit, PathRule, Proxies, Route, Target, Upstream, UpstreamScheme, UpstreamTls,
     UpstreamUrl,
 };
 use doorward_hygiene::{CleanHead, Hostname, OriginPattern};
@@ -343,6 +345,7 @@ impl Front {
             signer: Some(Arc::clone(&self.signer)),
             clients: self.clients.clone(),
             support_contact: Some("help@app.test".into()),
+            proxies: no_proxies(),
         };
         let previous = self.snapshot.load_full();
         let next = Arc::new(Snapshot::build_with(settings, Some(&previous), self.limits).unwrap());
@@ -391,8 +394,14 @@ fn empty_snapshot(visitors: &Arc<Visitors>) -> Snapshot {
         signer: None,
         clients: None,
         support_contact: None,
+        proxies: no_proxies(),
     };
     Snapshot::build(settings, None).unwrap()
+}
+
+/// Nobody stands before us.
+fn no_proxies() -> Proxies {
+    Proxies { trusted: Networks::new(Vec::new()), protocol: false, hops: None, skip_append: false }
 }
 
 async fn serve(listener: TcpListener, pipeline: Pipeline, arrival: Arrival, chain: Option<Vec<u8>>) {
@@ -408,7 +417,7 @@ async fn serve(listener: TcpListener, pipeline: Pipeline, arrival: Arrival, chai
             while stream.peek(&mut start).await.unwrap_or(2) < 2 {}
             let http2 = start == *b"PR";
             let protocol = if http2 { Protocol::Http2 } else { Protocol::Http1 };
-            let peer = Arc::new(Peer { address, arrival, protocol, client_chain: chain });
+            let peer = Arc::new(Peer { address, via: None, arrival, protocol, client_chain: chain });
             let service = service_fn(move |request| {
                 let (pipeline, peer) = (pipeline.clone(), Arc::clone(&peer));
                 async move { Ok::<_, std::convert::Infallible>(pipeline.handle(request, peer).await) }
