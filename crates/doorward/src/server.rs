@@ -179,7 +179,16 @@ fn limits(config: &Config) -> Limits {
     let defaults = Limits::default();
     // Never is no answer to somebody who is silent: then the defaults hold.
     let or = |limit: Limit, default| limit.duration().unwrap_or(default);
-    Limits { head: or(config.timeouts.read, defaults.head), idle: or(config.timeouts.idle, defaults.idle), ..defaults }
+    let connection = &config.limits.connection;
+    Limits {
+        connections: connection.connections,
+        handshake: connection.handshake_timeout,
+        head: or(config.timeouts.read, defaults.head),
+        idle: or(config.timeouts.idle, defaults.idle),
+        stalled_write: connection.stalled_write_timeout,
+        head_bytes: connection.header_bytes,
+        streams: connection.streams_per_connection,
+    }
 }
 
 /// A line for each request, unless the log level asks for less.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::limits::UploadError;
 use crate::upstreams::DialError;
 
 /// Whose fault an error is.
@@ -66,6 +67,12 @@ pub enum ForwardError {
         /// The limit.
         after: Duration,
     },
+    /// The visitor's body is longer than the route takes.
+    #[error("the request's body is longer than {most} bytes, the route's `max_request_bytes`")]
+    TooLarge {
+        /// How long it may be.
+        most: u64,
+    },
     /// The visitor's connection broke in the middle of a body.
     #[error("the client went away in the middle of its request: {0}")]
     ClientGone(#[source] hyper::Error),
@@ -83,7 +90,7 @@ impl ForwardError {
             | Self::NoAnswer { .. }
             | Self::BrokeOff { .. }
             | Self::Misbehaved { .. } => Blame::Upstream,
-            Self::ClientStalled { .. } | Self::ClientGone(_) => Blame::Client,
+            Self::ClientStalled { .. } | Self::TooLarge { .. } | Self::ClientGone(_) => Blame::Client,
             Self::Internal(_) => Blame::Us,
         }
     }
@@ -96,7 +103,7 @@ impl ForwardError {
             | Self::NoAnswer { upstream, .. }
             | Self::BrokeOff { upstream, .. }
             | Self::Misbehaved { upstream, .. } => Some(upstream),
-            Self::ClientStalled { .. } | Self::ClientGone(_) | Self::Internal(_) => None,
+            Self::ClientStalled { .. } | Self::TooLarge { .. } | Self::ClientGone(_) | Self::Internal(_) => None,
         }
     }
 
@@ -108,6 +115,7 @@ impl ForwardError {
             Self::NoAnswer { .. } => "upstream-timed-out",
             Self::Misbehaved { .. } => "upstream-misbehaved",
             Self::ClientStalled { .. } => "client-stalled",
+            Self::TooLarge { .. } => "request-too-large",
             Self::ClientGone(_) => "client-gone",
             Self::Internal(_) => "internal-error",
         }
@@ -117,6 +125,9 @@ impl ForwardError {
     pub(crate) fn of_exchange(upstream: Arc<str>, source: hyper::Error) -> Self {
         // The library calls "user" whoever feeds it the body: that is the visitor.
         if source.is_user() {
+            if let Some(UploadError::TooLarge { most }) = cause_of(&source) {
+                return Self::TooLarge { most: *most };
+            }
             return Self::ClientGone(source);
         }
         let what = if source.is_parse() {
@@ -128,6 +139,11 @@ impl ForwardError {
         };
         Self::BrokeOff { upstream, what, source }
     }
+}
+
+/// What a body said of itself when it ended early.
+fn cause_of(error: &hyper::Error) -> Option<&UploadError> {
+    std::error::Error::source(error)?.downcast_ref()
 }
 
 /// Why a configuration cannot be put into service.

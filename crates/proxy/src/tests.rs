@@ -7,6 +7,7 @@ mod client_certificates;
 mod decisions;
 mod forwarding;
 mod introductions;
+mod limits;
 mod long_answers;
 mod max_age;
 mod refusals;

@@ -6,6 +6,7 @@ use super::acme::RawAcme;
 use super::assertion::RawAssertion;
 use super::client_certificates::RawClientCertificates;
 use super::expectations::{self, RawExpectation};
+use super::limits::{self, RawLimits, RawRateLimit};
 use super::listeners::RawListeners;
 use super::policy::RawPolicies;
 use super::route::RawRoute;
@@ -20,6 +21,8 @@ use crate::yaml::{Content, Node};
 #[derive(Debug)]
 pub(crate) struct RawConfig {
     pub(crate) listeners: RawListeners,
+    pub(crate) limits: RawLimits,
+    pub(crate) rate_limit: Option<At<Vec<RawRateLimit>>>,
     pub(crate) tls: RawTls,
     pub(crate) acme: RawAcme,
     pub(crate) client_certificates: Option<RawClientCertificates>,
@@ -39,6 +42,8 @@ impl RawConfig {
         let mut section = Section::top(root, reading)?;
         let raw = Self {
             listeners: RawListeners::read(&mut section, reading),
+            limits: RawLimits::read(&mut section, reading),
+            rate_limit: limits::rates(&mut section, reading),
             tls: RawTls::read(&mut section, reading),
             acme: RawAcme::read(&mut section, reading),
             client_certificates: RawClientCertificates::read(&mut section, reading),

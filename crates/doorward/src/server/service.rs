@@ -21,7 +21,7 @@ use super::gate::Gate;
 use super::handshakes::Handshakes;
 use super::health::Status;
 use super::lasting::Lasting;
-use super::metrics::{Figures, Gather};
+use super::metrics::{Figures, Gather, LoadFigures};
 use super::needing_restart::needing_restart;
 use super::published_keys::PublishedKeys;
 use super::served_certificates::{ServedCertificates, Shared};
@@ -209,6 +209,11 @@ impl Service {
                 sessions: sessions.figures(),
                 decisions: snapshot.decisions(),
                 shadow_differences: snapshot.shadow_differences(),
+                load: LoadFigures {
+                    requests: tunnels.requests(),
+                    refusals: snapshot.refusals(),
+                    rate_limited: snapshot.rate_limited(),
+                },
                 ..Figures::default()
             };
             if let Some(certificates) = &certificates {
@@ -240,6 +245,7 @@ impl Lasting {
         let settings = AuthenticatorSettings {
             sign_in: config.sign_in.clone(),
             cookie: config.sessions.cookie.clone(),
+            limits: config.limits.sign_in.clone(),
             sessions: Arc::clone(&self.sessions),
             accounts: Some(Arc::clone(&self.accounts)),
             clock: Arc::new(SystemTime::now),
@@ -264,6 +270,8 @@ impl Lasting {
             origins: config.sign_in.known_origins.clone(),
             cookie_stem: config.sessions.cookie.stem.clone(),
             stream_idle: config.timeouts.idle,
+            limits: config.limits.clone(),
+            rate_limits: config.rate_limits.clone(),
             identify: gate.clone(),
             own: gate,
             clients: certificates.map(|certificates| certificates.handshakes() as _),

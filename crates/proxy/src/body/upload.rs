@@ -15,10 +15,12 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
+use crate::limits::{Measured, UploadError};
+
 /// What is sent to an upstream: the client's body as it comes, or nothing.
 #[derive(Debug)]
 pub(crate) struct Upload {
-    client: Option<Incoming>,
+    client: Option<Measured>,
     /// Only for a request that has a body.
     progress: Option<Arc<Progress>>,
     /// Who tells claims, and in which headers.
@@ -54,8 +56,8 @@ impl Progress {
 }
 
 impl Upload {
-    /// The client's body. In its trailers nobody speaks for `signer`.
-    pub(crate) fn new(body: Incoming, signer: Option<Arc<Signer>>) -> Self {
+    /// The client's body, of `most` bytes. In its trailers nobody speaks for `signer`.
+    pub(crate) fn new(body: Incoming, most: Option<u64>, signer: Option<Arc<Signer>>) -> Self {
         if body.is_end_stream() {
             return Self::nothing();
         }
@@ -65,7 +67,7 @@ impl Upload {
             waits_for_client: AtomicBool::new(false),
             finished: AtomicBool::new(false),
         };
-        Self { client: Some(body), progress: Some(Arc::new(progress)), signer }
+        Self { client: Some(Measured::new(body, most)), progress: Some(Arc::new(progress)), signer }
     }
 
     /// No body.
@@ -81,9 +83,9 @@ impl Upload {
 
 impl Body for Upload {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = UploadError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
         let this = &mut *self;
         let Some(client) = &mut this.client else { return Poll::Ready(None) };
         let polled = Pin::new(client).poll_frame(cx);
@@ -108,7 +110,7 @@ impl Body for Upload {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.client.as_ref().is_none_or(Incoming::is_end_stream)
+        self.client.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
