@@ -6,12 +6,13 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Every crate of the workspace and its level. A new crate needs a line here and in docs/ARCHITECTURE.md.
-const LEVELS: [(&str, u8); 15] = [
+const LEVELS: [(&str, u8); 16] = [
     ("doorward-identity", 0),
     ("doorward-hygiene", 0),
     ("doorward-pages", 0),
     ("doorward-telemetry", 0),
     ("doorward-private-files", 0),
+    ("doorward-rates", 0),
     ("doorward-authorize", 1),
     ("doorward-config", 2),
     ("doorward-sessions", 3),

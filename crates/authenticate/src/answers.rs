@@ -7,7 +7,7 @@ use http::{HeaderValue, Response, StatusCode};
 
 use crate::oidc;
 use crate::visit::Visit;
-use crate::{AuthenticateError, cause};
+use crate::{AuthenticateError, RefusedFor, cause};
 
 /// A whole answer.
 pub(crate) type Answer = Response<Bytes>;
@@ -69,6 +69,9 @@ pub(crate) fn failure(visit: &Visit, error: &AuthenticateError, link: Option<Lin
         link,
     };
     let mut answer = page(visit, &Page::Problem(problem));
+    if let Some(reason) = error.limit() {
+        answer.extensions_mut().insert(RefusedFor(reason));
+    }
     if let Some(seconds) = words.retry_after {
         answer.headers_mut().insert(RETRY_AFTER, seconds.into());
     }
@@ -139,6 +142,24 @@ fn words(error: &AuthenticateError) -> Words {
                 "Too many tries",
                 &format!("After this many failed tries, the next is possible in {}.", minutes(retry_after.as_secs())),
                 "If you have forgotten your password, ask whoever runs this site for a new invitation.",
+            )
+        },
+        E::TooManyBegun { retry_after } => Words {
+            retry_after: Some(retry_after.as_secs() + 1),
+            ..say(
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many sign-ins at once",
+                "More sign-ins were begun from your network in the last minute than are allowed.",
+                "Try again in a moment. Whoever is signed in already stays so.",
+            )
+        },
+        E::TooManyUnknown { retry_after } => Words {
+            retry_after: Some(retry_after.as_secs() + 1),
+            ..say(
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many unknown sessions",
+                "So many session cookies that nobody knows came from your network that no more are looked up just now.",
+                "Try again in a moment.",
             )
         },
         E::ProviderUnreachable(_) => Words {

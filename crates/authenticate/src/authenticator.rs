@@ -13,11 +13,11 @@ use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use bytes::Bytes;
-use doorward_config::{BuiltInUser, Cookie, Provider, SignIn};
+use doorward_config::{BuiltInUser, Cookie, Provider, SignIn, SignInLimits};
 use doorward_hygiene::{CleanHead, starts_with_segments};
 use doorward_identity::{Email, Identity};
 use doorward_pages::RouteCard;
-use doorward_sessions::{LiveSession, Recognised, Sealer, Sessions, StoreUnavailable};
+use doorward_sessions::{LiveSession, Recognised, Sealer, Sessions};
 use doorward_telemetry::{AuditEvent, audit};
 use http::{HeaderMap, HeaderValue, Response};
 use http_body::Body;
@@ -31,10 +31,11 @@ use crate::cookies::SessionCookies;
 use crate::fresh::Fresh;
 use crate::limiter::AttemptLimiter;
 use crate::oidc::RelyingParty;
+use crate::rates::Rates;
 use crate::refresher::Refresher;
 use crate::trail::Trails;
 use crate::visit::Visit;
-use crate::{AuthenticateError, endpoints, paths};
+use crate::{AuthenticateError, NotRecognised, endpoints, paths};
 
 pub(crate) use self::recognise::Nobody;
 
@@ -58,6 +59,8 @@ pub struct AuthenticatorSettings {
     pub sign_in: SignIn,
     /// The session cookie.
     pub cookie: Cookie,
+    /// How often signing in may be tried.
+    pub limits: SignInLimits,
     /// The sessions.
     pub sessions: Arc<Sessions>,
     /// The built-in accounts; needed when they are the provider.
@@ -93,7 +96,10 @@ pub(crate) struct Inner {
     /// For what proves that a form is ours.
     pub(crate) form_seal: Sealer,
     pub(crate) people: People,
+    pub(crate) limits: SignInLimits,
     pub(crate) limiter: Arc<AttemptLimiter>,
+    /// Sign-ins begun and sessions nobody knows, by client.
+    pub(crate) rates: Arc<Rates>,
     pub(crate) routes_of: RoutesOf,
     pub(crate) support_contact: Option<String>,
     pub(crate) refresher: Refresher,
@@ -125,7 +131,8 @@ impl Authenticator {
     /// # Errors
     /// [`AuthenticateError::Settings`] when the settings cannot work. A provider that is down is no error.
     pub fn new(settings: AuthenticatorSettings, previous: Option<&Self>) -> Result<Self, AuthenticateError> {
-        let AuthenticatorSettings { sign_in, cookie, sessions, accounts, clock, routes_of, support_contact } = settings;
+        let AuthenticatorSettings { sign_in, cookie, limits, sessions, accounts, clock, routes_of, support_contact } =
+            settings;
         let people = match &sign_in.provider {
             Provider::Oidc(oidc) => People::Provider(
                 Box::new(RelyingParty::new(oidc.clone(), &sign_in.origin.to_string())?),
@@ -150,7 +157,9 @@ impl Authenticator {
             arrival_seal: sessions.sealer("arrival"),
             form_seal: sessions.sealer("form of a session"),
             people,
+            limits,
             limiter: previous.map(|previous| Arc::clone(&previous.inner.limiter)).unwrap_or_default(),
+            rates: previous.map(|previous| Arc::clone(&previous.inner.rates)).unwrap_or_default(),
             sign_in,
             sessions,
             routes_of,
@@ -195,10 +204,11 @@ impl Authenticator {
     /// good ones of several people.
     ///
     /// # Errors
-    /// [`StoreUnavailable`], which says nothing about the visitor.
-    pub async fn find(&self, head: &CleanHead, now: SystemTime) -> Result<Option<Arc<LiveSession>>, StoreUnavailable> {
+    /// [`NotRecognised`], which says nothing about the visitor.
+    pub async fn find(&self, head: &CleanHead, now: SystemTime) -> Result<Option<Arc<LiveSession>>, NotRecognised> {
         let audience = self.inner.cookies.scope(head.host()).audience;
-        self.inner.find(self.inner.cookies.values(head).as_slice(), audience, now).await
+        let values = self.inner.cookies.values(head);
+        self.inner.find(values.as_slice(), audience, head.client_ip(), now).await
     }
 
     /// Whether a request brings anything that could be a ticket.
@@ -311,6 +321,14 @@ impl People {
 impl Inner {
     pub(crate) fn now(&self) -> SystemTime {
         (self.clock)()
+    }
+
+    /// Counts a sign-in that a visit begins.
+    ///
+    /// # Errors
+    /// When too many were begun from its address.
+    pub(crate) fn note_begun(&self, visit: &Visit) -> Result<(), AuthenticateError> {
+        self.rates.begun(&self.limits, visit.client)
     }
 
     /// Whether the session's provider is the configured one and still stands by it.

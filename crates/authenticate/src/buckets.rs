@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use crate::limiter::network;
+use doorward_rates::network;
 
 /// What one wrong thing costs.
 const COST: Duration = Duration::from_millis(100);

@@ -34,6 +34,19 @@ pub enum AuthenticateError {
         retry_after: Duration,
     },
 
+    /// Too many sign-ins were begun from the address.
+    #[error("too many sign-ins were begun; another one may be in {} s", retry_after.as_secs())]
+    TooManyBegun {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// Too many session cookies that nobody knows came from the address.
+    #[error("too many session cookies that nobody knows came from this address")]
+    TooManyUnknown {
+        /// When to try again.
+        retry_after: Duration,
+    },
+
     /// Whoever signed in may not: whoever runs this site has blocked the address.
     #[error("this person is blocked")]
     Blocked {
@@ -106,3 +119,43 @@ pub enum AuthenticateError {
     #[error("an internal task failed")]
     Task,
 }
+
+/// Why nobody can say whose request it is. Neither says anything about the visitor.
+#[derive(Debug, thiserror::Error)]
+pub enum NotRecognised {
+    /// The session store cannot be reached.
+    #[error(transparent)]
+    Store(#[from] StoreUnavailable),
+    /// So many session cookies that nobody knows came from the address that no more are looked up just now.
+    #[error("too many session cookies that nobody knows came from this address")]
+    TooManyUnknown {
+        /// When to try again.
+        retry_after: Duration,
+    },
+}
+
+impl From<NotRecognised> for AuthenticateError {
+    fn from(why: NotRecognised) -> Self {
+        match why {
+            NotRecognised::Store(error) => Self::Store(error),
+            NotRecognised::TooManyUnknown { retry_after } => Self::TooManyUnknown { retry_after },
+        }
+    }
+}
+
+impl AuthenticateError {
+    /// Why it was refused, in kebab case, where that was for a limit.
+    pub(crate) fn limit(&self) -> Option<&'static str> {
+        match self {
+            Self::TooMany { .. } => Some("too-many-failed-sign-ins"),
+            Self::TooManyBegun { .. } => Some("too-many-sign-ins"),
+            Self::TooManyUnknown { .. } => Some("too-many-unknown-sessions"),
+            Self::Busy => Some("too-many-passwords"),
+            _ => None,
+        }
+    }
+}
+
+/// An answer that refuses something for a limit carries this among its extensions: the reason, in kebab case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefusedFor(pub &'static str);

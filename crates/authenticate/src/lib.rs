@@ -18,6 +18,7 @@ mod fresh;
 mod limiter;
 mod oidc;
 mod paths;
+mod rates;
 mod refresher;
 mod return_to;
 mod shorten;
@@ -30,5 +31,5 @@ pub use accounts::{Account, AccountSummary, Accounts, INVITATION_LIFE, InviteTok
 pub use authenticator::{Authenticator, AuthenticatorSettings, Clock, LOCAL_ISSUER, RoutesOf};
 pub use cause::Cause;
 pub use doorward_pages::{RouteAddress, RouteCard};
-pub use error::AuthenticateError;
+pub use error::{AuthenticateError, NotRecognised, RefusedFor};
 pub use return_to::{InvalidReturn, ReturnTo};

@@ -1,22 +1,20 @@
 //! Counts failed sign-ins, by account and by client address, in bounded memory.
 //!
-//! Refuses: within fifteen minutes, an eleventh try for one account from one address, a hundred-and-first for one
-//! account from anywhere, a thirty-first from one address. So a stranger who knows somebody's e-mail address
-//! cannot lock them out from a single machine. IPv6 clients count by their /64, since one machine has all of it.
+//! Refuses, where the configuration says nothing else: within fifteen minutes, an eleventh try for one account from one
+//! address, a hundred-and-first for one account from anywhere, a thirty-first from one address. So a stranger who knows
+//! somebody's e-mail address cannot lock them out from a single machine. IPv6 clients count by their /64, since one
+//! machine has all of it.
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use doorward_config::SignInLimits;
 use doorward_identity::Email;
+use doorward_rates::network;
 
-/// How long a failure counts.
-const WINDOW: Duration = Duration::from_secs(15 * 60);
-const PER_ACCOUNT_AND_ADDRESS: u32 = 10;
-const PER_ACCOUNT: u32 = 100;
-const PER_ADDRESS: u32 = 30;
 /// How many accounts and addresses are remembered at most, each.
 const REMEMBERED: usize = 10_000;
 
@@ -45,16 +43,23 @@ impl AttemptLimiter {
     ///
     /// # Errors
     /// [`TooMany`] when the account or the address has had its failures; the try must not be made.
-    pub(crate) fn begin(&self, account: &Email, client: IpAddr, now: SystemTime) -> Result<(), TooMany> {
+    pub(crate) fn begin(
+        &self,
+        account: &Email,
+        client: IpAddr,
+        limits: &SignInLimits,
+        now: SystemTime,
+    ) -> Result<(), TooMany> {
         let mut counts = self.lock();
         let client = network(client);
         let pair = (account.clone(), client);
-        counts.pairs.check(&pair, PER_ACCOUNT_AND_ADDRESS, now)?;
-        counts.accounts.check(account, PER_ACCOUNT, now)?;
-        counts.addresses.check(&client, PER_ADDRESS, now)?;
-        counts.pairs.add(pair, now);
-        counts.accounts.add(account.clone(), now);
-        counts.addresses.add(client, now);
+        let within = limits.failures_within;
+        counts.pairs.check(&pair, limits.failures, within, now)?;
+        counts.accounts.check(account, limits.failures_per_account, within, now)?;
+        counts.addresses.check(&client, limits.failures_per_address, within, now)?;
+        counts.pairs.add(pair, within, now);
+        counts.accounts.add(account.clone(), within, now);
+        counts.addresses.add(client, within, now);
         Ok(())
     }
 
@@ -62,11 +67,11 @@ impl AttemptLimiter {
     ///
     /// # Errors
     /// [`TooMany`] when the address has had its failures.
-    pub(crate) fn begin_from(&self, client: IpAddr, now: SystemTime) -> Result<(), TooMany> {
+    pub(crate) fn begin_from(&self, client: IpAddr, limits: &SignInLimits, now: SystemTime) -> Result<(), TooMany> {
         let mut counts = self.lock();
         let client = network(client);
-        counts.addresses.check(&client, PER_ADDRESS, now)?;
-        counts.addresses.add(client, now);
+        counts.addresses.check(&client, limits.failures_per_address, limits.failures_within, now)?;
+        counts.addresses.add(client, limits.failures_within, now);
         Ok(())
     }
 
@@ -102,28 +107,28 @@ struct Window {
 }
 
 impl Window {
-    fn left(&self, now: SystemTime) -> Option<Duration> {
+    fn left(&self, within: Duration, now: SystemTime) -> Option<Duration> {
         let age = now.duration_since(self.began).unwrap_or_default();
-        WINDOW.checked_sub(age).filter(|left| !left.is_zero())
+        within.checked_sub(age).filter(|left| !left.is_zero())
     }
 }
 
 impl<K: Eq + Hash + Clone> Windows<K> {
-    fn check(&self, key: &K, limit: u32, now: SystemTime) -> Result<(), TooMany> {
-        match self.0.get(key).and_then(|window| Some((window.failures, window.left(now)?))) {
+    fn check(&self, key: &K, limit: u32, within: Duration, now: SystemTime) -> Result<(), TooMany> {
+        match self.0.get(key).and_then(|window| Some((window.failures, window.left(within, now)?))) {
             Some((failures, retry_after)) if failures >= limit => Err(TooMany { retry_after }),
             _ => Ok(()),
         }
     }
 
-    fn add(&mut self, key: K, now: SystemTime) {
+    fn add(&mut self, key: K, within: Duration, now: SystemTime) {
         if let Some(window) = self.0.get_mut(&key) {
-            if window.left(now).is_some() {
+            if window.left(within, now).is_some() {
                 window.failures = window.failures.saturating_add(1);
                 return;
             }
         } else if self.0.len() >= REMEMBERED {
-            self.make_room(now);
+            self.make_room(within, now);
         }
         self.0.insert(key, Window { began: now, failures: 1 });
     }
@@ -135,8 +140,8 @@ impl<K: Eq + Hash + Clone> Windows<K> {
     }
 
     /// Drops what no longer counts, else the tenth that counts least.
-    fn make_room(&mut self, now: SystemTime) {
-        self.0.retain(|_, window| window.left(now).is_some());
+    fn make_room(&mut self, within: Duration, now: SystemTime) {
+        self.0.retain(|_, window| window.left(within, now).is_some());
         if self.0.len() < REMEMBERED {
             return;
         }
@@ -146,14 +151,6 @@ impl<K: Eq + Hash + Clone> Windows<K> {
         for (_, _, key) in ranked.into_iter().take(REMEMBERED / 10) {
             self.0.remove(&key);
         }
-    }
-}
-
-/// What counts as one client: an IPv4 address, or the /64 of an IPv6 address.
-pub(crate) fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
     }
 }
 
@@ -171,37 +168,45 @@ mod tests {
         SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000 + seconds)
     }
 
+    fn begin(limiter: &AttemptLimiter, account: &Email, client: IpAddr, now: SystemTime) -> Result<(), TooMany> {
+        limiter.begin(account, client, &SignInLimits::default(), now)
+    }
+
+    fn begin_from(limiter: &AttemptLimiter, client: IpAddr, now: SystemTime) -> Result<(), TooMany> {
+        limiter.begin_from(client, &SignInLimits::default(), now)
+    }
+
     #[test]
     fn ten_failures_close_an_account_to_an_address_for_the_rest_of_the_window() {
         let limiter = AttemptLimiter::default();
         for second in 0..10 {
-            limiter.begin(&email("a"), CLIENT, at(second)).unwrap();
+            begin(&limiter, &email("a"), CLIENT, at(second)).unwrap();
         }
-        let refused = limiter.begin(&email("A"), CLIENT, at(100)).unwrap_err();
+        let refused = begin(&limiter, &email("A"), CLIENT, at(100)).unwrap_err();
         assert_eq!(refused.retry_after, Duration::from_secs(800));
-        limiter.begin(&email("b"), CLIENT, at(100)).unwrap();
-        limiter.begin(&email("a"), "192.0.2.9".parse().unwrap(), at(100)).unwrap();
-        limiter.begin(&email("a"), CLIENT, at(900)).unwrap();
+        begin(&limiter, &email("b"), CLIENT, at(100)).unwrap();
+        begin(&limiter, &email("a"), "192.0.2.9".parse().unwrap(), at(100)).unwrap();
+        begin(&limiter, &email("a"), CLIENT, at(900)).unwrap();
     }
 
     #[test]
     fn a_hundred_failures_close_an_account_to_everybody() {
         let limiter = AttemptLimiter::default();
         for number in 0..100u8 {
-            limiter.begin(&email("a"), IpAddr::from([192, 0, 2, number]), at(0)).unwrap();
+            begin(&limiter, &email("a"), IpAddr::from([192, 0, 2, number]), at(0)).unwrap();
         }
-        assert!(limiter.begin(&email("a"), "198.51.100.1".parse().unwrap(), at(1)).is_err());
+        assert!(begin(&limiter, &email("a"), "198.51.100.1".parse().unwrap(), at(1)).is_err());
     }
 
     #[test]
     fn thirty_failures_close_an_address_whatever_the_account() {
         let limiter = AttemptLimiter::default();
         for number in 0..30 {
-            limiter.begin(&email(&format!("user{number}")), CLIENT, at(0)).unwrap();
+            begin(&limiter, &email(&format!("user{number}")), CLIENT, at(0)).unwrap();
         }
-        assert!(limiter.begin(&email("other"), CLIENT, at(1)).is_err());
-        assert!(limiter.begin_from(CLIENT, at(1)).is_err());
-        limiter.begin(&email("other"), "10.0.0.1".parse().unwrap(), at(1)).unwrap();
+        assert!(begin(&limiter, &email("other"), CLIENT, at(1)).is_err());
+        assert!(begin_from(&limiter, CLIENT, at(1)).is_err());
+        begin(&limiter, &email("other"), "10.0.0.1".parse().unwrap(), at(1)).unwrap();
     }
 
     #[test]
@@ -209,17 +214,17 @@ mod tests {
         let limiter = AttemptLimiter::default();
         for number in 0..30 {
             let client = format!("2001:db8::{number:x}").parse().unwrap();
-            limiter.begin_from(client, at(0)).unwrap();
+            begin_from(&limiter, client, at(0)).unwrap();
         }
-        assert!(limiter.begin_from("2001:db8::ffff".parse().unwrap(), at(0)).is_err());
-        limiter.begin_from("2001:db8:0:1::1".parse().unwrap(), at(0)).unwrap();
+        assert!(begin_from(&limiter, "2001:db8::ffff".parse().unwrap(), at(0)).is_err());
+        begin_from(&limiter, "2001:db8:0:1::1".parse().unwrap(), at(0)).unwrap();
     }
 
     #[test]
     fn a_good_sign_in_counts_for_nothing() {
         let limiter = AttemptLimiter::default();
         for _ in 0..100 {
-            limiter.begin(&email("a"), CLIENT, at(0)).unwrap();
+            begin(&limiter, &email("a"), CLIENT, at(0)).unwrap();
             limiter.succeeded(Some(&email("a")), CLIENT);
         }
     }
@@ -227,17 +232,17 @@ mod tests {
     #[test]
     fn memory_is_bounded_and_the_worst_are_remembered() {
         let limiter = AttemptLimiter::default();
-        for number in 0..PER_ACCOUNT.to_be_bytes()[3] {
-            limiter.begin(&email("victim"), IpAddr::from([192, 0, 2, number]), at(0)).unwrap();
+        for number in 0..SignInLimits::default().failures_per_account.to_be_bytes()[3] {
+            begin(&limiter, &email("victim"), IpAddr::from([192, 0, 2, number]), at(0)).unwrap();
         }
         for number in 0..(REMEMBERED + 500) {
             let client = IpAddr::from(u32::try_from(number).unwrap().to_be_bytes());
-            limiter.begin(&email(&format!("u{number}")), client, at(1)).unwrap();
+            begin(&limiter, &email(&format!("u{number}")), client, at(1)).unwrap();
         }
         let counts = limiter.lock();
         assert!(counts.accounts.0.len() <= REMEMBERED && counts.addresses.0.len() <= REMEMBERED);
         assert!(counts.pairs.0.len() <= REMEMBERED);
         drop(counts);
-        assert!(limiter.begin(&email("victim"), "10.9.9.9".parse().unwrap(), at(2)).is_err());
+        assert!(begin(&limiter, &email("victim"), "10.9.9.9".parse().unwrap(), at(2)).is_err());
     }
 }

@@ -15,6 +15,7 @@ mod from;
 mod headers;
 mod host_header;
 mod key_pair;
+mod limits;
 mod listeners;
 mod path_rule;
 mod policy;
@@ -77,6 +78,8 @@ impl Compiler<'_> {
         let health = self.health(&raw.listeners, &listeners);
         let metrics = self.metrics(&raw.listeners, &listeners, health);
         let timeouts = self.timeouts(&raw.listeners);
+        let limits = self.limits(&raw.limits);
+        let rate_limits = self.rates(raw.rate_limit.as_ref());
         let data_dir = self.data_dir(&raw.listeners);
         let log_level = self.log_level(&raw.listeners);
         let authorities =
@@ -85,6 +88,7 @@ impl Compiler<'_> {
         let global = self.global_headers(raw.set_response_headers.as_ref());
         let defaults = route::Defaults {
             timeout: timeouts.upstream,
+            max_request_bytes: self.max_request_bytes(raw.limits.max_request_bytes.as_ref()),
             authorities: &authorities,
             response_headers: &global,
             pass_identity_headers: raw.pass_identity_headers.as_ref().is_some_and(|flag| flag.value),
@@ -120,6 +124,8 @@ impl Compiler<'_> {
             sessions,
             assertion,
             timeouts,
+            limits,
+            rate_limits,
             support_contact,
             routes: routes.list,
             tests,

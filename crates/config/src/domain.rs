@@ -4,6 +4,7 @@ pub(crate) mod acme;
 pub(crate) mod assertion;
 pub(crate) mod client_certificates;
 pub(crate) mod expectations;
+pub(crate) mod limits;
 pub(crate) mod listeners;
 pub(crate) mod proxies;
 pub(crate) mod rewriting;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 
 use assertion::Assertion;
 use expectations::Expectation;
+use limits::{Limits, RateLimit};
 use listeners::Listeners;
 use proxies::Proxies;
 use route::Route;
@@ -45,6 +47,10 @@ pub struct Config {
     pub assertion: Assertion,
     /// Timeouts of the listener, and the default of routes.
     pub timeouts: Timeouts,
+    /// How much of everything there may be.
+    pub limits: Limits,
+    /// How often routes may be asked, all of them together.
+    pub rate_limits: Vec<RateLimit>,
     /// Whom a denied visitor may ask, as text: a name, an address, a URL.
     pub support_contact: Option<String>,
     /// The routes, in the order of the file. At least one; no two have the same host and path rule.

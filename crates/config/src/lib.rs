@@ -29,6 +29,7 @@ pub use domain::client_certificates::{ClientCertificates, Enforcement, NameKind,
 pub use domain::expectations::{
     Expectation, Expectations, InvalidRequestUrl, Person, Question, REASONS_WITHOUT_A_POLICY, RequestUrl, point_in_time,
 };
+pub use domain::limits::{ConnectionLimits, Limits, RateKey, RateLimit, RouteLimits, SignInLimits};
 pub use domain::listeners::{Codec, Listeners};
 pub use domain::proxies::Proxies;
 pub use domain::rewriting::{RegexRewrite, ResponseHeaderRewrite, SubstitutionPart};

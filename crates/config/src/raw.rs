@@ -10,6 +10,7 @@ pub(crate) mod duration;
 pub(crate) mod expand;
 pub(crate) mod expectations;
 mod header;
+pub(crate) mod limits;
 pub(crate) mod listeners;
 pub(crate) mod policy;
 pub(crate) mod proxies;

@@ -120,6 +120,7 @@ mod tests {
             jwt_issuer_format: doorward_config::IssuerFormat::HostOnly,
             timeout: Limit::Never,
             idle_timeout: None,
+            limits: doorward_config::RouteLimits::default(),
             line: 1,
         }
     }

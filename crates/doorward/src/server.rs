@@ -88,9 +88,9 @@ pub(crate) async fn run(loaded: Loaded, reloading: Reloading) -> Result<(), Serv
         challenges: service.handshakes().map(|handshakes| handshakes as _),
     });
     let addresses = sockets.addresses();
-    let machines = (health.clone(), Metrics::new(service.gather(&sessions)));
     let terms = terms(&config);
     let admission = terms.admission.clone();
+    let machines = (health.clone(), Metrics::new(service.gather(&sessions, &admission)));
     sockets.serve(&pipeline, machines, &terms, [&drain, &health_drain]);
     admin::open(&config.data_dir, service.sessions(), service.until_the_end()).await;
     health.enter(Stage::Ready);
@@ -184,7 +184,20 @@ fn limits(config: &Config) -> Limits {
     let defaults = Limits::default();
     // Never is no answer to somebody who is silent: then the defaults hold.
     let or = |limit: Limit, default| limit.duration().unwrap_or(default);
-    Limits { head: or(config.timeouts.read, defaults.head), idle: or(config.timeouts.idle, defaults.idle), ..defaults }
+    let connection = &config.limits.connection;
+    Limits {
+        connections: connection.connections,
+        connections_per_address: connection.connections_per_address,
+        handshake_timeout: connection.handshake_timeout,
+        head: or(config.timeouts.read, defaults.head),
+        idle: or(config.timeouts.idle, defaults.idle),
+        stalled_write_timeout: connection.stalled_write_timeout,
+        header_bytes: connection.header_bytes,
+        header_count: connection.header_count,
+        request_line_bytes: connection.request_line_bytes,
+        streams_per_connection: connection.streams_per_connection,
+        resets_per_connection: connection.resets_per_connection,
+    }
 }
 
 /// On what terms the public listeners serve.

@@ -53,7 +53,7 @@ pub enum Unclean {
     /// A WebSocket version other than 13.
     #[error("Only version 13 of the WebSocket protocol is spoken here.")]
     WebSocketVersion,
-    /// Over 128 header lines.
+    /// Over 10,000 header lines.
     #[error("The request has too many headers.")]
     TooManyHeaders,
 }

@@ -156,6 +156,21 @@ impl Account {
         }
     }
 
+    /// Why an endpoint of ours refused it, where that was for a limit.
+    pub(crate) fn note_refused_for(&mut self, reason: &'static str) {
+        self.refused = Some(reason);
+    }
+
+    /// Why it was refused, and on which route, where it was not policy that did.
+    pub(crate) fn refused(&self) -> Option<(Option<&RouteId>, &'static str)> {
+        Some((self.route.as_ref(), self.refused?))
+    }
+
+    /// When it came.
+    pub(crate) fn begun(&self) -> Instant {
+        self.begun
+    }
+
     pub(crate) fn note_upstream(&mut self, upstream: &Arc<str>) {
         self.upstream = Some(Arc::clone(upstream));
     }

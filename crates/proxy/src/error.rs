@@ -66,6 +66,12 @@ pub enum ForwardError {
         /// The limit.
         after: Duration,
     },
+    /// The visitor's body is longer than the route takes.
+    #[error("the request's body is longer than {most} bytes, the route's `max_request_bytes`")]
+    TooLarge {
+        /// How long it may be.
+        most: u64,
+    },
     /// The visitor's connection broke in the middle of a body.
     #[error("the client went away in the middle of its request: {0}")]
     ClientGone(#[source] hyper::Error),
@@ -89,7 +95,7 @@ impl ForwardError {
             | Self::NoAnswer { .. }
             | Self::BrokeOff { .. }
             | Self::Misbehaved { .. } => Blame::Upstream,
-            Self::ClientStalled { .. } | Self::ClientGone(_) => Blame::Client,
+            Self::ClientStalled { .. } | Self::TooLarge { .. } | Self::ClientGone(_) => Blame::Client,
             Self::NoPath { .. } | Self::Internal(_) => Blame::Us,
         }
     }
@@ -102,7 +108,11 @@ impl ForwardError {
             | Self::NoAnswer { upstream, .. }
             | Self::BrokeOff { upstream, .. }
             | Self::Misbehaved { upstream, .. } => Some(upstream),
-            Self::ClientStalled { .. } | Self::ClientGone(_) | Self::NoPath { .. } | Self::Internal(_) => None,
+            Self::ClientStalled { .. }
+            | Self::TooLarge { .. }
+            | Self::ClientGone(_)
+            | Self::NoPath { .. }
+            | Self::Internal(_) => None,
         }
     }
 
@@ -114,6 +124,7 @@ impl ForwardError {
             Self::NoAnswer { .. } => "upstream-timed-out",
             Self::Misbehaved { .. } => "upstream-misbehaved",
             Self::ClientStalled { .. } => "client-stalled",
+            Self::TooLarge { .. } => "request-too-large",
             Self::ClientGone(_) => "client-gone",
             Self::NoPath { .. } => "no-rewritten-path",
             Self::Internal(_) => "internal-error",

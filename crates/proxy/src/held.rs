@@ -22,7 +22,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use crate::served_route::ServedRoute;
 use crate::snapshot::Snapshot;
 use crate::told_headers::passed_on;
-use crate::tunnels::Entered;
+use crate::tunnels::{Entered, TunnelPlace};
 use crate::{RequestId, Tunnels};
 
 /// How often a session is told that its visitor is there: as often as it listens.
@@ -110,6 +110,8 @@ pub(crate) struct Terms {
     pub(crate) revision: u64,
     /// How long nothing may move; None for ever.
     pub(crate) idle: Option<Duration>,
+    /// Of what asks for an upgrade: its place among those of its visitor.
+    pub(crate) place: Option<TunnelPlace>,
     /// For the log.
     pub(crate) request_id: RequestId,
     /// For the log.
@@ -196,12 +198,13 @@ pub(crate) struct Watch {
     /// When the session was last told of activity.
     touched: Option<Instant>,
     expires: Option<Instant>,
+    _place: Option<TunnelPlace>,
 }
 
 impl Watch {
     /// Enters something to be held open on these terms.
     pub(crate) fn on(terms: Terms) -> Self {
-        let Terms { tunnels, facts, session, decided_by, revision, idle, .. } = terms;
+        let Terms { tunnels, facts, session, decided_by, revision, idle, place, .. } = terms;
         let entered = tunnels.enter(facts, session, &decided_by, revision);
         let held = entered.held();
         let ended = Box::pin(held.switch.clone().cancelled_owned());
@@ -211,7 +214,7 @@ impl Watch {
             // Beyond what a clock can count is never.
             now.checked_add(left)
         });
-        Self { entered, ended, timer: None, idle, last: now, touched: None, expires }
+        Self { entered, ended, timer: None, idle, last: now, touched: None, expires, _place: place }
     }
 
     /// Notes that something moved.

@@ -14,6 +14,25 @@ use hyper::body::Incoming;
 use crate::ProxyBody;
 use crate::snapshot::Snapshot;
 
+/// Why nobody can say whose request it is.
+#[derive(Debug, thiserror::Error)]
+pub enum NotIdentified {
+    /// The store does not answer. That says nothing about the visitor.
+    #[error(transparent)]
+    StoreDown(#[from] StoreUnavailable),
+    /// Its address has brought so many tickets that nobody knows that the store is not asked about more of them.
+    #[error("too many unknown session cookies came from this address")]
+    TooManyUnknown {
+        /// In seconds; never zero.
+        retry_after: u64,
+    },
+}
+
+/// An answer of our own endpoints that refuses something for a limit carries this among its extensions: the reason, in
+/// kebab case, for the access line and the count of refusals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefusedFor(pub &'static str);
+
 /// Who is asking.
 pub trait Identify: Send + Sync {
     /// The session of a request whose ticket was seen before. Called for every request: no wait, no cryptography.
@@ -28,7 +47,7 @@ pub trait Identify: Send + Sync {
         &'a self,
         head: &'a CleanHead,
         now: SystemTime,
-    ) -> BoxFuture<'a, Result<Option<Arc<LiveSession>>, StoreUnavailable>>;
+    ) -> BoxFuture<'a, Result<Option<Arc<LiveSession>>, NotIdentified>>;
 
     /// A ticket to take the place of the one a page load has brought, as a `Set-Cookie` line, if the person's rights
     /// have changed since that was granted. Asked only of sessions of which there may be such tickets. Whatever fails
@@ -80,7 +99,7 @@ pub(crate) async fn visitor(
     snapshot: &Snapshot,
     head: &CleanHead,
     now: SystemTime,
-) -> Result<Option<Identified>, StoreUnavailable> {
+) -> Result<Option<Identified>, NotIdentified> {
     let session = match snapshot.identify.cached(head, now) {
         Some(session) => Some(session),
         None if snapshot.identify.has_ticket(head) => snapshot.identify.find(head, now).await?,

@@ -19,6 +19,8 @@ use hyper::body::Incoming;
 use crate::account::Account;
 use crate::headers::to_upstream::{self, REQUEST_ID, Said};
 use crate::held::{HeldFacts, Terms};
+use crate::identify::RefusedFor;
+use crate::limits::{AnswerBody, When, unless_stalled};
 use crate::refusal::{Denial, Refusal};
 use crate::served_route::{Answers, Asked, ServedRoute};
 use crate::snapshot::Snapshot;
@@ -63,11 +65,15 @@ impl Pipeline {
         &self,
         request: Request<Incoming>,
         peer: &Peer,
+        under_way: usize,
         account: &mut Account,
         new_ticket: &mut Option<HeaderValue>,
     ) -> Result<Response<ProxyBody>, Refusal> {
         let now = (self.0.clock)();
         let snapshot = self.0.snapshot.load_full();
+        if under_way > snapshot.limits.requests {
+            return Err(Refusal::Overloaded);
+        }
         let (mut parts, body) = request.into_parts();
         upgrade::note_protocol(&mut parts);
 
@@ -90,7 +96,11 @@ impl Pipeline {
         }
         if snapshot.serves(head.host()) && snapshot.own.owns(&head) {
             let (id, client) = (*account.request_id(), account.client());
-            return Ok(snapshot.own.answer(head, body, id.as_str(), client).await);
+            let answer = snapshot.own.answer(head, body, id.as_str(), client).await;
+            if let Some(RefusedFor(reason)) = answer.extensions().get() {
+                account.note_refused_for(reason);
+            }
+            return Ok(answer);
         }
 
         // What for, who, and may they?
@@ -99,6 +109,7 @@ impl Pipeline {
         if head.path().escapes_slashes() {
             return Err(Unclean::Path(InvalidPath::EncodedSlash).into());
         }
+        route.hold_to_rates(When::Found, head.client_ip(), None, account.begun())?;
         let visitor = identify::visitor(&snapshot, &head, now).await?;
         account.note_visitor(visitor.as_ref());
         let asked = Asked { head: &head, visitor: visitor.as_ref(), client_certificate: &certificate, now };
@@ -118,6 +129,7 @@ impl Pipeline {
             Decision::Deny(grounds) => return Err(denied(grounds, route, &asked, &snapshot)),
         };
 
+        route.hold_to_rates(When::Allowed, head.client_ip(), visitor.as_ref(), account.begun())?;
         *new_ticket = identify::new_ticket(&snapshot, &head, visitor.as_ref(), now).await;
 
         // The permit opens one door: an upstream's. A route that answers by itself needed it all the same.
@@ -127,13 +139,24 @@ impl Pipeline {
             Answers::Response { status, body } => return Ok(static_answer::text(*status, body, route)),
         };
         let asked = upgrade::asked(&mut head, route)?;
+        let session = visitor.as_ref().map(|visitor| Arc::clone(&visitor.session));
+        let place = match &asked {
+            None => None,
+            Some(_) => {
+                let most = snapshot.limits.tunnels_per_session;
+                let place = self.0.tunnels.room_for(session.as_deref(), head.client_ip(), most);
+                Some(place.ok_or(Refusal::TooManyTunnels)?)
+            }
+        };
+        route.check_length(&body)?;
         let terms = Terms {
             tunnels: Arc::clone(&self.0.tunnels),
             facts: HeldFacts::of(&head, account.uri(), route, peer.client_chain.as_ref()),
-            session: visitor.as_ref().map(|visitor| Arc::clone(&visitor.session)),
+            session,
             decided_by: Arc::clone(&snapshot),
             revision: visitor.as_ref().map_or(0, |visitor| visitor.known.revision),
             idle: route.stream_idle,
+            place,
             request_id: *account.request_id(),
             route: route.settings.id.clone(),
         };
@@ -142,7 +165,12 @@ impl Pipeline {
         let request = to_upstream::request(head, body, said)?;
         let within = route.settings.timeout.duration();
         let outgoing = Outgoing { request, within, upgrade: asked.is_some() };
-        let exchange = client.forward(permit, &route.settings.id, outgoing).await?;
+        let progress = outgoing.request.body().progress();
+        let exchange = client.forward(permit, &route.settings.id, outgoing);
+        let exchange = match (within, progress, route.stream_idle) {
+            (None, Some(progress), Some(idle)) => unless_stalled(exchange, &progress, idle).await?,
+            _ => exchange.await?,
+        };
 
         // Its answer, or a tunnel.
         account.note_upstream(&exchange.upstream);
@@ -165,12 +193,13 @@ fn denied(grounds: Grounds, route: &ServedRoute, asked: &Asked<'_>, snapshot: &S
 }
 
 impl Handler for Pipeline {
-    type Body = ProxyBody;
+    type Body = AnswerBody;
 
-    async fn handle(&self, request: Request<Incoming>, peer: Arc<Peer>) -> Response<ProxyBody> {
+    async fn handle(&self, request: Request<Incoming>, peer: Arc<Peer>) -> Response<AnswerBody> {
+        let place = self.0.tunnels.under_way().enter();
         let mut account = Account::open(&self.0.access_log, &request, peer.address.ip());
         let mut new_ticket = None;
-        let answered = self.answer(request, &peer, &mut account, &mut new_ticket).await;
+        let answered = self.answer(request, &peer, place.number(), &mut account, &mut new_ticket).await;
         let mut response = answered.unwrap_or_else(|refusal| {
             account.note_refusal(&refusal);
             respond::refuse(&refusal, &account)
@@ -190,7 +219,10 @@ impl Handler for Pipeline {
         if let Ok(id) = HeaderValue::from_str(account.request_id().as_str()) {
             response.headers_mut().insert(REQUEST_ID, id);
         }
+        if let Some((route, reason)) = account.refused() {
+            self.0.snapshot.load().count_refusal(route, reason);
+        }
         account.close(response.status());
-        response
+        response.map(|body| place.until_the_end_of(body))
     }
 }

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use doorward_authorize::{Grounds, Reason};
+use doorward_config::RateKey;
 use doorward_hygiene::Unclean;
 use doorward_identity::Presented;
 use doorward_sessions::StoreUnavailable;
 
 use crate::error::ForwardError;
+use crate::identify::NotIdentified;
 use crate::route_table::NotFound;
 
 /// Why a request is answered by us instead.
@@ -30,7 +32,27 @@ pub(crate) enum Refusal {
     TlsTakenOff,
     /// Nobody can say whether its ticket is good.
     #[error(transparent)]
-    StoreDown(#[from] StoreUnavailable),
+    StoreDown(StoreUnavailable),
+    /// Its address has brought too many session cookies that nobody knows.
+    #[error("too many session cookies that nobody knows came from its address")]
+    TooManyUnknownSessions {
+        /// In seconds; never zero.
+        retry_after: u64,
+    },
+    /// There are as many requests under way as may be.
+    #[error("as many requests are under way as `limits.requests` allows")]
+    Overloaded,
+    /// It comes faster than a `rate_limit` allows.
+    #[error("faster than the `rate_limit` by {} allows", kind(*.by))]
+    RateLimited {
+        /// Which.
+        by: RateKey,
+        /// In seconds; never zero.
+        retry_after: u64,
+    },
+    /// The visitor has as many WebSockets open as may be.
+    #[error("as many WebSockets are open as `limits.tunnels_per_session` allows")]
+    TooManyTunnels,
     /// Policy says no.
     #[error("denied: {}", .0.grounds.reasons)]
     Denied(Box<Denial>),
@@ -80,6 +102,10 @@ impl Refusal {
             Self::AmbiguousPath => "ambiguous-path",
             Self::TlsTakenOff => "tls-taken-off",
             Self::StoreDown(_) => "session-store-unavailable",
+            Self::TooManyUnknownSessions { .. } => "too-many-unknown-sessions",
+            Self::Overloaded => "overloaded",
+            Self::RateLimited { .. } => "rate-limited",
+            Self::TooManyTunnels => "too-many-tunnels",
             Self::Denied(_) => return None,
             Self::ClientCertificate(Presented::Nothing) => "client-certificate-required",
             Self::ClientCertificate(_) => "invalid-client-certificate",
@@ -88,6 +114,15 @@ impl Refusal {
             Self::NoWebSocket => "no-websocket",
             Self::Forward(error) => error.word(),
         })
+    }
+}
+
+/// What is counted by, as the configuration calls it.
+pub(crate) fn kind(by: RateKey) -> &'static str {
+    match by {
+        RateKey::Address => "address",
+        RateKey::Identity => "identity",
+        RateKey::Route => "route",
     }
 }
 
@@ -100,6 +135,15 @@ fn lacks_certificate(presented: &Presented) -> String {
             )
         }
         Presented::Nothing | Presented::Accepted(_) => "no client certificate was shown".into(),
+    }
+}
+
+impl From<NotIdentified> for Refusal {
+    fn from(why: NotIdentified) -> Self {
+        match why {
+            NotIdentified::StoreDown(error) => Self::StoreDown(error),
+            NotIdentified::TooManyUnknown { retry_after } => Self::TooManyUnknownSessions { retry_after },
+        }
     }
 }
 

@@ -54,11 +54,19 @@ pub(crate) fn refuse(refusal: &Refusal, account: &Account) -> Response<ProxyBody
             // Where this request ended may be read two ways too: what follows on the connection is not read.
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        Refusal::StoreDown(_) => {
+        Refusal::StoreDown(_) | Refusal::TooManyTunnels => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
         }
-        Refusal::Forward(error) if matches!(**error, ForwardError::ClientStalled { .. }) => {
-            // RFC 9110 §15.5.9: we give this connection up.
+        Refusal::Overloaded => {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        Refusal::RateLimited { retry_after, .. } | Refusal::TooManyUnknownSessions { retry_after } => {
+            headers.insert(RETRY_AFTER, (*retry_after).into());
+        }
+        Refusal::Forward(error)
+            if matches!(**error, ForwardError::ClientStalled { .. } | ForwardError::TooLarge { .. }) =>
+        {
+            // RFC 9110 §15.5.9 and §15.5.14: we give this connection up, since the rest of the body is still to come.
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         _ => {}
@@ -108,6 +116,31 @@ fn problem<'a>(refusal: &Refusal, words: &'a str) -> Problem<'a> {
             "Sign-ins cannot be checked just now",
             "You are most likely still signed in, but the place where sign-ins are kept does not answer.",
             Some("Try again in a moment."),
+        ),
+        Refusal::TooManyUnknownSessions { .. } => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "Too many unknown sessions",
+            "So many requests with session cookies that nobody knows came from your network that no more are looked up \
+             just now.",
+            Some("Try again in a moment; if it lasts, sign in again."),
+        ),
+        Refusal::Overloaded => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Too much is going on just now",
+            "As many requests are being answered as this server takes on at once.",
+            Some("Try again in a moment."),
+        ),
+        Refusal::RateLimited { .. } => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "Too many requests",
+            "More was asked for in a short time than is allowed here.",
+            Some("Wait a moment, then try again. Programs are told how long by `Retry-After`."),
+        ),
+        Refusal::TooManyTunnels => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "Too many WebSockets",
+            "This session has as many WebSockets open as one may have.",
+            Some("Close some windows of the application, then try again."),
         ),
         Refusal::CrossOrigin => (
             StatusCode::FORBIDDEN,
@@ -161,6 +194,11 @@ fn forward_problem(error: &ForwardError) -> Problem<'static> {
         ForwardError::ClientStalled { .. } => {
             (StatusCode::REQUEST_TIMEOUT, "The request was not finished", "Nothing more of the request's body arrived.")
         }
+        ForwardError::TooLarge { .. } => (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "The request is too large",
+            "What was sent is larger than may be sent to this address.",
+        ),
         ForwardError::ClientGone(_) => {
             (StatusCode::BAD_REQUEST, "The request was not finished", "The request's body broke off.")
         }

@@ -1,7 +1,8 @@
 //! A route in service: its settings, its policy, and what answers.
 
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use doorward_authorize::{Action, Criterion, Decision, Facts, Judgement, Policy, Rule, Shadow, Visitor};
@@ -10,9 +11,13 @@ use doorward_hygiene::{CleanHead, Upgrade};
 use doorward_identity::Presented;
 use doorward_sessions::Known;
 use http::{HeaderMap, StatusCode};
+use http_body::Body;
 
+use crate::error::ForwardError;
 use crate::headers::telling::Telling;
 use crate::identify::Identified;
+use crate::limits::{HeldTo, When};
+use crate::refusal::{Refusal, kind};
 use crate::route_table::Routed;
 use crate::tally::Tally;
 use crate::told_headers::ReadHeaders;
@@ -35,6 +40,8 @@ pub(crate) struct ServedRoute {
     pub(crate) policy_changes_with_time: bool,
     read_headers: ReadHeaders,
     tally: Arc<Tally>,
+    /// How often it may be asked.
+    held_to: Option<HeldTo>,
     /// Whether nobody is ever kept out: only then may a shared cache keep the answers.
     pub(crate) public: bool,
     pub(crate) stream_idle: Option<Duration>,
@@ -57,7 +64,13 @@ impl Routed for ServedRoute {
 
 impl ServedRoute {
     /// None when its upstream is not among those built, which cannot be: they were built from these routes.
-    pub(crate) fn new(settings: Route, upstreams: &Upstreams, stream_idle: Limit, tally: Arc<Tally>) -> Option<Self> {
+    pub(crate) fn new(
+        settings: Route,
+        upstreams: &Upstreams,
+        stream_idle: Limit,
+        held_to: Option<HeldTo>,
+        tally: Arc<Tally>,
+    ) -> Option<Self> {
         let answers = match &settings.target {
             Target::Upstream(upstream) => Answers::Upstream(upstreams.client(upstream)?),
             Target::Redirect(redirect) => Answers::Redirect(redirect.clone()),
@@ -76,11 +89,42 @@ impl ServedRoute {
             policy_changes_with_time,
             read_headers,
             tally,
+            held_to,
             public: is_public(&settings.policy),
             stream_idle: settings.idle_timeout.unwrap_or(stream_idle).duration(),
             tunnel_idle: settings.idle_timeout.map_or(Some(TUNNEL_IDLE), Limit::duration),
             settings,
         })
+    }
+
+    /// Holds a request to the rates that are asked now.
+    ///
+    /// # Errors
+    /// 429, and when to come again.
+    pub(crate) fn hold_to_rates(
+        &self,
+        when: When,
+        client: IpAddr,
+        visitor: Option<&Identified>,
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        let Some(held_to) = &self.held_to else { return Ok(()) };
+        let subject = visitor.map(|visitor| &visitor.known.identity.subject);
+        held_to.take(when, client, subject, now).map_err(|(by, too_soon)| {
+            self.tally.count_rate_limited(kind(by));
+            Refusal::RateLimited { by, retry_after: too_soon.seconds() }
+        })
+    }
+
+    /// Looks at the length a body says it has; what says none is measured as it comes.
+    ///
+    /// # Errors
+    /// 413 when it is longer than may be.
+    pub(crate) fn check_length(&self, body: &impl Body) -> Result<(), ForwardError> {
+        match self.settings.limits.max_request_bytes {
+            Some(most) if body.size_hint().lower() > most => Err(ForwardError::TooLarge { most }),
+            _ => Ok(()),
+        }
     }
 
     /// What policy says of this request of this visitor, and what its shadow says where that is something else.

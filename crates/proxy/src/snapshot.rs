@@ -5,16 +5,18 @@ use std::fmt;
 use std::sync::Arc;
 
 use doorward_assertion::Signer;
-use doorward_config::{Limit, Proxies, Route, Target};
+use doorward_authorize::RouteId;
+use doorward_config::{Limit, Limits, Proxies, RateLimit, Route, Target};
 use doorward_hygiene::{Hostname, Origin, OriginPattern};
 
 use crate::by_host::ByHost;
 use crate::clients::JudgeClients;
 use crate::error::BuildError;
 use crate::identify::{Identify, OwnEndpoints};
+use crate::limits::{HeldTo, RateBuckets};
 use crate::route_table::RouteTable;
 use crate::served_route::ServedRoute;
-use crate::tally::{DecisionCount, DifferenceCount, Tallies};
+use crate::tally::{DecisionCount, DifferenceCount, RateLimitedCount, RefusalCount, Tallies};
 use crate::upstreams::{UpstreamLimits, Upstreams};
 
 /// What a snapshot is built from.
@@ -27,6 +29,10 @@ pub struct SnapshotSettings {
     pub cookie_stem: String,
     /// How long a streamed answer may be silent where the route says nothing else (`timeout_idle`).
     pub stream_idle: Limit,
+    /// How much of everything there may be.
+    pub limits: Limits,
+    /// How often routes may be asked, all of them together.
+    pub rate_limits: Vec<RateLimit>,
     /// Who knows the visitors.
     pub identify: Arc<dyn Identify>,
     /// Our own endpoints.
@@ -55,6 +61,8 @@ pub struct Snapshot {
     pub(crate) clients: Option<Arc<dyn JudgeClients>>,
     pub(crate) support_contact: Option<Arc<str>>,
     pub(crate) proxies: Proxies,
+    pub(crate) limits: Limits,
+    rates: Arc<RateBuckets>,
     tallies: Tallies,
 }
 
@@ -80,9 +88,11 @@ impl Snapshot {
         let stream_idle = settings.stream_idle;
         let ids = settings.routes.iter().map(|route| &route.id);
         let tallies = Tallies::of(ids, previous.map(|previous| &previous.tallies));
+        let rates = previous.map(|previous| Arc::clone(&previous.rates)).unwrap_or_default();
         let routes = settings.routes.into_iter().map(|route| {
             let tally = tallies.get(&route.id);
-            ServedRoute::new(route, &upstreams, stream_idle, tally)
+            let held_to = HeldTo::new(&rates, &route.id, &route.limits.rates, &settings.rate_limits);
+            ServedRoute::new(route, &upstreams, stream_idle, held_to, tally)
         });
         let named = settings.origins.iter().filter_map(|origin| origin.host.exact().cloned());
         let table = RouteTable::new(routes.filter_map(|route| route.map(Arc::new)), named);
@@ -102,6 +112,8 @@ impl Snapshot {
             clients: settings.clients,
             support_contact: settings.support_contact.map(Into::into),
             proxies: settings.proxies,
+            limits: settings.limits,
+            rates,
             tallies,
         })
     }
@@ -114,6 +126,21 @@ impl Snapshot {
     /// How often each route's shadow policy would have decided something else.
     pub fn shadow_differences(&self) -> Vec<DifferenceCount> {
         self.tallies.differences()
+    }
+
+    /// How often requests were refused, by route and reason.
+    pub fn refusals(&self) -> Vec<RefusalCount> {
+        self.tallies.refusals()
+    }
+
+    /// How often a `rate_limit` refused, by route and what was counted by.
+    pub fn rate_limited(&self) -> Vec<RateLimitedCount> {
+        self.tallies.rate_limited()
+    }
+
+    /// Counts a refusal; without a route where none was found yet.
+    pub(crate) fn count_refusal(&self, route: Option<&RouteId>, reason: &'static str) {
+        self.tallies.count_refusal(route, reason);
     }
 
     pub(crate) fn table(&self) -> &RouteTable<ServedRoute> {

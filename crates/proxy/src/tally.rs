@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use doorward_authorize::{Decision, Judgement, Reason, RouteId, Verdict};
 
@@ -20,6 +20,26 @@ pub(crate) struct Tally {
     decisions: OnceLock<Box<[[AtomicU64; REASONS]; VERDICTS.len()]>>,
     /// What was decided, and what the shadow would have.
     differences: OnceLock<Box<[[AtomicU64; VERDICTS.len()]; VERDICTS.len()]>>,
+    refused: Words,
+    rate_limited: Words,
+}
+
+/// Counts by a word of ours. Only what is refused comes here, and there is a lock for it.
+#[derive(Debug, Default)]
+struct Words(Mutex<BTreeMap<&'static str, u64>>);
+
+impl Words {
+    fn count(&self, word: &'static str) {
+        *self.lock().entry(word).or_default() += 1;
+    }
+
+    fn counts(&self) -> BTreeMap<&'static str, u64> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, u64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 fn place(verdict: Verdict) -> usize {
@@ -48,6 +68,10 @@ impl Tally {
 
     pub(crate) fn count_difference(&self, decided: Verdict, shadow: &Judgement) {
         add(self.differences.get_or_init(|| Box::new(zeros())), place(decided), place(shadow.verdict));
+    }
+
+    pub(crate) fn count_rate_limited(&self, by: &'static str) {
+        self.rate_limited.count(by);
     }
 
     fn decisions<'a>(&'a self, route: &'a RouteId) -> impl Iterator<Item = DecisionCount> + 'a {
@@ -100,26 +124,79 @@ pub struct DifferenceCount {
     pub count: u64,
 }
 
+/// How often requests were refused for something that is no policy's decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusalCount {
+    /// The route; none where the request was refused before one was found, or is for an endpoint of ours.
+    pub route: Option<RouteId>,
+    /// The reason, as the access line has it.
+    pub reason: &'static str,
+    /// How often, since the process began or the route came.
+    pub count: u64,
+}
+
+/// How often requests of a route came faster than a `rate_limit` allows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RateLimitedCount {
+    /// The route.
+    pub route: RouteId,
+    /// What was counted by: `address`, `identity` or `route`.
+    pub by: &'static str,
+    /// How often.
+    pub count: u64,
+}
+
 /// The counts of every route of a configuration, by its name.
 #[derive(Debug, Default)]
-pub(crate) struct Tallies(BTreeMap<RouteId, Arc<Tally>>);
+pub(crate) struct Tallies {
+    routes: BTreeMap<RouteId, Arc<Tally>>,
+    /// What was refused without a route.
+    no_route: Arc<Words>,
+}
 
 impl Tallies {
     /// Those of these routes. One that was there before goes on counting; those that are gone are forgotten.
     pub(crate) fn of<'a>(routes: impl Iterator<Item = &'a RouteId>, previous: Option<&Self>) -> Self {
-        let before = |route| previous.and_then(|previous| previous.0.get(route)).cloned();
-        Self(routes.map(|route| (route.clone(), before(route).unwrap_or_default())).collect())
+        let before = |route| previous.and_then(|previous| previous.routes.get(route)).cloned();
+        let routes = routes.map(|route| (route.clone(), before(route).unwrap_or_default())).collect();
+        Self { routes, no_route: previous.map(|previous| Arc::clone(&previous.no_route)).unwrap_or_default() }
     }
 
     pub(crate) fn get(&self, route: &RouteId) -> Arc<Tally> {
-        self.0.get(route).cloned().unwrap_or_default()
+        self.routes.get(route).cloned().unwrap_or_default()
     }
 
     pub(crate) fn decisions(&self) -> Vec<DecisionCount> {
-        self.0.iter().flat_map(|(route, tally)| tally.decisions(route)).collect()
+        self.routes.iter().flat_map(|(route, tally)| tally.decisions(route)).collect()
     }
 
     pub(crate) fn differences(&self) -> Vec<DifferenceCount> {
-        self.0.iter().flat_map(|(route, tally)| tally.differences(route)).collect()
+        self.routes.iter().flat_map(|(route, tally)| tally.differences(route)).collect()
+    }
+
+    pub(crate) fn count_refusal(&self, route: Option<&RouteId>, reason: &'static str) {
+        match route.and_then(|route| self.routes.get(route)) {
+            Some(tally) => tally.refused.count(reason),
+            None => self.no_route.count(reason),
+        }
+    }
+
+    pub(crate) fn refusals(&self) -> Vec<RefusalCount> {
+        let of_routes = self.routes.iter().map(|(route, tally)| (Some(route), tally.refused.counts()));
+        std::iter::once((None, self.no_route.counts()))
+            .chain(of_routes)
+            .flat_map(|(route, counts)| {
+                counts.into_iter().map(move |(reason, count)| RefusalCount { route: route.cloned(), reason, count })
+            })
+            .collect()
+    }
+
+    pub(crate) fn rate_limited(&self) -> Vec<RateLimitedCount> {
+        let of_routes = self.routes.iter().map(|(route, tally)| (route, tally.rate_limited.counts()));
+        of_routes
+            .flat_map(|(route, counts)| {
+                counts.into_iter().map(|(by, count)| RateLimitedCount { route: route.clone(), by, count })
+            })
+            .collect()
     }
 }

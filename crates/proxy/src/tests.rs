@@ -8,6 +8,7 @@ mod decisions;
 mod forwarding;
 mod http2_upstreams;
 mod introductions;
+mod limits;
 mod long_answers;
 mod max_age;
 mod refusals;

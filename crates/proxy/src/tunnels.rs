@@ -1,10 +1,12 @@
 //! Everything held open: who has it and how it is ended from outside.
 
+mod per_visitor;
 mod relay;
 mod tunnel;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -18,8 +20,11 @@ use http::HeaderMap;
 use crate::clients;
 pub use crate::held::End;
 use crate::held::{Held, HeldFacts};
+use crate::limits::UnderWay;
 use crate::served_route::visitor;
 use crate::snapshot::Snapshot;
+use per_visitor::PerVisitor;
+pub(crate) use per_visitor::TunnelPlace;
 pub(crate) use tunnel::{Tunnel, TunnelLog};
 
 /// The tunnels and long answers that are open. One for the whole process: it outlives every configuration.
@@ -29,17 +34,40 @@ pub struct Tunnels {
     /// The configuration everything was decided by again last.
     latest: ArcSwapOption<Snapshot>,
     drain: Drain,
+    under_way: Arc<UnderWay>,
+    per_visitor: Arc<PerVisitor>,
 }
 
 impl Tunnels {
     /// None open yet. Tunnels are tracked by `drain`, so that stopping waits for them.
     pub fn new(drain: Drain) -> Arc<Self> {
-        Arc::new(Self { open: Mutex::default(), next: AtomicU64::new(0), latest: ArcSwapOption::empty(), drain })
+        Arc::new(Self {
+            open: Mutex::default(),
+            next: AtomicU64::new(0),
+            latest: ArcSwapOption::empty(),
+            drain,
+            under_way: Arc::default(),
+            per_visitor: Arc::default(),
+        })
     }
 
     /// How many are open.
     pub fn count(&self) -> usize {
         self.lock().len()
+    }
+
+    /// How many requests are under way.
+    pub fn requests(&self) -> usize {
+        self.under_way.count()
+    }
+
+    pub(crate) fn under_way(&self) -> &Arc<UnderWay> {
+        &self.under_way
+    }
+
+    /// Room for one more WebSocket of this visitor; none when there are `most`.
+    pub(crate) fn room_for(&self, session: Option<&LiveSession>, client: IpAddr, most: u32) -> Option<TunnelPlace> {
+        self.per_visitor.enter(session, client, most)
     }
 
     /// Decides everything that is open again, by a new configuration, and ends what it no longer allows.

@@ -41,7 +41,7 @@ impl Default for Limits {
             idle: Duration::from_secs(5 * 60),
             stalled_write_timeout: Duration::from_secs(2 * 60),
             header_bytes: 64 * 1024,
-            header_count: 128,
+            header_count: 100,
             request_line_bytes: 16 * 1024,
             streams_per_connection: 128,
             resets_per_connection: 20,

@@ -2,12 +2,14 @@
 //!
 //! Refuses: to choose where a request brings good tickets of several people.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use doorward_sessions::{LiveSession, MOST_TICKETS, Recognised, StoreUnavailable};
+use doorward_sessions::{LiveSession, MOST_TICKETS, Recognised};
 
 use super::{Inner, revoked};
+use crate::NotRecognised;
 use crate::visit::Visit;
 
 /// Why nobody is known of a request.
@@ -27,8 +29,9 @@ impl Inner {
         &self,
         values: &[&str],
         audience: &str,
+        client: IpAddr,
         now: SystemTime,
-    ) -> Result<Option<Arc<LiveSession>>, StoreUnavailable> {
+    ) -> Result<Option<Arc<LiveSession>>, NotRecognised> {
         let admits = |session: &LiveSession| {
             let admits = self.admits(session);
             if !admits {
@@ -36,7 +39,16 @@ impl Inner {
             }
             admits
         };
-        match self.sessions.recognise(values, audience, now, admits).await? {
+        // What can be said without the store costs nothing, and nothing is held against anybody for it.
+        let asks = self.sessions.recognise_cached(values, audience, now, |session| self.admits(session)).is_none();
+        let charged = if asks { Some(self.rates.unknown(&self.limits, client, values.len())?) } else { None };
+        let recognised = self.sessions.recognise(values, audience, now, admits).await?;
+        if let Some(charged) = charged
+            && !matches!(recognised, Recognised::Nobody)
+        {
+            self.rates.known(&self.limits, client, charged);
+        }
+        match recognised {
             Recognised::Somebody(session) => Ok(self.hear_first(&session, now).await.then_some(session)),
             Recognised::Nobody => Ok(None),
             Recognised::SeveralPeople => {
@@ -47,10 +59,10 @@ impl Inner {
     }
 
     /// The session of a visit.
-    pub(crate) async fn session_of(&self, visit: &Visit) -> Result<Option<Arc<LiveSession>>, StoreUnavailable> {
+    pub(crate) async fn session_of(&self, visit: &Visit) -> Result<Option<Arc<LiveSession>>, NotRecognised> {
         let audience = self.cookies.scope(&visit.host).audience;
         let values: Vec<&str> = visit.tickets.iter().map(String::as_str).collect();
-        let session = self.find(&values, audience, visit.now).await?;
+        let session = self.find(&values, audience, visit.client, visit.now).await?;
         if session.is_none() {
             let request_id = &*visit.request_id;
             tracing::debug!(request_id, host = audience, why = ?self.why_nobody(visit), "nobody is known of a visit");

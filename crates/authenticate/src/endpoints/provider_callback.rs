@@ -80,7 +80,16 @@ async fn take(inner: &Inner, provider: &RelyingParty, visit: &Visit, uri: &Uri) 
     let ready = provider.ready().await.map_err(&failed)?;
     RelyingParty::check_issuer(&ready, parameters.iss.as_deref()).map_err(&failed)?;
     let code = code_of(parameters).map_err(&failed)?;
-    let signed_in = provider.finish(&ready, &code, verifier, nonce, visit.now).await.map_err(&failed)?;
+    // A code costs a question to the provider: whoever sends wrong ones would have it refuse everybody's.
+    inner
+        .limiter
+        .begin_from(visit.client, &inner.limits, visit.now)
+        .map_err(|too_many| failed(AuthenticateError::TooMany { retry_after: too_many.retry_after }))?;
+    let finished = provider.finish(&ready, &code, verifier, nonce, visit.now).await;
+    if !finished.as_ref().is_err_and(is_of_the_visitor) {
+        inner.limiter.succeeded(None, visit.client);
+    }
+    let signed_in = finished.map_err(&failed)?;
     if let Some(fresh) = asked.fresh
         && let Err(said) = fresh.check(signed_in.identity.claims.at_path("auth_time"), visit.now)
     {
@@ -93,6 +102,11 @@ async fn take(inner: &Inner, provider: &RelyingParty, visit: &Visit, uri: &Uri) 
         return Ok(with_cookies(again, [removal.clone()]));
     }
     inner.signed_in(visit, &id, target.clone(), signed_in, StatusCode::FOUND).await.map_err(&failed)
+}
+
+/// Whether what went wrong may be the fault of whoever brought the code, and not of the provider.
+fn is_of_the_visitor(error: &AuthenticateError) -> bool {
+    matches!(error, AuthenticateError::ProviderRefused { .. } | AuthenticateError::Untrusted(_))
 }
 
 /// The code, or the provider's refusal (RFC 6749 §4.1.2).

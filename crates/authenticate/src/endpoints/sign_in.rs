@@ -103,6 +103,7 @@ async fn begin_here(inner: &Inner, visit: &Visit, uri: &Uri) -> Result<Answer, F
 
 /// Sends the browser to the provider, or shows the form of the built-in accounts.
 async fn ask_who(inner: &Inner, visit: &Visit, target: Target, fresh: Option<Fresh>) -> Result<Answer, Failed> {
+    inner.note_begun(visit)?;
     match &inner.people {
         People::Provider(provider, _) => {
             // The page's own address is the way to try again: it holds nothing that is used up.
@@ -197,8 +198,8 @@ async fn check_password(
 ) -> Result<Option<Account>, AuthenticateError> {
     let email = Email::parse(typed.email.trim()).ok();
     let counted = match &email {
-        Some(email) => inner.limiter.begin(email, visit.client, visit.now),
-        None => inner.limiter.begin_from(visit.client, visit.now),
+        Some(email) => inner.limiter.begin(email, visit.client, &inner.limits, visit.now),
+        None => inner.limiter.begin_from(visit.client, &inner.limits, visit.now),
     };
     if let Err(too_many) = counted {
         fail(inner, visit, email.as_ref(), "too many failed tries");

@@ -20,7 +20,7 @@ use super::{Core, Failed, finish, form};
 use crate::answers::{Answer, page, redirect, with_cookies};
 use crate::authenticator::{Inner, People};
 use crate::visit::{Shared, Visit};
-use crate::{AuthenticateError, oidc, paths};
+use crate::{AuthenticateError, NotRecognised, oidc, paths};
 
 /// Marks our own last page as the end of signing out everywhere.
 const EVERYWHERE: &str = "everywhere";
@@ -42,7 +42,8 @@ async fn ask_here(inner: &Inner, visit: &Visit) -> Result<Answer, Failed> {
             return Ok(page(visit, &Page::SignOutConfirm(confirm)));
         }
         Ok(None) => return Ok(last_page(inner, visit, false, false)?),
-        Err(error) => return Ok(not_now(visit, &error)),
+        Err(NotRecognised::Store(error)) => return Ok(not_now(visit, &error)),
+        Err(error) => return Err(AuthenticateError::from(error).into()),
     };
     let csrf = inner.prove(visit, &session)?;
     let known = session.known();
@@ -87,7 +88,8 @@ async fn end_here(
         Ok(None) => {
             return nobodys(inner, visit, body).await;
         }
-        Err(error) => return Ok(not_now(visit, &error)),
+        Err(NotRecognised::Store(error)) => return Ok(not_now(visit, &error)),
+        Err(error) => return Err(AuthenticateError::from(error).into()),
     };
     let form = form(body)?;
     inner.check_proof(visit, &session, &form.csrf).map_err(|error| Failed {

@@ -10,6 +10,7 @@ use cookie::Cookie;
 use doorward_authenticate::{Accounts, Authenticator, AuthenticatorSettings, RouteCard};
 use doorward_config::{
     Cookie as CookieSettings, OidcProvider, Provider as Configured, ProviderKind, SameSite, Secret, SignIn,
+    SignInLimits,
 };
 use doorward_hygiene::{ArrivedOn, CleanHead, ForwardedChain, Hostname, Origin, OriginPattern};
 use doorward_identity::Email;
@@ -92,6 +93,7 @@ impl Door {
         let sessions = Arc::new(Sessions::new(Arc::new(MemoryStore::new()), [7; 32], Duration::from_secs(50_400)));
         let (clock_later, portal) = (Arc::clone(&later), Arc::clone(&routes));
         let settings = AuthenticatorSettings {
+            limits: SignInLimits::default(),
             sign_in: SignIn { origin, dedicated, provider, known_origins, signed_out: None },
             cookie: CookieSettings { stem: "doorward".into(), domain: None, same_site: SameSite::Lax },
             sessions: Arc::clone(&sessions),

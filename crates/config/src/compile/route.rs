@@ -25,6 +25,8 @@ const SHORTEST_MAX_AGE: Duration = Duration::from_secs(60);
 /// What routes take from the top of the file.
 pub(super) struct Defaults<'a> {
     pub(super) timeout: Limit,
+    /// None for any number.
+    pub(super) max_request_bytes: Option<u64>,
     pub(super) authorities: &'a [CertificateDer<'static>],
     pub(super) response_headers: &'a ResponseHeaders,
     pub(super) pass_identity_headers: bool,
@@ -116,6 +118,7 @@ impl Compiler<'_> {
             self.policy_warnings(placed, raw, before, looked_at);
         }
         let authentication_max_age = self.authentication_max_age(raw);
+        let limits = self.route_limits(&raw.limits, defaults.max_request_bytes);
         self.unused_without_upstream(raw);
 
         let (from, path, target) = (from?, path?, target?);
@@ -148,6 +151,7 @@ impl Compiler<'_> {
             jwt_issuer_format,
             timeout: raw.timeout.as_ref().map_or(defaults.timeout, |limit| limit.value),
             idle_timeout: raw.idle_timeout.as_ref().map(|limit| limit.value),
+            limits,
             line: raw.place.line(),
             id,
             from,
@@ -213,6 +217,7 @@ impl Compiler<'_> {
             ("pass_identity_headers", raw.pass_identity_headers.as_ref().map(|at| &at.place)),
             ("timeout", raw.timeout.as_ref().map(|at| &at.place)),
             ("idle_timeout", raw.idle_timeout.as_ref().map(|at| &at.place)),
+            ("max_request_bytes", raw.limits.max_request_bytes.as_ref().map(|at| &at.place)),
             ("tls_skip_verify", raw.tls.skip_verify.as_ref().map(|at| &at.place)),
             ("tls_server_name", raw.tls.server_name.as_ref().map(|at| &at.place)),
             ("tls_upstream_server_name", raw.tls.upstream_server_name.as_ref().map(|at| &at.place)),

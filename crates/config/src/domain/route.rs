@@ -10,6 +10,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use regex::Regex;
 
 use super::assertion::IssuerFormat;
+use super::limits::RouteLimits;
 use super::rewriting::{RegexRewrite, ResponseHeaderRewrite};
 use super::timeouts::Limit;
 use super::upgrades::Upgrades;
@@ -70,6 +71,8 @@ pub struct Route {
     pub timeout: Limit,
     /// How long a stream or tunnel may be silent; none leaves it to the default.
     pub idle_timeout: Option<Limit>,
+    /// How much it may be asked.
+    pub limits: RouteLimits,
     /// The line of the configuration it begins on; 0 when there is no file.
     pub line: u32,
 }

@@ -2,6 +2,7 @@
 
 use super::assertion::RawRouteAssertion;
 use super::duration::Span;
+use super::limits::RawRouteLimits;
 use super::policy::RawPolicy;
 use super::rewriting::RawRewriting;
 use super::unsupported::{NONE, ROUTE};
@@ -35,6 +36,7 @@ pub(crate) struct RawRoute {
     pub(crate) assertion: RawRouteAssertion,
     pub(crate) timeout: Option<At<Limit>>,
     pub(crate) idle_timeout: Option<At<Limit>>,
+    pub(crate) limits: RawRouteLimits,
     pub(crate) tls: RawUpstreamTls,
     /// The authorities whose certificates visitors of this host show; given even when empty.
     pub(crate) client_authorities: RawSecret,
@@ -99,6 +101,7 @@ impl RawRoute {
             assertion: RawRouteAssertion::read(&mut section, reading),
             timeout: section.limit("timeout", reading),
             idle_timeout: section.limit("idle_timeout", reading),
+            limits: RawRouteLimits::read(&mut section, reading),
             tls: RawUpstreamTls {
                 skip_verify: section.flag("tls_skip_verify", reading),
                 server_name: section.text("tls_server_name", reading),

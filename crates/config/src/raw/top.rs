@@ -6,6 +6,7 @@ use super::acme::RawAcme;
 use super::assertion::RawAssertion;
 use super::client_certificates::RawClientCertificates;
 use super::expectations::{self, RawExpectation};
+use super::limits::{self, RawLimits, RawRateLimit};
 use super::listeners::RawListeners;
 use super::policy::RawPolicies;
 use super::proxies::RawProxies;
@@ -22,6 +23,8 @@ use crate::yaml::{Content, Node};
 pub(crate) struct RawConfig {
     pub(crate) listeners: RawListeners,
     pub(crate) proxies: RawProxies,
+    pub(crate) limits: RawLimits,
+    pub(crate) rate_limit: Option<At<Vec<RawRateLimit>>>,
     pub(crate) tls: RawTls,
     pub(crate) acme: RawAcme,
     pub(crate) client_certificates: Option<RawClientCertificates>,
@@ -43,6 +46,8 @@ impl RawConfig {
         let raw = Self {
             listeners: RawListeners::read(&mut section, reading),
             proxies: RawProxies::read(&mut section, reading),
+            limits: RawLimits::read(&mut section, reading),
+            rate_limit: limits::rates(&mut section, reading),
             tls: RawTls::read(&mut section, reading),
             acme: RawAcme::read(&mut section, reading),
             client_certificates: RawClientCertificates::read(&mut section, reading),

@@ -19,6 +19,7 @@ mod expectations;
 mod good;
 mod grammar;
 mod hostile;
+mod limits;
 mod people;
 mod policies;
 mod policy_warnings;

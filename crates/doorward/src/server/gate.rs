@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use doorward_authenticate::Authenticator;
+use doorward_authenticate::{Authenticator, NotRecognised};
 use doorward_hygiene::CleanHead;
-use doorward_proxy::{Identify, OwnEndpoints, ProxyBody};
-use doorward_sessions::{LiveSession, StoreUnavailable};
+use doorward_proxy::{Identify, NotIdentified, OwnEndpoints, ProxyBody, RefusedFor};
+use doorward_sessions::LiveSession;
 use futures_util::future::BoxFuture;
 use http::{HeaderValue, Response};
 use hyper::body::Incoming;
@@ -40,8 +40,8 @@ impl Identify for Gate {
         &'a self,
         head: &'a CleanHead,
         now: SystemTime,
-    ) -> BoxFuture<'a, Result<Option<Arc<LiveSession>>, StoreUnavailable>> {
-        Box::pin(self.authenticator.find(head, now))
+    ) -> BoxFuture<'a, Result<Option<Arc<LiveSession>>, NotIdentified>> {
+        Box::pin(async move { self.authenticator.find(head, now).await.map_err(not_identified) })
     }
 
     fn new_ticket<'a>(
@@ -81,6 +81,22 @@ impl OwnEndpoints for Gate {
             return Box::pin(async move { answer });
         }
         let (authenticator, request_id) = (self.authenticator.clone(), request_id.to_owned());
-        Box::pin(async move { authenticator.answer(head, body, &request_id).await.map(ProxyBody::full) })
+        Box::pin(async move {
+            let mut answer = authenticator.answer(head, body, &request_id).await.map(ProxyBody::full);
+            let refused = answer.extensions_mut().remove::<doorward_authenticate::RefusedFor>();
+            if let Some(doorward_authenticate::RefusedFor(reason)) = refused {
+                answer.extensions_mut().insert(RefusedFor(reason));
+            }
+            answer
+        })
+    }
+}
+
+fn not_identified(why: NotRecognised) -> NotIdentified {
+    match why {
+        NotRecognised::Store(error) => NotIdentified::StoreDown(error),
+        NotRecognised::TooManyUnknown { retry_after } => {
+            NotIdentified::TooManyUnknown { retry_after: retry_after.as_secs() + 1 }
+        }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Refuses: labels that come from requests. Names here are those of the configuration, so their number is bounded.
 
+mod load;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -19,6 +21,7 @@ use tracing::error;
 
 use super::plain;
 use super::session_health::SessionFigures;
+pub(crate) use load::LoadFigures;
 
 /// The media type of OpenMetrics 1.0 (its section "Protocol negotiation").
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -40,6 +43,8 @@ pub(crate) struct Figures {
     pub(crate) decisions: Vec<DecisionCount>,
     /// Where shadow policies would have decided something else.
     pub(crate) shadow_differences: Vec<DifferenceCount>,
+    /// What is under way, and what was refused.
+    pub(crate) load: LoadFigures,
 }
 
 /// One certificate.
@@ -125,6 +130,7 @@ impl Collector for Source {
         sessions(&mut encoder, &figures.sessions)?;
         decisions(&mut encoder, &figures.decisions)?;
         shadow_differences(&mut encoder, &figures.shadow_differences)?;
+        load::encode(&mut encoder, &figures.load)?;
         let tunnels = ConstGauge::new(i64::try_from(figures.tunnels).unwrap_or(i64::MAX));
         let help = "WebSockets and long answers that are open";
         tunnels.encode(encoder.encode_descriptor("tunnels", help, None, MetricType::Gauge)?)
@@ -173,6 +179,7 @@ fn shadow_differences(encoder: &mut DescriptorEncoder<'_>, counts: &[DifferenceC
 #[cfg(test)]
 mod tests {
     use doorward_authorize::{RouteId, Verdict};
+    use doorward_proxy::{RateLimitedCount, RefusalCount};
 
     use super::*;
 
@@ -201,6 +208,14 @@ mod tests {
                 shadow: Verdict::Deny,
                 count: 5,
             }],
+            load: LoadFigures {
+                requests: 12,
+                refusals: vec![
+                    RefusalCount { route: None, reason: "overloaded", count: 13 },
+                    RefusalCount { route: Some(RouteId::new("app")), reason: "rate-limited", count: 14 },
+                ],
+                rate_limited: vec![RateLimitedCount { route: RouteId::new("app"), by: "identity", count: 14 }],
+            },
         };
         let page = Metrics::new(Arc::new(move || figures.clone())).text().unwrap();
         for line in [
@@ -217,6 +232,10 @@ mod tests {
             "# TYPE doorward_decisions counter",
             "doorward_decisions_total{route=\"a \\\"quoted\\\" name\",decision=\"sign-in\",reason=\"user-unauthenticated\"} 4",
             "doorward_policy_shadow_differences_total{route=\"app\",decision=\"allow\",shadow=\"deny\"} 5",
+            "doorward_requests_under_way 12",
+            "doorward_refused_total{reason=\"overloaded\"} 13",
+            "doorward_refused_total{reason=\"rate-limited\",route=\"app\"} 14",
+            "doorward_rate_limited_total{route=\"app\",by=\"identity\"} 14",
         ] {
             assert!(page.lines().any(|there| there == line), "{line}\n{page}");
         }

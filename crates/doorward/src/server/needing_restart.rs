@@ -23,6 +23,7 @@ pub(super) fn needing_restart(old: &Config, new: &Config) -> Vec<&'static str> {
             is_remote && old.sessions.authorities != new.sessions.authorities,
         ),
         ("timeout_read, timeout_idle", old.timeouts != new.timeouts),
+        ("limits, those of connections", old.limits.connection != new.limits.connection),
     ]
     .into_iter()
     .filter_map(|(key, differs)| differs.then_some(key))
@@ -78,6 +79,12 @@ mod tests {
             ("", "health_check_addr: '127.0.0.1:9091'", vec!["health_check_addr"]),
             ("", "log_level: debug", vec!["log_level"]),
             ("", "timeout_idle: 7m", vec!["timeout_read, timeout_idle"]),
+            ("", "limits: {streams_per_connection: 7}", vec!["limits, those of connections"]),
+            (
+                "",
+                "limits: {requests: 7, max_request_bytes: 1KiB, sign_ins_per_address: 9}\nrate_limit: {requests: 1}",
+                vec![],
+            ),
             ("", REDIS, vec![store]),
             (REDIS, &*REDIS.replace("a.example", "b.example"), vec![store]),
             ("", "session_idle_timeout: 1h\nsession_store_grace: 1m\ncookie_expire: 3h\ncookie_name: other", vec![]),

@@ -8,10 +8,10 @@ use doorward_assertion::Signer;
 use doorward_authenticate::{Authenticator, AuthenticatorSettings};
 use doorward_config::{Config, Provider};
 use doorward_identity::Email;
-use doorward_proxy::{Snapshot, SnapshotSettings, Tunnels};
+use doorward_proxy::{RefusalCount, Snapshot, SnapshotSettings, Tunnels};
 use doorward_sessions::Sessions;
 use doorward_telemetry::AuditCounts;
-use doorward_transport::Drain;
+use doorward_transport::{Admission, Drain, Reason};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -21,7 +21,7 @@ use super::gate::Gate;
 use super::handshakes::Handshakes;
 use super::health::Status;
 use super::lasting::Lasting;
-use super::metrics::{Figures, Gather};
+use super::metrics::{Figures, Gather, LoadFigures};
 use super::needing_restart::needing_restart;
 use super::published_keys::PublishedKeys;
 use super::served_certificates::{ServedCertificates, Shared};
@@ -199,8 +199,8 @@ impl Service {
     }
 
     /// Gathers the metrics.
-    pub(crate) fn gather(&self, sessions: &SessionHealth) -> Gather {
-        let sessions = sessions.clone();
+    pub(crate) fn gather(&self, sessions: &SessionHealth, admission: &Admission) -> Gather {
+        let (sessions, admission) = (sessions.clone(), admission.clone());
         let (certificates, tunnels, snapshot) = (self.certificates.clone(), self.tunnels(), self.snapshot());
         Arc::new(move || {
             let snapshot = snapshot.load();
@@ -209,6 +209,11 @@ impl Service {
                 sessions: sessions.figures(),
                 decisions: snapshot.decisions(),
                 shadow_differences: snapshot.shadow_differences(),
+                load: LoadFigures {
+                    requests: tunnels.requests(),
+                    refusals: refusals(&snapshot, &admission),
+                    rate_limited: snapshot.rate_limited(),
+                },
                 ..Figures::default()
             };
             if let Some(certificates) = &certificates {
@@ -234,12 +239,21 @@ impl Service {
     }
 }
 
+/// What was refused: requests, and connections that did not get as far as one.
+fn refusals(snapshot: &Snapshot, admission: &Admission) -> Vec<RefusalCount> {
+    let counts = admission.counts();
+    let of_connections =
+        Reason::ALL.map(|reason| RefusalCount { route: None, reason: reason.as_str(), count: counts.of(reason) });
+    snapshot.refusals().into_iter().chain(of_connections).collect()
+}
+
 impl Lasting {
     fn authenticator(&self, config: &Config, previous: Option<&Authenticator>) -> Result<Authenticator, ServerError> {
         let portal = Portal::new(&config.routes);
         let settings = AuthenticatorSettings {
             sign_in: config.sign_in.clone(),
             cookie: config.sessions.cookie.clone(),
+            limits: config.limits.sign_in.clone(),
             sessions: Arc::clone(&self.sessions),
             accounts: Some(Arc::clone(&self.accounts)),
             clock: Arc::new(SystemTime::now),
@@ -264,6 +278,8 @@ impl Lasting {
             origins: config.sign_in.known_origins.clone(),
             cookie_stem: config.sessions.cookie.stem.clone(),
             stream_idle: config.timeouts.idle,
+            limits: config.limits.clone(),
+            rate_limits: config.rate_limits.clone(),
             identify: gate.clone(),
             own: gate,
             clients: certificates.map(|certificates| certificates.handshakes() as _),

@@ -18,7 +18,7 @@ use hyper::body::Incoming;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::BoxError;
+use crate::limits::{Measured, UploadError};
 
 /// How much of an upload is remembered, in bytes and in frames: each may hold on to the buffer it was read into.
 const MOST_KEPT: usize = 64 * 1024;
@@ -32,7 +32,7 @@ pub(crate) struct GivenUp;
 /// What is sent to an upstream: the client's body as it comes, or nothing.
 #[derive(Debug)]
 pub(crate) struct Upload {
-    client: Option<Incoming>,
+    client: Option<Measured>,
     /// Only for a request that has a body.
     progress: Option<Arc<Progress>>,
     /// Who tells claims, and in which headers.
@@ -51,6 +51,8 @@ pub(crate) struct Progress {
     last: AtomicU64,
     waits_for_client: AtomicBool,
     finished: AtomicBool,
+    /// How many bytes may be, once there are more; else the largest number.
+    too_large: AtomicU64,
 }
 
 impl Progress {
@@ -64,6 +66,11 @@ impl Progress {
         self.waits_for_client.load(Ordering::Relaxed) && !self.finished.load(Ordering::Relaxed)
     }
 
+    /// How many bytes may be, when it was cut for having more.
+    pub(crate) fn too_large(&self) -> Option<u64> {
+        Some(self.too_large.load(Ordering::Relaxed)).filter(|most| *most != u64::MAX)
+    }
+
     fn frame_passed(&self) {
         let elapsed = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last.store(elapsed, Ordering::Relaxed);
@@ -72,8 +79,8 @@ impl Progress {
 }
 
 impl Upload {
-    /// The client's body. In its trailers nobody speaks for `signer`.
-    pub(crate) fn new(body: Incoming, version: Version, signer: Option<Arc<Signer>>) -> Self {
+    /// The client's body, of `most` bytes. In its trailers nobody speaks for `signer`.
+    pub(crate) fn new(body: Incoming, version: Version, most: Option<u64>, signer: Option<Arc<Signer>>) -> Self {
         if body.is_end_stream() {
             return Self::nothing();
         }
@@ -82,9 +89,11 @@ impl Upload {
             last: AtomicU64::new(0),
             waits_for_client: AtomicBool::new(false),
             finished: AtomicBool::new(false),
+            too_large: AtomicU64::new(u64::MAX),
         };
         let progress = Some(Arc::new(progress));
-        Self { client: Some(body), progress, signer, stream: version == Version::HTTP_2, passed: None }
+        let client = Some(Measured::new(body, most));
+        Self { client, progress, signer, stream: version == Version::HTTP_2, passed: None }
     }
 
     /// No body.
@@ -168,9 +177,9 @@ impl Drop for Upload {
 
 impl Body for Upload {
     type Data = Bytes;
-    type Error = BoxError;
+    type Error = UploadError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
         let this = &mut *self;
         let Some(client) = &mut this.client else { return Poll::Ready(None) };
         if let Some(data) = this.passed.as_mut().and_then(|passed| passed.again.pop_front()) {
@@ -180,7 +189,7 @@ impl Body for Upload {
             }
             return Poll::Ready(Some(Ok(frame)));
         }
-        let mut polled = Pin::new(&mut *client).poll_frame(cx).map_err(BoxError::from);
+        let mut polled = Pin::new(&mut *client).poll_frame(cx);
         if this.stream && matches!(polled, Poll::Ready(None)) && !client.is_end_stream() {
             // The library takes a stream given up without an error for one that is at its end.
             polled = Poll::Ready(Some(Err(GivenUp.into())));
@@ -190,6 +199,9 @@ impl Body for Upload {
                 Poll::Pending => progress.waits_for_client.store(true, Ordering::Relaxed),
                 Poll::Ready(Some(Ok(_))) => progress.frame_passed(),
                 Poll::Ready(None | Some(Err(_))) => progress.finished.store(true, Ordering::Relaxed),
+            }
+            if let Poll::Ready(Some(Err(UploadError::TooLarge { most }))) = &polled {
+                progress.too_large.store(*most, Ordering::Relaxed);
             }
         }
         if let Some(passed) = &mut this.passed {
@@ -213,7 +225,7 @@ impl Body for Upload {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.again() == 0 && self.client.as_ref().is_none_or(Incoming::is_end_stream)
+        self.again() == 0 && self.client.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -61,7 +61,7 @@ pub(crate) fn request(head: CleanHead, body: Incoming, said: Said<'_>) -> Result
     let target = target.or_else(|| parts.uri.path_and_query().cloned());
     let body = match upgrade {
         Some(_) => Upload::nothing(),
-        None => Upload::new(body, parts.version, snapshot.signer.clone()),
+        None => Upload::new(body, parts.version, settings.limits.max_request_bytes, snapshot.signer.clone()),
     };
 
     let mut headers = parts.headers;

@@ -14,8 +14,8 @@ use doorward_authorize::{
     Action, Case, Criterion, Networks, Operator, Policy, RouteId, Rule, StringMatcher, StringTest,
 };
 use doorward_config::{
-    Assertion, HostHeader, IssuerFormat, Limit, PathRule, Proxies, Route, Target, Upstream, UpstreamScheme, UpstreamTls,
-    UpstreamUrl,
+    Assertion, HostHeader, IssuerFormat, Limit, Limits, PathRule, Proxies, RateLimit, Route, RouteLimits, Target,
+    Upstream, UpstreamScheme, UpstreamTls, UpstreamUrl,
 };
 use doorward_hygiene::{CleanHead, Hostname, OriginPattern};
 use doorward_identity::{Claims, Email, Groups, Identity, Subject, VerifiedEmail};
@@ -35,8 +35,8 @@ use tokio::time::timeout;
 
 use crate::upstreams::UpstreamLimits;
 use crate::{
-    AnswerChallenges, Identify, JudgeClients, OwnEndpoints, Pipeline, PipelineSettings, ProxyBody, Snapshot,
-    SnapshotSettings, Tunnels,
+    AnswerChallenges, Identify, JudgeClients, NotIdentified, OwnEndpoints, Pipeline, PipelineSettings, ProxyBody,
+    Snapshot, SnapshotSettings, Tunnels,
 };
 
 pub(crate) const ALICE: &str = "alice@example.com";
@@ -104,6 +104,7 @@ pub(crate) fn route(target: Target) -> Route {
         jwt_issuer_format: IssuerFormat::HostOnly,
         timeout: Limit::After(Duration::from_secs(5)),
         idle_timeout: None,
+        limits: RouteLimits::default(),
         line: 1,
     }
 }
@@ -195,10 +196,10 @@ impl Identify for Visitors {
         &'a self,
         head: &'a CleanHead,
         _now: SystemTime,
-    ) -> BoxFuture<'a, Result<Option<Arc<LiveSession>>, StoreUnavailable>> {
+    ) -> BoxFuture<'a, Result<Option<Arc<LiveSession>>, NotIdentified>> {
         self.store_asked.fetch_add(1, Ordering::Relaxed);
         let down = ticket(head) == Some("down");
-        Box::pin(async move { if down { Err(StoreUnavailable::new("it is down")) } else { Ok(None) } })
+        Box::pin(async move { if down { Err(StoreUnavailable::new("it is down").into()) } else { Ok(None) } })
     }
 
     fn new_ticket<'a>(
@@ -260,6 +261,8 @@ pub(crate) struct Front {
     pub(crate) clients: Option<Arc<dyn JudgeClients>>,
     stream_idle: Limit,
     limits: UpstreamLimits,
+    pub(crate) held_to: Limits,
+    pub(crate) rate_limits: Vec<RateLimit>,
 }
 
 pub(crate) struct FrontSettings {
@@ -273,6 +276,8 @@ pub(crate) struct FrontSettings {
     pub(crate) stream_idle: Limit,
     pub(crate) session_lifetime: Duration,
     pub(crate) limits: UpstreamLimits,
+    pub(crate) held_to: Limits,
+    pub(crate) rate_limits: Vec<RateLimit>,
 }
 
 impl FrontSettings {
@@ -287,6 +292,8 @@ impl FrontSettings {
             stream_idle: Limit::After(Duration::from_secs(60)),
             session_lifetime: Duration::from_secs(600),
             limits: UpstreamLimits::default(),
+            held_to: Limits::default(),
+            rate_limits: Vec::new(),
         }
     }
 }
@@ -318,6 +325,8 @@ impl Front {
             clients: settings.clients.clone(),
             stream_idle: settings.stream_idle,
             limits: settings.limits,
+            held_to: settings.held_to,
+            rate_limits: settings.rate_limits,
         };
         front.reload(settings.routes);
         let pipeline = Pipeline::new(PipelineSettings {
@@ -340,6 +349,8 @@ impl Front {
             origins,
             cookie_stem: "doorward".into(),
             stream_idle: self.stream_idle,
+            limits: self.held_to.clone(),
+            rate_limits: self.rate_limits.clone(),
             identify: self.visitors.clone(),
             own: Arc::new(Own),
             signer: Some(Arc::clone(&self.signer)),
@@ -389,6 +400,8 @@ fn empty_snapshot(visitors: &Arc<Visitors>) -> Snapshot {
         origins: Vec::new(),
         cookie_stem: "doorward".into(),
         stream_idle: Limit::Never,
+        limits: Limits::default(),
+        rate_limits: Vec::new(),
         identify: visitors.clone(),
         own: Arc::new(Own),
         signer: None,

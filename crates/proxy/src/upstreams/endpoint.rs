@@ -124,6 +124,22 @@ impl Endpoint {
         within: Option<Duration>,
         progress: Option<&Progress>,
     ) -> Result<Response<Incoming>, Failed> {
+        let outcome = self.exchange(sender, request, within, progress).await;
+        // Whatever became of it on the wire, that was the reason.
+        let cut = |failed| match progress.and_then(Progress::too_large) {
+            Some(most) => Failed::For(ForwardError::TooLarge { most }),
+            None => failed,
+        };
+        outcome.map_err(cut)
+    }
+
+    async fn exchange(
+        &self,
+        sender: &mut Sender,
+        request: Request<Upload>,
+        within: Option<Duration>,
+        progress: Option<&Progress>,
+    ) -> Result<Response<Incoming>, Failed> {
         let failed = match sender {
             Sender::Alone(sender) => self.answer(sender.try_send_request(request), within, progress).await,
             Sender::Stream(stream) => return self.send_on(stream, request, within, progress).await,
