@@ -20,7 +20,7 @@ check: ## formatting, lints, docs, the arrows between crates, licences and bans
 test-rust: ## the Rust tests, and the counterparts they use
 	@mkdir -p $(dir $(SKIPPED))
 	@scripts/install.sh compiler node counterparts code-server
-	@for what in acme dns-server scanner redis valkey postgres; do scripts/install.sh $$what || true; done # what is missing is skipped aloud
+	@for what in acme dns-server haproxy scanner redis valkey postgres; do scripts/install.sh $$what || true; done # what is missing is skipped aloud
 	.tools/bin/node --test --test-timeout=60000 tests/counterparts/*.test.mjs
 	RUST_TEST_THREADS=4 cargo test --workspace --locked --no-fail-fast # many of them wait for a clock or a server
 

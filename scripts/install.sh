@@ -11,6 +11,7 @@
 #     engine         Debian packages and the compose program for the container test
 #     acme           the test server of the certificate authorities (Pebble), from a newer Debian where that is to be had
 #     dns-server     Debian package: BIND, for the updates of the DNS
+#     haproxy        Debian package: HAProxy, which stands before Doorward in tests
 #     scanner        Debian package: testssl.sh, which looks for weaknesses of TLS
 #     redis          Debian package: the Redis server
 #     valkey         the Valkey server, from a Python package
@@ -168,6 +169,8 @@ debian_mirror() {
 
 install_dns_server() { debian named=bind9; }
 
+install_haproxy() { debian haproxy=haproxy; }
+
 install_scanner() { debian testssl=testssl.sh openssl=openssl hexdump=bsdextrautils; }
 
 install_redis() { debian redis-server=redis-server; }
@@ -202,7 +205,7 @@ install_cargo_deny() {
   cargo install --quiet --locked --root "$tools/cargo" "cargo-deny@$version" >&2 || fail "cargo could not install cargo-deny $version"
 }
 
-[ $# -gt 0 ] || fail "what? One or more of: node code-server counterparts browser compiler engine acme dns-server scanner redis valkey postgres cargo-deny"
+[ $# -gt 0 ] || fail "what? One or more of: node code-server counterparts browser compiler engine acme dns-server haproxy scanner redis valkey postgres cargo-deny"
 for what in "$@"; do
   case $what in
     node) install_node ;;
@@ -213,11 +216,12 @@ for what in "$@"; do
     engine) install_engine ;;
     acme) install_acme ;;
     dns-server) install_dns_server ;;
+    haproxy) install_haproxy ;;
     scanner) install_scanner ;;
     redis) install_redis ;;
     valkey) install_valkey ;;
     postgres) install_postgres ;;
     cargo-deny) install_cargo_deny ;;
-    *) fail "unknown: $what (known: node code-server counterparts browser compiler engine acme dns-server scanner redis valkey postgres cargo-deny)" ;;
+    *) fail "unknown: $what (known: node code-server counterparts browser compiler engine acme dns-server haproxy scanner redis valkey postgres cargo-deny)" ;;
   esac
 done

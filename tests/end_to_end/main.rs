@@ -32,6 +32,7 @@ mod identity;
 mod introductions;
 mod lifecycle;
 mod policy;
+mod proxies;
 mod records;
 mod refresh;
 mod replicas;

@@ -7,6 +7,7 @@ mod error;
 mod gate;
 mod handshakes;
 mod health;
+mod inherited;
 mod lasting;
 mod metrics;
 mod needing_restart;
@@ -19,7 +20,7 @@ mod shared_certificates;
 mod ticket_keys;
 mod watch;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -34,6 +35,7 @@ use tracing::{error, info, warn};
 use crate::invitations::Invited;
 pub(crate) use error::ServerError;
 use health::{Health, Stage};
+use inherited::Inherited;
 use metrics::Metrics;
 use service::Service;
 pub(crate) use watch::Cause;
@@ -248,18 +250,23 @@ pub(crate) struct Addresses {
 impl Sockets {
     fn bind(config: &Config, service: &Service) -> Result<Self, ServerError> {
         let listeners = &config.listeners;
-        let main = service.handshakes().map_or(Kind::Cleartext, |handshakes| Kind::Tls(handshakes as _));
-        let optional = |address: Option<SocketAddr>, kind| address.map(|at| Listener::bind(at, kind)).transpose();
-        Ok(Self {
-            main: listeners
-                .addresses
-                .iter()
-                .map(|address| Listener::bind(*address, main.clone()))
-                .collect::<Result<_, _>>()?,
-            redirect: optional(listeners.redirect, Kind::Redirect)?,
-            health: optional(config.health, Kind::Cleartext)?,
-            metrics: optional(config.metrics, Kind::Cleartext)?,
-        })
+        let kind = service.handshakes().map_or(Kind::Cleartext, |handshakes| Kind::Tls(handshakes as _));
+        let mut inherited = Inherited::from_environment()?;
+        let main = inherited.main(&listeners.addresses).into_iter().map(|socket| match socket {
+            Ok(socket) => Listener::inherited(socket, kind.clone()),
+            Err(address) => Listener::bind(address, kind.clone()),
+        });
+        let main = main.collect::<Result<_, _>>()?;
+        let listener = |socket: Option<TcpListener>, address, kind| match socket {
+            Some(socket) => Listener::inherited(socket, kind),
+            None => Listener::bind(address, kind),
+        };
+        let redirect = listeners.redirect.map(|at| listener(inherited.redirect(at), at, Kind::Redirect)).transpose()?;
+        let mut for_machines =
+            |address: Option<SocketAddr>| address.map(|at| listener(inherited.at(at), at, Kind::Cleartext)).transpose();
+        let (health, metrics) = (for_machines(config.health)?, for_machines(config.metrics)?);
+        inherited.none_left()?;
+        Ok(Self { main, redirect, health, metrics })
     }
 
     fn addresses(&self) -> Addresses {

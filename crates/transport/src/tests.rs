@@ -2,9 +2,12 @@
 
 mod clients;
 mod drain;
+mod floods;
 mod handshakes;
 mod http;
 mod limits;
+mod proxies;
 mod server;
 mod tls;
+mod versions;
 mod wire;

@@ -183,8 +183,20 @@ impl Drop for Doorward {
     }
 }
 
+/// Hands the standard input over as systemd hands over sockets. The shell becomes the program, so its id stays.
+const HANDING_OVER: &str =
+    r#"exec 3<&0 0</dev/null; export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES="$NAME"; exec "$@""#;
+
 fn spawn(setup: &Setup) -> (Child, Log) {
-    let mut child = Command::new(binary())
+    let (mut command, input) = match &setup.inherits {
+        None => (Command::new(binary()), Stdio::null()),
+        Some((name, socket)) => {
+            let mut shell = Command::new("sh");
+            shell.args(["-c", HANDING_OVER, "sh"]).arg(binary()).env("NAME", name);
+            (shell, Stdio::from(std::os::fd::OwnedFd::from(socket.try_clone().unwrap())))
+        }
+    };
+    let mut child = command
         .arg("run")
         .arg("--config")
         .arg(setup.config_file())
@@ -193,7 +205,7 @@ fn spawn(setup: &Setup) -> (Child, Log) {
         .env_remove("XDG_DATA_HOME")
         .envs(setup.environment.iter().cloned())
         .current_dir(setup.folder())
-        .stdin(Stdio::null())
+        .stdin(input)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -210,6 +222,18 @@ async fn answers_200(address: std::net::SocketAddr, path: &str) -> bool {
     let mut raw = Raw::plain(address).await;
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     raw.try_send(request).await.is_ok() && raw.answer_to("GET").await.is_ok_and(|answer| answer.status == 200)
+}
+
+/// Starts the program as it would serve, for a configuration that it cannot serve.
+pub(crate) async fn handed_over(setup: &Setup) -> Said {
+    let (child, log) = spawn(setup);
+    let pid = child.id();
+    let mut running = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap());
+    let Ok(output) = tokio::time::timeout(PATIENCE, &mut running).await else {
+        kill("KILL", pid);
+        panic!("it serves what it should refuse: {}", log.text());
+    };
+    Said { code: output.unwrap().status.code(), out: String::new(), err: log.settled().await }
 }
 
 /// Runs a command of the program that ends by itself, on a configuration that was written.

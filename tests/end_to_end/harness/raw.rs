@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::tls::{Undemanding, shake_hands};
 use super::wire::{self, Framing, Lines, Reader};
@@ -62,6 +62,19 @@ impl Raw {
     ) -> std::io::Result<Self> {
         let stream = within("connecting", TcpStream::connect(address)).await?;
         Ok(Self::over(within("shaking hands", shake_hands(config, stream, Some(host))).await?))
+    }
+
+    /// From another address of loopback, as `127.0.0.2`; these bytes in the clear, and TLS behind them if a host is named.
+    pub(crate) async fn from(own: [u8; 4], to: SocketAddr, before: &[u8], host: Option<&str>) -> std::io::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::from((own, 0)))?;
+        let mut stream = within("connecting", socket.connect(to)).await?;
+        stream.write_all(before).await?;
+        if host.is_none() {
+            return Ok(Self::over(stream));
+        }
+        let config = Undemanding::new(&["http/1.1"], rustls::ALL_VERSIONS).config;
+        Ok(Self::over(within("shaking hands", shake_hands(config, stream, host)).await?))
     }
 
     fn over(stream: impl Io + 'static) -> Self {

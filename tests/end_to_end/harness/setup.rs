@@ -1,7 +1,7 @@
 //! A configuration for one test: written as the YAML people write, with addresses of its own.
 
 use std::fmt::Write;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -27,6 +27,8 @@ pub(crate) struct Setup {
     certificates: Certificates,
     pub(crate) arguments: Vec<String>,
     pub(crate) environment: Vec<(String, String)>,
+    /// A socket that is handed over under this name, as systemd does it.
+    pub(crate) inherits: Option<(String, TcpListener)>,
 }
 
 enum Certificates {
@@ -53,6 +55,7 @@ impl Setup {
             certificates: Certificates::Given,
             arguments: Vec::new(),
             environment: Vec::new(),
+            inherits: None,
         }
     }
 
@@ -126,6 +129,13 @@ impl Setup {
     /// Visitors come to another port; something there passes them on.
     pub(crate) fn seen_at(mut self, port: u16) -> Self {
         self.public_port = port;
+        self
+    }
+
+    /// The socket of the main address is opened here and handed over.
+    pub(crate) fn inheriting(mut self, name: &str) -> Self {
+        let socket = TcpListener::bind(("127.0.0.1", self.port)).unwrap();
+        self.inherits = Some((name.to_owned(), socket));
         self
     }
 

@@ -36,6 +36,20 @@ pub(crate) enum ServerError {
     /// A socket.
     #[error(transparent)]
     Transport(#[from] TransportError),
+    /// A socket that the service manager handed over is no TCP listener.
+    #[error("a socket that was handed over (LISTEN_FDS) cannot be used")]
+    Inherited(#[source] std::io::Error),
+    /// A socket that the service manager handed over, and that nothing listens on.
+    #[error(
+        "the socket on {address} was handed over (LISTEN_FDS, named `{name}`), and the configuration does not listen there; \
+         set `address` or `http_redirect_addr` to it, or name it `https`, `http` or `redirect`"
+    )]
+    InheritedUnwanted {
+        /// Where it listens.
+        address: std::net::SocketAddr,
+        /// Its name.
+        name: String,
+    },
     /// The system does not let signals be caught.
     #[error("signals cannot be caught")]
     Signals(#[source] std::io::Error),

@@ -26,6 +26,16 @@ pub(super) async fn tcp(server: &Server) -> TcpStream {
 
 /// A TLS connection that asks for `name` and offers `protocols`.
 pub(super) async fn tls(server: &Server, name: &str, protocols: &[&[u8]]) -> std::io::Result<TlsStream<TcpStream>> {
+    shake_hands(server, tcp(server).await, name, protocols).await
+}
+
+/// The same on a connection that has begun already.
+pub(super) async fn shake_hands(
+    server: &Server,
+    stream: TcpStream,
+    name: &str,
+    protocols: &[&[u8]],
+) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     roots.add(server.certificate.clone()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -36,7 +46,7 @@ pub(super) async fn tls(server: &Server, name: &str, protocols: &[&[u8]]) -> std
         .with_no_client_auth();
     config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     let name = ServerName::try_from(name.to_owned()).unwrap();
-    TlsConnector::from(Arc::new(config)).connect(name, tcp(server).await).await
+    TlsConnector::from(Arc::new(config)).connect(name, stream).await
 }
 
 /// Writes `request`, reads until the server closes, and tells what came; an abrupt end is an end.

@@ -147,6 +147,28 @@ async fn a_head_over_its_size_gets_431() {
 }
 
 #[tokio::test]
+async fn lines_and_their_number_have_one_limit_in_both_versions() {
+    let server = Server::tls(Limits { header_count: 50, request_line_bytes: 1000, ..long() });
+    for (lines, path, expected) in [(49, 900, "200"), (50, 900, "431"), (0, 1100, "414"), (0, 40_000, "414")] {
+        let path = "x".repeat(path);
+        let mut stream = tls(&server, HOST, &[b"http/1.1"]).await.unwrap();
+        let more: String = (0..lines - 1_i32).map(|line| format!("X-{line}: y\r\n")).collect();
+        let head = format!("GET /{path} HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n{more}\r\n");
+        let answer = exchange(&mut stream, head.as_bytes()).await;
+        assert_eq!(status(&answer), expected, "{lines} {answer}");
+
+        let (mut sender, _connection) = http2(&server).await;
+        let mut request = https(&format!("/{path}"));
+        for line in 0..=lines {
+            let name: ::http::HeaderName = format!("x-{line}").parse().unwrap();
+            request.headers_mut().insert(name, "y".parse().unwrap());
+        }
+        assert_eq!(ask(&mut sender, request).await.unwrap().0.as_str(), expected, "{lines}");
+    }
+    assert_eq!(server.admission.counts().of(crate::Reason::HeadTooLarge), 6);
+}
+
+#[tokio::test]
 async fn who_is_refused_while_still_sending_gets_to_read_the_refusal() {
     let server = Server::cleartext(long());
     let mut stream = tcp(&server).await;

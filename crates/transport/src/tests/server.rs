@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ::http::{Request, Response, StatusCode};
 use bytes::Bytes;
+use doorward_authorize::Networks;
 use doorward_hygiene::{ArrivedOn, CleanHead, ForwardedChain};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Collected, Full};
@@ -53,16 +54,23 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn tls(limits: Limits) -> Self {
-        let made = rcgen::generate_simple_self_signed([HOST.to_owned()]).unwrap();
-        let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
-        let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).unwrap();
-        let certificate = made.cert.der().clone();
-        let resolver = OneHost(Arc::new(CertifiedKey::new(vec![certificate.clone()], key)));
-        Self::start(
-            Kind::Tls(Arc::new(Always(server_config(Arc::new(resolver), None, None, Versions::Both).unwrap()))),
-            limits,
-            certificate,
-        )
+        Self::tls_on_terms(Terms::of(limits))
+    }
+
+    /// As [`Self::cleartext`], behind proxies.
+    pub(super) fn behind(limits: Limits, trusted: &str, proxy_header: bool) -> Self {
+        let trusted = Networks::new(vec![Networks::parse_one(trusted).unwrap()]);
+        let admission = Admission::behind(&limits, trusted, proxy_header);
+        let terms = Terms { limits, versions: Versions::Both, admission };
+        Self::on_terms(Kind::Cleartext, terms, Vec::new().into())
+    }
+
+    /// With a certificate, and everything else as these terms say.
+    pub(super) fn tls_on_terms(terms: Terms) -> Self {
+        let versions = terms.versions;
+        let (resolver, certificate) = one_host();
+        let config = server_config(resolver, None, None, versions).unwrap();
+        Self::on_terms(Kind::Tls(Arc::new(Always(config))), terms, certificate)
     }
 
     pub(super) fn cleartext(limits: Limits) -> Self {
@@ -84,6 +92,14 @@ impl Server {
         tokio::spawn(serve(listener, app.clone(), terms, drain.clone()));
         Self { address, app, drain, certificate, admission }
     }
+}
+
+fn one_host() -> (Arc<dyn ResolvesServerCert>, CertificateDer<'static>) {
+    let made = rcgen::generate_simple_self_signed([HOST.to_owned()]).unwrap();
+    let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
+    let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).unwrap();
+    let certificate = made.cert.der().clone();
+    (Arc::new(OneHost(Arc::new(CertifiedKey::new(vec![certificate.clone()], key)))), certificate)
 }
 
 #[derive(Debug)]
@@ -152,6 +168,7 @@ impl Handler for App {
                 response.headers_mut().insert("upgrade", "test".parse().unwrap());
                 response
             }
+            "/from" => text(StatusCode::OK, format!("{} via {:?}", peer.address, peer.via)),
             "/who" => {
                 let shown = peer.client_chain.as_ref().map_or(&[][..], |chain| chain.certificates());
                 text(StatusCode::OK, format!("shown: {:?}", shown.first().map(|leaf| leaf.len())))
