@@ -10,6 +10,7 @@ mod http2_upstreams;
 mod introductions;
 mod long_answers;
 mod max_age;
+mod reaching;
 mod refusals;
 mod sessions;
 mod streaming;
