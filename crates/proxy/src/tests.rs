@@ -6,6 +6,7 @@ mod circles;
 mod client_certificates;
 mod decisions;
 mod forwarding;
+mod grpc;
 mod http2_upstreams;
 mod introductions;
 mod long_answers;
