@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use doorward_config::{HostHeader, Route, Target, Upstream, UpstreamScheme, UpstreamTls, UpstreamUrl};
+use doorward_config::{HostHeader, LookupFamily, Route, Target, Upstream, UpstreamScheme, UpstreamTls, UpstreamUrl};
 use http::{Request, Response, Version};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -75,7 +75,7 @@ async fn tls_route(alpn: &[&[u8]]) -> Route {
     });
     let at = UpstreamUrl { scheme: UpstreamScheme::Https, host: "127.0.0.1".into(), port };
     let tls = UpstreamTls { authorities: vec![certificate], ..UpstreamTls::default() };
-    let mut route = route(Target::Upstream(Upstream { addresses: vec![at], tls }));
+    let mut route = route(Target::Upstream(Upstream { addresses: vec![at], lookup: LookupFamily::default(), tls }));
     route.websockets = true;
     route.host_header = HostHeader::Preserve;
     route
@@ -118,7 +118,7 @@ async fn a_websocket_over_tls_is_asked_for_in_http1_whatever_else_is_spoken() {
 
 fn unix(scheme: UpstreamScheme, path: &Path, tls: UpstreamTls) -> Upstream {
     let at = UpstreamUrl { scheme, host: path.to_str().unwrap().into(), port: 0 };
-    Upstream { addresses: vec![at], tls }
+    Upstream { addresses: vec![at], lookup: LookupFamily::default(), tls }
 }
 
 #[tokio::test]

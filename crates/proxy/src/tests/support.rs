@@ -12,8 +12,8 @@ use bytes::Bytes;
 use doorward_assertion::{Keyring, Signer, SigningKeys};
 use doorward_authorize::{Action, Case, Criterion, Operator, Policy, RouteId, Rule, StringMatcher, StringTest};
 use doorward_config::{
-    Assertion, HostHeader, IssuerFormat, Limit, PathRule, Route, Target, Upstream, UpstreamScheme, UpstreamTls,
-    UpstreamUrl,
+    Assertion, HostHeader, IssuerFormat, Limit, LookupFamily, PathRule, Route, Target, Upstream, UpstreamScheme,
+    UpstreamTls, UpstreamUrl,
 };
 use doorward_hygiene::{CleanHead, Hostname, OriginPattern};
 use doorward_identity::{Claims, Email, Groups, Identity, Subject, VerifiedEmail};
@@ -71,6 +71,7 @@ pub(crate) fn upstream_at(address: SocketAddr) -> Target {
             host: address.ip().to_string(),
             port: address.port(),
         }],
+        lookup: LookupFamily::default(),
         tls: UpstreamTls::default(),
     })
 }
