@@ -10,6 +10,7 @@ mod chain;
 mod client_certificates;
 mod client_pair;
 mod client_rule;
+mod dns;
 mod expectations;
 mod from;
 mod headers;
@@ -89,6 +90,7 @@ impl Compiler<'_> {
         let defaults = route::Defaults {
             timeout: timeouts.upstream,
             max_request_bytes: self.max_request_bytes(raw.limits.max_request_bytes.as_ref()),
+            lookup: self.lookup_family(raw.dns_lookup_family.as_ref()),
             authorities: &authorities,
             response_headers: &global,
             pass_identity_headers: raw.pass_identity_headers.as_ref().is_some_and(|flag| flag.value),

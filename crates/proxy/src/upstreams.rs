@@ -2,6 +2,7 @@
 //!
 //! Refuses to send anything without a [`Permit`] of the very route it is sent for.
 
+mod addresses;
 mod again;
 mod certificate_problem;
 mod client_certificate;
@@ -133,7 +134,15 @@ impl UpstreamClient {
         let endpoints = upstream
             .addresses
             .iter()
-            .map(|address| Endpoint::new(address, tls.as_ref().map(|config| (config, &shown)), server_name, limits))
+            .map(|address| {
+                Endpoint::new(
+                    address,
+                    tls.as_ref().map(|config| (config, &shown)),
+                    server_name,
+                    upstream.lookup,
+                    limits,
+                )
+            })
             .collect::<Result<_, _>>()?;
         Ok(Self { endpoints, next: AtomicUsize::new(0), limits })
     }

@@ -12,6 +12,7 @@ use super::client_certificates::OfHost;
 use super::headers::ResponseHeaders;
 use super::policy_warnings::LookedAt;
 use super::ppl::PlacedRule;
+use crate::domain::dns::LookupFamily;
 use crate::domain::route::{HostHeader, PathRule, Route};
 use crate::domain::timeouts::Limit;
 use crate::domain::upgrades::Upgrades;
@@ -27,6 +28,7 @@ pub(super) struct Defaults<'a> {
     pub(super) timeout: Limit,
     /// None for any number.
     pub(super) max_request_bytes: Option<u64>,
+    pub(super) lookup: LookupFamily,
     pub(super) authorities: &'a [CertificateDer<'static>],
     pub(super) response_headers: &'a ResponseHeaders,
     pub(super) pass_identity_headers: bool,

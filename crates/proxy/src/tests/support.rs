@@ -14,8 +14,8 @@ use doorward_authorize::{
     Action, Case, Criterion, Networks, Operator, Policy, RouteId, Rule, StringMatcher, StringTest,
 };
 use doorward_config::{
-    Assertion, HostHeader, IssuerFormat, Limit, Limits, PathRule, Proxies, RateLimit, Route, RouteLimits, Target,
-    Upstream, UpstreamScheme, UpstreamTls, UpstreamUrl,
+    Assertion, HostHeader, IssuerFormat, Limit, Limits, LookupFamily, PathRule, Proxies, RateLimit, Route, RouteLimits,
+    Target, Upstream, UpstreamScheme, UpstreamTls, UpstreamUrl,
 };
 use doorward_hygiene::{CleanHead, Hostname, OriginPattern};
 use doorward_identity::{Claims, Email, Groups, Identity, Subject, VerifiedEmail};
@@ -73,6 +73,7 @@ pub(crate) fn upstream_at(address: SocketAddr) -> Target {
             host: address.ip().to_string(),
             port: address.port(),
         }],
+        lookup: LookupFamily::default(),
         tls: UpstreamTls::default(),
     })
 }

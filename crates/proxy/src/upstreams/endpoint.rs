@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorward_config::{UpstreamScheme, UpstreamUrl};
+use doorward_config::{LookupFamily, UpstreamScheme, UpstreamUrl};
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
@@ -66,6 +66,7 @@ impl Endpoint {
         url: &UpstreamUrl,
         tls: Option<(&Arc<ClientConfig>, &Arc<Shown>)>,
         server_name: Option<&str>,
+        lookup: LookupFamily,
         limits: UpstreamLimits,
     ) -> Result<Self, BuildError> {
         let label = url.to_string();
@@ -89,7 +90,7 @@ impl Endpoint {
         };
         let h2c = url.scheme == UpstreamScheme::H2c;
         let shared = (h2c || tls.is_some()).then(Arc::default);
-        let target = Target { place, tls, shown, h2c };
+        let target = Target { place, lookup, tls, shown, h2c };
         Ok(Self { label: label.into(), authority, target, pool: Pool::new(limits.pool), shared })
     }
 
