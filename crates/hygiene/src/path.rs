@@ -6,6 +6,7 @@
 //! An escaped slash (`%2F`) is refused too, but for requests that a route may want to have with it: such a path has a
 //! reading in which it is three characters of a name, and another in which it is a slash, and neither climbs.
 
+use bytes::Bytes;
 use http::uri::PathAndQuery;
 
 #[cfg(test)]
@@ -81,6 +82,14 @@ impl NormalPath {
     /// Exactly what the client sent and the upstream gets.
     pub fn raw(&self) -> &str {
         self.raw.path()
+    }
+
+    /// The same in memory of its own, for keeping it long after the request whose buffer it shares.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        // What was parsed once parses again.
+        let raw = PathAndQuery::from_maybe_shared(Bytes::copy_from_slice(self.raw().as_bytes()));
+        Self { raw: raw.unwrap_or_else(|_| self.raw.clone()), ..self.clone() }
     }
 
     /// Percent-decoded once: what routes and rules match on. An escaped slash stays `%2F`.
