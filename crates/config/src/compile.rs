@@ -15,12 +15,14 @@ mod from;
 mod headers;
 mod host_header;
 mod key_pair;
+mod kubernetes;
 mod listeners;
 mod path_rule;
 mod policy;
 mod policy_warnings;
 mod ppl;
 mod provider;
+mod requests;
 mod rewriting;
 mod route;
 mod secrets;
@@ -84,9 +86,11 @@ impl Compiler<'_> {
             timeout: timeouts.upstream,
             authorities: &authorities,
             response_headers: &global,
+            escaped_slashes: self.escaped_slashes(raw.requests.escaped_slashes.as_ref()).unwrap_or_default(),
             pass_identity_headers: raw.pass_identity_headers.as_ref().is_some_and(|flag| flag.value),
             assertion: self.assertion_of_routes(&raw.assertion.of_routes),
         };
+        let underscored = self.underscored(raw.requests.underscores.as_ref());
         self.shared_policies(&raw.policies);
         let support_contact = self.support_contact(raw.policies.support_contact.as_ref());
         let mut routes = self.routes(&raw.routes, &defaults, whole);
@@ -115,6 +119,7 @@ impl Compiler<'_> {
             sessions,
             assertion,
             timeouts,
+            underscored,
             support_contact,
             routes: routes.list,
             tests,

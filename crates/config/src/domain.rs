@@ -5,6 +5,7 @@ pub(crate) mod assertion;
 pub(crate) mod client_certificates;
 pub(crate) mod expectations;
 pub(crate) mod listeners;
+pub(crate) mod requests;
 pub(crate) mod rewriting;
 pub(crate) mod route;
 pub(crate) mod sessions;
@@ -19,6 +20,7 @@ use std::path::PathBuf;
 use assertion::Assertion;
 use expectations::Expectation;
 use listeners::Listeners;
+use requests::Underscored;
 use route::Route;
 use sessions::SessionSettings;
 use sign_in::SignIn;
@@ -40,6 +42,8 @@ pub struct Config {
     pub assertion: Assertion,
     /// Timeouts of the listener, and the default of routes.
     pub timeouts: Timeouts,
+    /// What becomes of headers whose names have an underscore.
+    pub underscored: Underscored,
     /// Whom a denied visitor may ask, as text: a name, an address, a URL.
     pub support_contact: Option<String>,
     /// The routes, in the order of the file. At least one; no two have the same host and path rule.

@@ -30,6 +30,7 @@ pub use domain::expectations::{
     Expectation, Expectations, InvalidRequestUrl, Person, Question, REASONS_WITHOUT_A_POLICY, RequestUrl, point_in_time,
 };
 pub use domain::listeners::Listeners;
+pub use domain::requests::{EscapedSlashes, Underscored};
 pub use domain::rewriting::{RegexRewrite, ResponseHeaderRewrite, SubstitutionPart};
 pub use domain::route::{HeaderContent, HeaderPart, HostHeader, PathRule, Redirect, Route, StaticResponse, Target};
 pub use domain::sessions::{Cookie, SameSite, SessionSettings, StoreAddress, StoreSettings};

@@ -12,6 +12,7 @@ pub(crate) mod expectations;
 mod header;
 pub(crate) mod listeners;
 pub(crate) mod policy;
+pub(crate) mod requests;
 pub(crate) mod rewriting;
 pub(crate) mod route;
 pub(crate) mod secrets;

@@ -50,6 +50,12 @@ pub enum Unclean {
     /// A WebSocket version other than 13.
     #[error("Only version 13 of the WebSocket protocol is spoken here.")]
     WebSocketVersion,
+    /// A CORS pre-flight with a body, which browsers never send (Fetch standard, "CORS-preflight fetch").
+    #[error("A CORS pre-flight request has no body.")]
+    PreflightBody,
+    /// A header whose name has an underscore.
+    #[error("The request has a header whose name has an underscore, which some take for a hyphen.")]
+    Underscore,
     /// Over 128 header lines.
     #[error("The request has too many headers.")]
     TooManyHeaders,
@@ -72,6 +78,8 @@ impl Unclean {
             | Self::HostsDisagree
             | Self::Path(_)
             | Self::Framing
+            | Self::PreflightBody
+            | Self::Underscore
             | Self::WebSocket(_) => StatusCode::BAD_REQUEST,
         }
     }
@@ -96,6 +104,8 @@ impl Unclean {
             Self::Framing => "bad-framing",
             Self::WebSocket(_) => "bad-websocket-handshake",
             Self::WebSocketVersion => "bad-websocket-version",
+            Self::PreflightBody => "preflight-with-body",
+            Self::Underscore => "underscore-in-header-name",
             Self::TooManyHeaders => "too-many-headers",
         }
     }

@@ -12,6 +12,7 @@ mod by_text;
 mod challenges;
 mod clients;
 mod error;
+mod escaped_slashes;
 mod headers;
 mod held;
 mod identify;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use doorward_assertion::Signer;
-use doorward_config::{Limit, Route, Target};
+use doorward_config::{Limit, Route, Target, Underscored};
 use doorward_hygiene::{Hostname, Origin, OriginPattern};
 
 use crate::by_host::ByHost;
@@ -25,6 +25,8 @@ pub struct SnapshotSettings {
     pub origins: Vec<OriginPattern>,
     /// The name of our cookies without its `__Host-`: they never reach an upstream.
     pub cookie_stem: String,
+    /// What becomes of headers whose names have an underscore.
+    pub underscored: Underscored,
     /// How long a streamed answer may be silent where the route says nothing else (`timeout_idle`).
     pub stream_idle: Limit,
     /// Who knows the visitors.
@@ -47,6 +49,7 @@ pub struct Snapshot {
     /// One more than that of the snapshot before.
     pub(crate) generation: u64,
     pub(crate) cookie_stem: Box<str>,
+    pub(crate) underscored: Underscored,
     pub(crate) identify: Arc<dyn Identify>,
     pub(crate) own: Arc<dyn OwnEndpoints>,
     pub(crate) signer: Option<Arc<Signer>>,
@@ -93,6 +96,7 @@ impl Snapshot {
             upstreams,
             generation: previous.map_or(0, |previous| previous.generation + 1),
             cookie_stem: settings.cookie_stem.into(),
+            underscored: settings.underscored,
             identify: settings.identify,
             own: settings.own,
             signer: settings.signer,

@@ -11,6 +11,7 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwapOption;
 use doorward_authorize::Decision;
+use doorward_config::EscapedSlashes;
 use doorward_sessions::LiveSession;
 use doorward_transport::Drain;
 use http::HeaderMap;
@@ -138,6 +139,9 @@ fn is_still_allowed(held: &Held, snapshot: &Snapshot, now: SystemTime) -> bool {
     let facts = &held.facts;
     let Ok(route) = snapshot.table().find(&facts.host, facts.port, &facts.path) else { return false };
     if facts.websocket && !route.settings.websockets {
+        return false;
+    }
+    if facts.path.escapes_slashes() && route.settings.escaped_slashes != EscapedSlashes::Keep {
         return false;
     }
     // A policy that looks at headers which were not kept cannot be asked: that is a no.

@@ -63,7 +63,7 @@ fn tokens(pairs: &At<HeaderPairs>) -> impl Iterator<Item = (&At<String>, &'stati
 }
 
 /// Whether nobody but this machine can read what goes there.
-fn is_safe_from_readers(address: &UpstreamUrl) -> bool {
+pub(super) fn is_safe_from_readers(address: &UpstreamUrl) -> bool {
     let is_loopback = match address.host.parse::<IpAddr>() {
         Ok(ip) => ip.to_canonical().is_loopback(),
         Err(_) => address.host.eq_ignore_ascii_case("localhost"),

@@ -8,6 +8,7 @@ use super::client_certificates::RawClientCertificates;
 use super::expectations::{self, RawExpectation};
 use super::listeners::RawListeners;
 use super::policy::RawPolicies;
+use super::requests::RawRequests;
 use super::route::RawRoute;
 use super::section::routes_from_variable;
 use super::sessions::RawSessions;
@@ -26,6 +27,7 @@ pub(crate) struct RawConfig {
     pub(crate) sign_in: RawSignIn,
     pub(crate) sessions: RawSessions,
     pub(crate) assertion: RawAssertion,
+    pub(crate) requests: RawRequests,
     pub(crate) set_response_headers: Option<At<Pairs>>,
     pub(crate) pass_identity_headers: Option<At<bool>>,
     pub(crate) policies: RawPolicies,
@@ -45,6 +47,7 @@ impl RawConfig {
             sign_in: RawSignIn::read(&mut section, reading),
             sessions: RawSessions::read(&mut section, reading),
             assertion: RawAssertion::read(&mut section, reading),
+            requests: RawRequests::read(&mut section, reading),
             set_response_headers: section.pairs("set_response_headers", reading),
             pass_identity_headers: section.flag("pass_identity_headers", reading),
             policies: RawPolicies::read(&mut section, reading),

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use doorward_assertion::Signer;
-use doorward_hygiene::headers::{strip_hop_by_hop, strip_reserved};
+use doorward_hygiene::headers::{strip_hop_by_hop, strip_impersonation, strip_reserved};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Instant;
@@ -98,6 +98,7 @@ impl Body for Upload {
             Ok(mut trailers) => {
                 strip_hop_by_hop(&mut trailers);
                 strip_reserved(&mut trailers);
+                strip_impersonation(&mut trailers);
                 if let Some(signer) = &this.signer {
                     signer.strip_claims(&mut trailers);
                 }

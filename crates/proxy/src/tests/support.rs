@@ -12,7 +12,8 @@ use bytes::Bytes;
 use doorward_assertion::{Keyring, Signer, SigningKeys};
 use doorward_authorize::{Action, Case, Criterion, Operator, Policy, RouteId, Rule, StringMatcher, StringTest};
 use doorward_config::{
-    Assertion, HostHeader, IssuerFormat, Limit, PathRule, Route, Target, Upstream, UpstreamTls, UpstreamUrl,
+    Assertion, EscapedSlashes, HostHeader, IssuerFormat, Limit, PathRule, Route, Target, Underscored, Upstream,
+    UpstreamTls, UpstreamUrl,
 };
 use doorward_hygiene::{CleanHead, Hostname, OriginPattern, Scheme};
 use doorward_identity::{Claims, Email, Groups, Identity, Subject, VerifiedEmail};
@@ -89,6 +90,8 @@ pub(crate) fn route(target: Target) -> Route {
         regex_rewrite: None,
         regex_priority: 0,
         rewrite_response_headers: Vec::new(),
+        escaped_slashes: EscapedSlashes::Reject,
+        kubernetes: None,
         set_request_headers: Vec::new(),
         remove_request_headers: Vec::new(),
         set_response_headers: Vec::new(),
@@ -252,6 +255,7 @@ pub(crate) struct Front {
     signer: Arc<Signer>,
     pub(crate) clients: Option<Arc<dyn JudgeClients>>,
     stream_idle: Limit,
+    underscored: Underscored,
     limits: UpstreamLimits,
 }
 
@@ -264,6 +268,7 @@ pub(crate) struct FrontSettings {
     pub(crate) assertion: Assertion,
     pub(crate) arrival: Arrival,
     pub(crate) stream_idle: Limit,
+    pub(crate) underscored: Underscored,
     pub(crate) session_lifetime: Duration,
     pub(crate) limits: UpstreamLimits,
 }
@@ -278,6 +283,8 @@ impl FrontSettings {
             assertion: Assertion::default(),
             arrival: Arrival::Tls { sni: Some(Hostname::parse("app.test").unwrap()) },
             stream_idle: Limit::After(Duration::from_secs(60)),
+            // So that tests can say things in ways that are refused by default.
+            underscored: Underscored::Pass,
             session_lifetime: Duration::from_secs(600),
             limits: UpstreamLimits::default(),
         }
@@ -310,6 +317,7 @@ impl Front {
             signer: Arc::new(Signer::new(keys, &settings.assertion)),
             clients: settings.clients.clone(),
             stream_idle: settings.stream_idle,
+            underscored: settings.underscored,
             limits: settings.limits,
         };
         front.reload(settings.routes);
@@ -332,6 +340,7 @@ impl Front {
             routes,
             origins,
             cookie_stem: "doorward".into(),
+            underscored: self.underscored,
             stream_idle: self.stream_idle,
             identify: self.visitors.clone(),
             own: Arc::new(Own),
@@ -380,6 +389,7 @@ fn empty_snapshot(visitors: &Arc<Visitors>) -> Snapshot {
         routes: Vec::new(),
         origins: Vec::new(),
         cookie_stem: "doorward".into(),
+        underscored: Underscored::Refuse,
         stream_idle: Limit::Never,
         identify: visitors.clone(),
         own: Arc::new(Own),
