@@ -46,7 +46,7 @@ impl Terms {
     }
 
     /// The groups that may be told of.
-    pub(crate) fn groups<'a>(&'a self, of: &'a Groups) -> impl Iterator<Item = &'a str> {
+    pub fn groups<'a>(&'a self, of: &'a Groups) -> impl Iterator<Item = &'a str> {
         of.iter().filter(|group| {
             self.groups.as_ref().is_none_or(|told| told.binary_search_by(|name| name.as_str().cmp(group)).is_ok())
         })

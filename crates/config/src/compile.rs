@@ -16,6 +16,7 @@ mod from;
 mod headers;
 mod host_header;
 mod key_pair;
+mod kubernetes;
 mod limits;
 mod listeners;
 mod path_rule;
@@ -24,6 +25,7 @@ mod policy_warnings;
 mod ppl;
 mod provider;
 mod proxies;
+mod requests;
 mod rewriting;
 mod route;
 mod secrets;
@@ -93,10 +95,12 @@ impl Compiler<'_> {
             lookup: self.lookup_family(raw.dns_lookup_family.as_ref()),
             authorities: &authorities,
             response_headers: &global,
+            escaped_slashes: self.escaped_slashes(raw.requests.escaped_slashes.as_ref()).unwrap_or_default(),
             pass_identity_headers: raw.pass_identity_headers.as_ref().is_some_and(|flag| flag.value),
             assertion: self.assertion_of_routes(&raw.assertion.of_routes),
             upgrades: self.upgrades(raw.allow_upgrades.as_ref()).unwrap_or_default(),
         };
+        let underscored = self.underscored(raw.requests.underscores.as_ref());
         self.shared_policies(&raw.policies);
         let support_contact = self.support_contact(raw.policies.support_contact.as_ref());
         let mut routes = self.routes(&raw.routes, &defaults, whole);
@@ -128,6 +132,7 @@ impl Compiler<'_> {
             timeouts,
             limits,
             rate_limits,
+            underscored,
             support_contact,
             routes: routes.list,
             tests,

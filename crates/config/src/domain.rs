@@ -8,6 +8,7 @@ pub(crate) mod expectations;
 pub(crate) mod limits;
 pub(crate) mod listeners;
 pub(crate) mod proxies;
+pub(crate) mod requests;
 pub(crate) mod rewriting;
 pub(crate) mod route;
 pub(crate) mod sessions;
@@ -25,6 +26,7 @@ use expectations::Expectation;
 use limits::{Limits, RateLimit};
 use listeners::Listeners;
 use proxies::Proxies;
+use requests::Underscored;
 use route::Route;
 use sessions::SessionSettings;
 use sign_in::SignIn;
@@ -52,6 +54,8 @@ pub struct Config {
     pub limits: Limits,
     /// How often routes may be asked, all of them together.
     pub rate_limits: Vec<RateLimit>,
+    /// What becomes of headers whose names have an underscore.
+    pub underscored: Underscored,
     /// Whom a denied visitor may ask, as text: a name, an address, a URL.
     pub support_contact: Option<String>,
     /// The routes, in the order of the file. At least one; no two have the same host and path rule.

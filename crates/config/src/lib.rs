@@ -33,6 +33,7 @@ pub use domain::expectations::{
 pub use domain::limits::{ConnectionLimits, Limits, RateKey, RateLimit, RouteLimits, SignInLimits};
 pub use domain::listeners::{Codec, Listeners};
 pub use domain::proxies::Proxies;
+pub use domain::requests::{EscapedSlashes, Underscored};
 pub use domain::rewriting::{RegexRewrite, ResponseHeaderRewrite, SubstitutionPart};
 pub use domain::route::{HeaderContent, HeaderPart, HostHeader, PathRule, Redirect, Route, StaticResponse, Target};
 pub use domain::sessions::{Cookie, SameSite, SessionSettings, StoreAddress, StoreSettings};

@@ -14,6 +14,7 @@ pub(crate) mod limits;
 pub(crate) mod listeners;
 pub(crate) mod policy;
 pub(crate) mod proxies;
+pub(crate) mod requests;
 pub(crate) mod rewriting;
 pub(crate) mod route;
 pub(crate) mod secrets;

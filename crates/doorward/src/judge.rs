@@ -3,13 +3,14 @@
 //! Everything is answered by what serves requests too: the route table, the policies, and the trust in client
 //! certificates. Refuses to answer by anything else, so that what is told here is what happens.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use doorward_authorize::{Explanation, Facts, Reason, Reasons, RouteId, Verdict, Visitor};
 use doorward_certificates::ClientTrusts;
-use doorward_config::{Config, Enforcement, Expectation, Person, Provider, Question, Route, Target};
-use doorward_hygiene::starts_with_segments;
+use doorward_config::{Config, Enforcement, EscapedSlashes, Expectation, Person, Provider, Question, Route, Target};
+use doorward_hygiene::{NormalPath, starts_with_segments};
 use doorward_identity::{Groups, Identity, Presented, Subject, VerifiedEmail};
 use doorward_proxy::{NotFound, RouteTable, passed_on};
 use http::HeaderMap;
@@ -81,6 +82,7 @@ impl<'c> Judge<'c> {
 
     /// What is decided. A question that names no time is asked `now`.
     pub(crate) fn rule(&self, question: &Question, now: SystemTime) -> Ruling {
+        let question = &*self.as_forwarded(question);
         let now = question.time.unwrap_or(now);
         let certificate = self.presented(question, now);
         match self.way(question, &certificate) {
@@ -103,6 +105,7 @@ impl<'c> Judge<'c> {
 
     /// The same, told in full.
     pub(crate) fn answer(&self, question: &Question, now: SystemTime) -> Answer {
+        let question = &*self.as_forwarded(question);
         let now = question.time.unwrap_or(now);
         let certificate = self.presented(question, now);
         let route = match self.way(question, &certificate) {
@@ -189,6 +192,10 @@ impl<'c> Judge<'c> {
         // A port that goes without saying is not sent.
         let port = (origin.port != origin.scheme.default_port()).then_some(origin.port);
         match self.table.find(&origin.host, port, path) {
+            Ok(route) if path.escapes_slashes() && route.escaped_slashes == EscapedSlashes::Reject => {
+                let why = "a slash of the path is escaped (`%2F`), and `path_with_escaped_slashes_action` refuses that";
+                Way::Ends(Ruling::new(Verdict::Deny, "escaped-slash"), why.to_owned())
+            }
             Ok(route) => Way::Route(route),
             Err(not_found) => {
                 let word = match not_found {
@@ -198,6 +205,25 @@ impl<'c> Judge<'c> {
                 Way::Ends(Ruling::new(Verdict::Deny, word), why::no_route(self.config, not_found, question))
             }
         }
+    }
+
+    /// The question as it stands once the route has made escaped slashes plain, if it does so.
+    fn as_forwarded<'q>(&self, question: &'q Question) -> Cow<'q, Question> {
+        let (origin, path) = (&question.url.origin, &question.url.path);
+        let Some(plain) = path.with_plain_slashes().and_then(|plain| NormalPath::parse(&plain).ok()) else {
+            return Cow::Borrowed(question);
+        };
+        let port = (origin.port != origin.scheme.default_port()).then_some(origin.port);
+        let makes_plain = self
+            .table
+            .find(&origin.host, port, path)
+            .is_ok_and(|route| matches!(route.escaped_slashes, EscapedSlashes::Unescape | EscapedSlashes::Redirect));
+        if !makes_plain {
+            return Cow::Borrowed(question);
+        }
+        let mut question = question.clone();
+        question.url.path = plain;
+        Cow::Owned(question)
     }
 
     /// Whether this is one of Doorward's own pages, on a host of ours.

@@ -112,6 +112,8 @@ mod tests {
             regex_rewrite: None,
             regex_priority: 0,
             rewrite_response_headers: Vec::new(),
+            escaped_slashes: doorward_config::EscapedSlashes::Reject,
+            kubernetes: None,
             set_request_headers: Vec::new(),
             remove_request_headers: Vec::new(),
             set_response_headers: Vec::new(),

@@ -7,7 +7,9 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use http::header::{CONTENT_LENGTH, HOST, SEC_WEBSOCKET_KEY, TRANSFER_ENCODING, UPGRADE};
+use http::header::{
+    ACCESS_CONTROL_REQUEST_METHOD, CONTENT_LENGTH, HOST, ORIGIN, SEC_WEBSOCKET_KEY, TRANSFER_ENCODING, UPGRADE,
+};
 use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderValue, Method, Uri, Version};
 
@@ -15,6 +17,7 @@ use crate::accepts::{self, Accepts};
 use crate::authority::{Authority, InvalidAuthority};
 use crate::cookies;
 use crate::forwarded_chain::ForwardedChain;
+use crate::headers::{Underscored, has_underscored, strip_underscored};
 use crate::hostname::{Hostname, InvalidHostname};
 use crate::origin::{RequestOrigin, Scheme};
 use crate::path::NormalPath;
@@ -85,6 +88,39 @@ impl CleanHead {
             parts.method = Method::GET;
         }
         Ok(Self { parts, authority, path, upgrade, client: arrived.client.clone(), over_tls: arrived.over_tls })
+    }
+
+    /// Does with headers whose names have an underscore what is said of them.
+    ///
+    /// # Errors
+    /// [`Unclean::Underscore`] when they are to be refused and there is one.
+    pub fn settle_underscored(&mut self, wanted: Underscored) -> Result<(), Unclean> {
+        if wanted == Underscored::Pass || !has_underscored(&self.parts.headers) {
+            return Ok(());
+        }
+        if wanted == Underscored::Refuse {
+            return Err(Unclean::Underscore);
+        }
+        strip_underscored(&mut self.parts.headers);
+        Ok(())
+    }
+
+    /// Takes every escaped slash of the path for a plain one: from here on it is as if the client had sent it so.
+    ///
+    /// # Errors
+    /// [`Unclean::Path`]; none that the path would not have had before.
+    pub fn take_slashes_for_plain(&mut self) -> Result<(), Unclean> {
+        let Some(plain) = self.path.with_plain_slashes() else { return Ok(()) };
+        let path = NormalPath::parse(&plain).map_err(Unclean::Path)?;
+        let target = match self.query() {
+            Some(query) => format!("{plain}?{query}"),
+            None => plain,
+        };
+        let mut uri = self.parts.uri.clone().into_parts();
+        uri.path_and_query = Some(target.try_into().map_err(|_| Unclean::Target)?);
+        self.parts.uri = Uri::from_parts(uri).map_err(|_| Unclean::Target)?;
+        self.path = path;
+        Ok(())
     }
 
     /// The method.
@@ -174,6 +210,13 @@ impl CleanHead {
     /// Whether a browser is opening a page, so that a redirect to sign in leads somewhere.
     pub fn is_page_load(&self) -> bool {
         self.upgrade.is_none() && accepts::is_page_load(&self.parts)
+    }
+
+    /// Whether a browser asks, before a script's request to another origin, if that may be made (Fetch standard). Such a
+    /// request carries no cookie and no body.
+    pub fn is_cors_preflight(&self) -> bool {
+        let has = |name| self.parts.headers.contains_key(name);
+        self.parts.method == Method::OPTIONS && has(ORIGIN) && has(ACCESS_CONTROL_REQUEST_METHOD)
     }
 
     /// Which page caused the request, compared with the host it is for.

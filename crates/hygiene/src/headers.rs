@@ -6,16 +6,21 @@
 mod cookies;
 mod forwarded;
 mod hop_by_hop;
+mod impersonation;
 mod reserved;
 mod response;
+mod underscores;
 
 use http::{HeaderMap, HeaderName};
 
 pub use cookies::strip_cookies;
 pub use forwarded::{Peer, set_forwarded};
 pub use hop_by_hop::strip_hop_by_hop;
+pub use impersonation::{is_impersonation, strip_impersonation};
 pub use reserved::{is_reserved, strip_reserved};
 pub use response::strip_response;
+pub use underscores::Underscored;
+pub(crate) use underscores::{has_underscored, strip_underscored};
 
 /// The members of a comma-separated list over all its lines (RFC 9110 §5.6.1), empty ones left out.
 pub(crate) fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {

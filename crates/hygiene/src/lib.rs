@@ -20,6 +20,7 @@ pub use accepts::Accepts;
 pub use authority::{Authority, InvalidAuthority};
 pub use clean_head::{ArrivedOn, CleanHead};
 pub use forwarded_chain::{ForwardedChain, MOST_HOPS};
+pub use headers::Underscored;
 pub use host_pattern::{HostPattern, InvalidHostPattern, InvalidOriginPattern, OriginPattern, parent_of};
 pub use hostname::{Hostname, InvalidHostname};
 pub use origin::{InvalidOrigin, Origin, RequestOrigin, Scheme};

@@ -53,6 +53,12 @@ pub enum Unclean {
     /// A WebSocket version other than 13.
     #[error("Only version 13 of the WebSocket protocol is spoken here.")]
     WebSocketVersion,
+    /// A CORS pre-flight with a body, which browsers never send (Fetch standard, "CORS-preflight fetch").
+    #[error("A CORS pre-flight request has no body.")]
+    PreflightBody,
+    /// A header whose name has an underscore.
+    #[error("The request has a header whose name has an underscore, which some take for a hyphen.")]
+    Underscore,
     /// Over 10,000 header lines.
     #[error("The request has too many headers.")]
     TooManyHeaders,
@@ -76,6 +82,8 @@ impl Unclean {
             | Self::HostsDisagree
             | Self::Path(_)
             | Self::Framing
+            | Self::PreflightBody
+            | Self::Underscore
             | Self::WebSocket(_) => StatusCode::BAD_REQUEST,
         }
     }
@@ -101,6 +109,8 @@ impl Unclean {
             Self::ConnectProtocol => "bad-connect-protocol",
             Self::WebSocket(_) => "bad-websocket-handshake",
             Self::WebSocketVersion => "bad-websocket-version",
+            Self::PreflightBody => "preflight-with-body",
+            Self::Underscore => "underscore-in-header-name",
             Self::TooManyHeaders => "too-many-headers",
         }
     }

@@ -1,5 +1,6 @@
 //! What an upstream gets to see of a request, and a visitor of an answer.
 
+mod kubernetes;
 pub(crate) mod regex_rewrite;
 pub(crate) mod response_rewrite;
 pub(crate) mod rewrite;

@@ -13,6 +13,7 @@ mod by_text;
 mod challenges;
 mod clients;
 mod error;
+mod escaped_slashes;
 mod headers;
 mod held;
 mod identify;

@@ -14,7 +14,7 @@ use doorward_telemetry::AccessLog;
 use doorward_transport::{Handler, Peer};
 use http::header::{CACHE_CONTROL, CONNECTION, SET_COOKIE};
 use http::{HeaderValue, Request, Response, StatusCode};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 
 use crate::account::Account;
 use crate::headers::to_upstream::{self, REQUEST_ID, Said};
@@ -26,8 +26,8 @@ use crate::served_route::{Answers, Asked, ServedRoute};
 use crate::snapshot::Snapshot;
 use crate::upstreams::Outgoing;
 use crate::{
-    AnswerChallenges, ProxyBody, Tunnels, answer, arrived, challenges, clients, identify, redirect, respond,
-    static_answer, upgrade,
+    AnswerChallenges, ProxyBody, Tunnels, answer, arrived, challenges, clients, escaped_slashes, identify, redirect,
+    respond, static_answer, upgrade,
 };
 
 /// What the pipeline works with.
@@ -82,6 +82,11 @@ impl Pipeline {
         account.note_client(client.client());
         let mut head = CleanHead::inspect(parts, &arrived::arrived_on(peer, client))?;
         account.note_host(&head);
+        head.settle_underscored(snapshot.underscored)?;
+        if head.is_cors_preflight() && !body.is_end_stream() {
+            // It may pass without a sign-in, and then nothing else may come with it.
+            return Err(Unclean::PreflightBody.into());
+        }
         if redirect::is_wanted(peer) {
             if let Some(challenges) = &self.0.challenges
                 && let Some(answer) = challenges::answer(&head, challenges.as_ref()).await
@@ -95,6 +100,9 @@ impl Pipeline {
             return Err(Refusal::ClientCertificate(certificate));
         }
         if snapshot.serves(head.host()) && snapshot.own.owns(&head) {
+            if head.path().escapes_slashes() {
+                return Err(Unclean::Path(InvalidPath::EncodedSlash).into());
+            }
             let (id, client) = (*account.request_id(), account.client());
             let answer = snapshot.own.answer(head, body, id.as_str(), client).await;
             if let Some(RefusedFor(reason)) = answer.extensions().get() {
@@ -106,8 +114,8 @@ impl Pipeline {
         // What for, who, and may they?
         let route = snapshot.table().find(head.host(), head.authority().port, head.path())?;
         account.note_route(&route.settings.id);
-        if head.path().escapes_slashes() {
-            return Err(Unclean::Path(InvalidPath::EncodedSlash).into());
+        if let Some(answer) = escaped_slashes::settle(&mut head, route)? {
+            return Ok(answer);
         }
         route.hold_to_rates(When::Found, head.client_ip(), None, account.begun())?;
         let visitor = identify::visitor(&snapshot, &head, now).await?;

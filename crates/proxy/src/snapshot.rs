@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use doorward_assertion::Signer;
 use doorward_authorize::RouteId;
-use doorward_config::{Limit, Limits, Proxies, RateLimit, Route, Target};
+use doorward_config::{Limit, Limits, Proxies, RateLimit, Route, Target, Underscored};
 use doorward_hygiene::{Hostname, Origin, OriginPattern};
 
 use crate::by_host::ByHost;
@@ -27,6 +27,8 @@ pub struct SnapshotSettings {
     pub origins: Vec<OriginPattern>,
     /// The name of our cookies without its `__Host-`: they never reach an upstream.
     pub cookie_stem: String,
+    /// What becomes of headers whose names have an underscore.
+    pub underscored: Underscored,
     /// How long a streamed answer may be silent where the route says nothing else (`timeout_idle`).
     pub stream_idle: Limit,
     /// How much of everything there may be.
@@ -55,6 +57,7 @@ pub struct Snapshot {
     /// One more than that of the snapshot before.
     pub(crate) generation: u64,
     pub(crate) cookie_stem: Box<str>,
+    pub(crate) underscored: Underscored,
     pub(crate) identify: Arc<dyn Identify>,
     pub(crate) own: Arc<dyn OwnEndpoints>,
     pub(crate) signer: Option<Arc<Signer>>,
@@ -106,6 +109,7 @@ impl Snapshot {
             upstreams,
             generation: previous.map_or(0, |previous| previous.generation + 1),
             cookie_stem: settings.cookie_stem.into(),
+            underscored: settings.underscored,
             identify: settings.identify,
             own: settings.own,
             signer: settings.signer,

@@ -13,6 +13,7 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwapOption;
 use doorward_authorize::Decision;
+use doorward_config::EscapedSlashes;
 use doorward_sessions::LiveSession;
 use doorward_transport::Drain;
 use http::HeaderMap;
@@ -170,6 +171,9 @@ fn is_still_allowed(held: &Held, snapshot: &Snapshot, now: SystemTime) -> bool {
         return false;
     }
     if facts.protocol.as_ref().is_some_and(|protocol| !upgrades.others.contains(protocol)) {
+        return false;
+    }
+    if facts.path.escapes_slashes() && route.settings.escaped_slashes != EscapedSlashes::Keep {
         return false;
     }
     // A policy that looks at headers which were not kept cannot be asked: that is a no.

@@ -116,7 +116,7 @@ fn status_of(told: &Value) -> u16 {
         ("allow", _) => 200,
         ("sign-in", _) => 401,
         ("deny", "no-route") => 404,
-        ("deny", "ambiguous-path") => 400,
+        ("deny", "ambiguous-path" | "escaped-slash") => 400,
         ("deny", _) => 403,
         other => panic!("{other:?}"),
     }

@@ -13,6 +13,7 @@ use super::headers::ResponseHeaders;
 use super::policy_warnings::LookedAt;
 use super::ppl::PlacedRule;
 use crate::domain::dns::LookupFamily;
+use crate::domain::requests::EscapedSlashes;
 use crate::domain::route::{HostHeader, PathRule, Route};
 use crate::domain::timeouts::Limit;
 use crate::domain::upgrades::Upgrades;
@@ -31,6 +32,7 @@ pub(super) struct Defaults<'a> {
     pub(super) lookup: LookupFamily,
     pub(super) authorities: &'a [CertificateDer<'static>],
     pub(super) response_headers: &'a ResponseHeaders,
+    pub(super) escaped_slashes: EscapedSlashes,
     pub(super) pass_identity_headers: bool,
     pub(super) assertion: OfRoutes,
     pub(super) upgrades: Upgrades,
@@ -110,6 +112,8 @@ impl Compiler<'_> {
         self.tokens_in_the_clear(raw.set_request_headers.as_ref(), target.as_ref());
         let (jwt_groups_filter, jwt_issuer_format) = self.assertion_of_route(&raw.assertion, &defaults.assertion);
         let remove_request_headers = self.removed_headers(raw.remove_request_headers.as_ref());
+        let kubernetes = self.kubernetes(raw);
+        let escaped_slashes = self.escaped_slashes(raw.escaped_slashes.as_ref());
         let before = self.problems.count(crate::Severity::Error);
         let placed = self.policy(&raw.policy, &raw.place);
         self.policy_warnings(&placed, raw, before, looked_at);
@@ -124,6 +128,8 @@ impl Compiler<'_> {
         self.unused_without_upstream(raw);
 
         let (from, path, target) = (from?, path?, target?);
+        // `kubectl logs -f` and `kubectl get -w` may be silent for as long as they like.
+        let or_never = |limit| if kubernetes.is_some() { Limit::Never } else { limit };
         let id = route_id(&from, &path);
         let route = Route {
             policy: self.shared.policies.of(&id, rules).with_max_age(authentication_max_age),
@@ -142,6 +148,7 @@ impl Compiler<'_> {
             regex_rewrite,
             regex_priority,
             rewrite_response_headers,
+            escaped_slashes: escaped_slashes.unwrap_or(defaults.escaped_slashes),
             set_request_headers,
             remove_request_headers,
             set_response_headers: response_headers.set,
@@ -151,15 +158,21 @@ impl Compiler<'_> {
                 .map_or(defaults.pass_identity_headers, |flag| flag.value),
             jwt_groups_filter,
             jwt_issuer_format,
-            timeout: raw.timeout.as_ref().map_or(defaults.timeout, |limit| limit.value),
-            idle_timeout: raw.idle_timeout.as_ref().map(|limit| limit.value),
+            timeout: raw.timeout.as_ref().map_or(or_never(defaults.timeout), |limit| limit.value),
+            idle_timeout: raw
+                .idle_timeout
+                .as_ref()
+                .map(|limit| limit.value)
+                .or(kubernetes.as_ref().map(|_| Limit::Never)),
             limits,
+            kubernetes,
             line: raw.place.line(),
             id,
             from,
             path,
             target,
         };
+        self.kubernetes_is_for_somebody(raw.kubernetes.place(), &route.policy, &route.target);
         Some((route, response_headers.disabled))
     }
 
@@ -212,6 +225,7 @@ impl Compiler<'_> {
             ("prefix_rewrite", raw.rewriting.prefix.as_ref().map(|at| &at.place)),
             ("regex_rewrite_pattern", raw.rewriting.path.place()),
             ("rewrite_response_headers", raw.rewriting.response_headers.as_ref().map(|at| &at.place)),
+            ("kubernetes_service_account_token", raw.kubernetes.place()),
             ("set_request_headers", raw.set_request_headers.as_ref().map(|at| &at.place)),
             ("remove_request_headers", raw.remove_request_headers.as_ref().map(|at| &at.place)),
             ("jwt_groups_filter", raw.assertion.groups_filter.as_ref().map(|at| &at.place)),

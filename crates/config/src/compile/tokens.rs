@@ -61,7 +61,7 @@ fn tokens(pairs: &At<HeaderPairs>) -> impl Iterator<Item = (&At<String>, &'stati
 }
 
 /// Whether nobody but this machine can read what goes there.
-fn is_safe_from_readers(address: &UpstreamUrl) -> bool {
+pub(super) fn is_safe_from_readers(address: &UpstreamUrl) -> bool {
     if address.scheme.is_tls() || address.scheme.is_unix() {
         return true;
     }

@@ -117,7 +117,8 @@ impl RequestUrl {
             return Err(InvalidRequestUrl::NotWhole);
         };
         let origin = Origin::parse(&format!("{scheme}://{authority}"))?;
-        let path = NormalPath::parse(uri.path())?;
+        // Whether a slash may be escaped is for the route to say.
+        let path = NormalPath::parse_with_escaped_slashes(uri.path())?;
         Ok(Self { text: text.to_owned(), origin, path, query: uri.query().map(str::to_owned) })
     }
 }
@@ -137,8 +138,8 @@ pub enum InvalidRequestUrl {
 }
 
 /// The reasons that stand for a decision which no policy was asked for.
-pub const REASONS_WITHOUT_A_POLICY: [&str; 4] =
-    ["no-route", "ambiguous-path", "own-endpoint", "websockets-not-allowed"];
+pub const REASONS_WITHOUT_A_POLICY: [&str; 5] =
+    ["no-route", "ambiguous-path", "escaped-slash", "own-endpoint", "websockets-not-allowed"];
 
 /// Every reason that a decision can have, by its word.
 pub(crate) fn known_reasons() -> Vec<&'static str> {
@@ -163,7 +164,7 @@ mod tests {
         for text in ["", "a.example", "/path", "ftp://a.example/", "https://", "https://u:p@a.example/"] {
             assert!(!matches!(RequestUrl::parse(text), Ok(_) | Err(InvalidRequestUrl::Path(_))), "{text}");
         }
-        for text in ["https://a.example/../x", "https://a.example/%2f", "https://a.example/%zz"] {
+        for text in ["https://a.example/../x", "https://a.example/a%2f..", "https://a.example/%zz"] {
             assert!(matches!(RequestUrl::parse(text), Err(InvalidRequestUrl::Path(_))), "{text}");
         }
     }

@@ -11,6 +11,7 @@ use regex::Regex;
 
 use super::assertion::IssuerFormat;
 use super::limits::RouteLimits;
+use super::requests::EscapedSlashes;
 use super::rewriting::{RegexRewrite, ResponseHeaderRewrite};
 use super::timeouts::Limit;
 use super::upgrades::Upgrades;
@@ -54,6 +55,10 @@ pub struct Route {
     pub regex_priority: i64,
     /// What is rewritten of the headers of answers, in this order.
     pub rewrite_response_headers: Vec<ResponseHeaderRewrite>,
+    /// What becomes of paths with escaped slashes.
+    pub escaped_slashes: EscapedSlashes,
+    /// The `Authorization` by which a Kubernetes API server knows us, to be asked in the visitor's name; a secret.
+    pub kubernetes: Option<HeaderValue>,
     /// Headers set on the request to the upstream. None is a name we set ourselves.
     pub set_request_headers: Vec<(HeaderName, HeaderContent)>,
     /// Headers taken off the request to the upstream.

@@ -40,6 +40,8 @@ pub(crate) struct RawRoute {
     pub(crate) tls: RawUpstreamTls,
     /// The authorities whose certificates visitors of this host show; given even when empty.
     pub(crate) client_authorities: RawSecret,
+    pub(crate) escaped_slashes: Option<At<String>>,
+    pub(crate) kubernetes: RawSecret,
     pub(crate) policy: RawPolicy,
     pub(crate) show_error_details: Option<At<bool>>,
     pub(crate) authentication_max_age: Option<At<Span>>,
@@ -113,6 +115,12 @@ impl RawRoute {
             client_authorities: section.secret_or_empty(
                 "tls_downstream_client_ca",
                 "tls_downstream_client_ca_file",
+                reading,
+            ),
+            escaped_slashes: section.text("path_with_escaped_slashes_action", reading),
+            kubernetes: section.secret(
+                "kubernetes_service_account_token",
+                "kubernetes_service_account_token_file",
                 reading,
             ),
             policy: RawPolicy::read(&mut section, reading),

@@ -10,6 +10,7 @@ use super::limits::{self, RawLimits, RawRateLimit};
 use super::listeners::RawListeners;
 use super::policy::RawPolicies;
 use super::proxies::RawProxies;
+use super::requests::RawRequests;
 use super::route::RawRoute;
 use super::section::routes_from_variable;
 use super::sessions::RawSessions;
@@ -32,6 +33,7 @@ pub(crate) struct RawConfig {
     pub(crate) sessions: RawSessions,
     pub(crate) assertion: RawAssertion,
     pub(crate) dns_lookup_family: Option<At<String>>,
+    pub(crate) requests: RawRequests,
     pub(crate) set_response_headers: Option<At<Pairs>>,
     pub(crate) pass_identity_headers: Option<At<bool>>,
     pub(crate) allow_upgrades: Option<At<Vec<At<String>>>>,
@@ -56,6 +58,7 @@ impl RawConfig {
             sessions: RawSessions::read(&mut section, reading),
             assertion: RawAssertion::read(&mut section, reading),
             dns_lookup_family: section.text("dns_lookup_family", reading),
+            requests: RawRequests::read(&mut section, reading),
             set_response_headers: section.pairs("set_response_headers", reading),
             pass_identity_headers: section.flag("pass_identity_headers", reading),
             allow_upgrades: section.texts("allow_upgrades", reading),

@@ -277,6 +277,7 @@ impl Lasting {
             routes: config.routes.clone(),
             origins: config.sign_in.known_origins.clone(),
             cookie_stem: config.sessions.cookie.stem.clone(),
+            underscored: config.underscored,
             stream_idle: config.timeouts.idle,
             limits: config.limits.clone(),
             rate_limits: config.rate_limits.clone(),

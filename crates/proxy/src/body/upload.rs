@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use doorward_assertion::Signer;
-use doorward_hygiene::headers::{strip_hop_by_hop, strip_reserved};
+use doorward_hygiene::headers::{strip_hop_by_hop, strip_impersonation, strip_reserved};
 use http::Version;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -215,6 +215,7 @@ impl Body for Upload {
             Ok(mut trailers) => {
                 strip_hop_by_hop(&mut trailers);
                 strip_reserved(&mut trailers);
+                strip_impersonation(&mut trailers);
                 if let Some(signer) = &this.signer {
                     signer.strip_claims(&mut trailers);
                 }

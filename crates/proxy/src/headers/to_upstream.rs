@@ -20,6 +20,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, Version};
 use http_body::Body;
 use hyper::body::Incoming;
 
+use super::kubernetes;
 use super::regex_rewrite::{host_of_path, rewritten_path};
 use super::rewrite::rewritten;
 use super::template;
@@ -102,6 +103,10 @@ pub(crate) fn request(head: CleanHead, body: Incoming, said: Said<'_>) -> Result
             // Nothing to say: then nobody else says it.
             None => headers.remove(name),
         };
+    }
+
+    if let Some(authorization) = &settings.kubernetes {
+        kubernetes::impersonate(&mut headers, authorization, said.visitor.map(|visitor| told(visitor, route)));
     }
 
     if let Some(protocol) = upgrade {

@@ -220,7 +220,7 @@ async fn a_reload_neither_forgives_what_was_used_nor_loses_the_counts() {
 async fn a_session_has_so_many_websockets_and_other_sessions_have_theirs() {
     let (address, _) = echo().await;
     let mut app = route(upstream_at(address));
-    app.websockets = true;
+    app.upgrades.websocket = true;
     let settings = FrontSettings::of(vec![app]);
     let held_to = Limits { tunnels_per_session: 2, ..Limits::default() };
     let front = Front::start_with(FrontSettings { held_to, ..settings }).await;

@@ -76,7 +76,7 @@ async fn tls_route(alpn: &[&[u8]]) -> Route {
     let at = UpstreamUrl { scheme: UpstreamScheme::Https, host: "127.0.0.1".into(), port };
     let tls = UpstreamTls { authorities: vec![certificate], ..UpstreamTls::default() };
     let mut route = route(Target::Upstream(Upstream { addresses: vec![at], lookup: LookupFamily::default(), tls }));
-    route.websockets = true;
+    route.upgrades.websocket = true;
     route.host_header = HostHeader::Preserve;
     route
 }

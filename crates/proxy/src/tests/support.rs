@@ -14,8 +14,8 @@ use doorward_authorize::{
     Action, Case, Criterion, Networks, Operator, Policy, RouteId, Rule, StringMatcher, StringTest,
 };
 use doorward_config::{
-    Assertion, HostHeader, IssuerFormat, Limit, Limits, LookupFamily, PathRule, Proxies, RateLimit, Route, RouteLimits,
-    Target, Upstream, UpstreamScheme, UpstreamTls, UpstreamUrl,
+    Assertion, EscapedSlashes, HostHeader, IssuerFormat, Limit, Limits, LookupFamily, PathRule, Proxies, RateLimit,
+    Route, RouteLimits, Target, Underscored, Upstream, UpstreamScheme, UpstreamTls, UpstreamUrl,
 };
 use doorward_hygiene::{CleanHead, Hostname, OriginPattern};
 use doorward_identity::{Claims, Email, Groups, Identity, Subject, VerifiedEmail};
@@ -97,6 +97,8 @@ pub(crate) fn route(target: Target) -> Route {
         regex_rewrite: None,
         regex_priority: 0,
         rewrite_response_headers: Vec::new(),
+        escaped_slashes: EscapedSlashes::Reject,
+        kubernetes: None,
         set_request_headers: Vec::new(),
         remove_request_headers: Vec::new(),
         set_response_headers: Vec::new(),
@@ -261,6 +263,7 @@ pub(crate) struct Front {
     signer: Arc<Signer>,
     pub(crate) clients: Option<Arc<dyn JudgeClients>>,
     stream_idle: Limit,
+    underscored: Underscored,
     limits: UpstreamLimits,
     pub(crate) held_to: Limits,
     pub(crate) rate_limits: Vec<RateLimit>,
@@ -275,6 +278,7 @@ pub(crate) struct FrontSettings {
     pub(crate) assertion: Assertion,
     pub(crate) arrival: Arrival,
     pub(crate) stream_idle: Limit,
+    pub(crate) underscored: Underscored,
     pub(crate) session_lifetime: Duration,
     pub(crate) limits: UpstreamLimits,
     pub(crate) held_to: Limits,
@@ -291,6 +295,8 @@ impl FrontSettings {
             assertion: Assertion::default(),
             arrival: Arrival::Tls { sni: Some(Hostname::parse("app.test").unwrap()) },
             stream_idle: Limit::After(Duration::from_secs(60)),
+            // So that tests can say things in ways that are refused by default.
+            underscored: Underscored::Pass,
             session_lifetime: Duration::from_secs(600),
             limits: UpstreamLimits::default(),
             held_to: Limits::default(),
@@ -325,6 +331,7 @@ impl Front {
             signer: Arc::new(Signer::new(keys, &settings.assertion)),
             clients: settings.clients.clone(),
             stream_idle: settings.stream_idle,
+            underscored: settings.underscored,
             limits: settings.limits,
             held_to: settings.held_to,
             rate_limits: settings.rate_limits,
@@ -349,6 +356,7 @@ impl Front {
             routes,
             origins,
             cookie_stem: "doorward".into(),
+            underscored: self.underscored,
             stream_idle: self.stream_idle,
             limits: self.held_to.clone(),
             rate_limits: self.rate_limits.clone(),
@@ -400,6 +408,7 @@ fn empty_snapshot(visitors: &Arc<Visitors>) -> Snapshot {
         routes: Vec::new(),
         origins: Vec::new(),
         cookie_stem: "doorward".into(),
+        underscored: Underscored::Refuse,
         stream_idle: Limit::Never,
         limits: Limits::default(),
         rate_limits: Vec::new(),
