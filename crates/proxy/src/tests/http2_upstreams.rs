@@ -438,3 +438,63 @@ async fn a_crowd_before_a_dead_upstream_shares_its_failure() {
     assert!(replies.iter().all(|reply| reply.status == 502));
     assert!(connections.load(Ordering::SeqCst) <= 2, "{connections:?}");
 }
+
+#[tokio::test]
+async fn whoever_waits_for_a_continue_gets_it_and_no_other_interim_answer() {
+    let (address, _) = answering(100, |request, mut respond, _| async move {
+        let early = Response::builder().status(103).header("link", "</style>; rel=preload").body(()).unwrap();
+        respond.send_informational(early).unwrap();
+        say(respond, &body(request.into_body()).await.unwrap().0);
+    })
+    .await;
+    let front = front(address).await;
+    let mut connection = front.connect().await;
+    let head =
+        "POST / HTTP/1.1\r\nhost: app.test\r\nexpect: 100-continue\r\nconnection: close\r\ncontent-length: 4\r\n\r\n";
+    connection.send(head).await;
+    assert_eq!(connection.head().await.status, 100);
+    connection.send("body").await;
+    let reply = connection.reply().await;
+    assert_eq!((reply.status, reply.header("link")), (200, None));
+    assert!(reply.body.contains("body"), "{reply:?}");
+
+    let mut sender = http2_sender(&front).await;
+    let request = http2_get("/").method("POST").header("expect", "100-continue").body("body".to_owned()).unwrap();
+    let answer = sender.send_request(request).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "body");
+}
+
+#[tokio::test]
+async fn an_answer_with_too_large_a_head_is_not_passed_on() {
+    let (address, connections) = answering(100, |request, mut respond, _| async move {
+        if request.uri().path() == "/" {
+            let head = Response::builder().header("x-large", "x".repeat(65 << 10)).body(()).unwrap();
+            drop(respond.send_response(head, true));
+        } else {
+            say(respond, "ok");
+        }
+    })
+    .await;
+    let front = front(address).await;
+    assert_eq!(front.get("/").await.status, 502);
+    assert_eq!(front.get("/small").await.status, 200);
+    assert!(connections.load(Ordering::SeqCst) <= 2);
+    let said = exchange_error(&h2c(address)).await.unwrap();
+    assert!(said.starts_with(&format!("h2c://{address} ")), "{said}");
+}
+
+#[tokio::test]
+async fn an_answer_of_http1_with_too_much_of_a_head_is_named_too() {
+    let many: &'static str = String::leak("x-one: 1\r\n".repeat(200));
+    let large: &'static str = String::leak(format!("x-large: {}\r\n", "x".repeat(65 << 10)));
+    for lines in [many, large] {
+        let answer: &'static str = String::leak(format!("HTTP/1.1 200 OK\r\n{lines}content-length: 0\r\n\r\n"));
+        let (address, _) = upstream_saying(answer).await;
+        let Target::Upstream(upstream) = upstream_at(address) else { panic!("an upstream") };
+        let said = exchange_error(&upstream).await.unwrap_or_else(|| panic!("{} bytes", lines.len()));
+        let expected = format!("http://{address} answered with a head of more than 64 KiB or 100 lines");
+        assert!(said.starts_with(&expected), "{said}");
+        assert_eq!(Front::start(route(upstream_at(address))).await.get("/").await.status, 502);
+    }
+}

@@ -28,8 +28,10 @@ use super::{Exchange, UpstreamLimits};
 use crate::body::{Progress, Upload};
 use crate::error::{BuildError, ForwardError};
 
-/// How much of an upstream's answer is buffered at most, its head included.
+/// How much of an upstream's answer is buffered at most.
 const LARGEST_BUFFER: usize = 256 * 1024;
+/// How large the head of an answer may be, and its trailers; of lines, the library takes a hundred.
+const LARGEST_HEAD: usize = 64 * 1024;
 
 /// See the module.
 #[derive(Debug)]
@@ -254,7 +256,7 @@ enum Unanswered {
 /// HTTP/1.1 on a stream.
 pub(super) async fn alone(wire: Wire, upgrade: bool) -> Result<SendRequest<Upload>, DialError> {
     let mut builder = Builder::new();
-    builder.max_buf_size(LARGEST_BUFFER);
+    builder.max_buf_size(LARGEST_BUFFER).max_header_size(LARGEST_HEAD);
     let (sender, connection) = builder.handshake(TokioIo::new(wire)).await.map_err(DialError::Http)?;
     // How a connection ends is told to the request on it; nobody else needs to know.
     if upgrade {
