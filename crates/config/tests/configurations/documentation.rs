@@ -5,6 +5,7 @@ use crate::world::{ROUTE, World};
 /// Every key a configuration may have, by where it stands.
 const TOP: &[&str] = &[
     "address",
+    "allow_upgrades",
     "authenticate_service_url",
     "autocert",
     "autocert_ca",
@@ -82,6 +83,8 @@ const TOP: &[&str] = &[
 const ROUTES: &[&str] = &[
     "allow_any_authenticated_user",
     "allow_public_unauthenticated_access",
+    "allow_spdy",
+    "allow_upgrades",
     "allow_websockets",
     "allowed_domains",
     "allowed_users",

@@ -35,7 +35,6 @@ async fn smuggling_is_refused_or_read_one_way() {
         ("TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", "405"),
         ("GET /../x HTTP/1.1\r\nHost: a\r\n\r\n", "400"),
         ("GET /%2e%2e;/x HTTP/1.1\r\nHost: a\r\n\r\n", "400"),
-        ("GET /a%2fb HTTP/1.1\r\nHost: a\r\n\r\n", "400"),
         ("GET /a\\b HTTP/1.1\r\nHost: a\r\n\r\n", "400"),
         ("GET /caf\u{e9} HTTP/1.1\r\nHost: a\r\n\r\n", "400"),
         ("GET  /  HTTP/1.1\r\nHost: a\r\n\r\n", "400"),
