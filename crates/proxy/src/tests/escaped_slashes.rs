@@ -83,7 +83,7 @@ async fn both_readings_have_to_be_allowed_and_of_one_route() {
         route.id = doorward_authorize::RouteId::new(id);
         route.path = path;
         route.escaped_slashes = EscapedSlashes::Keep;
-        route
+        with_policy(route, everybody())
     };
     let routes = vec![
         keeping(PathRule::Prefix("/admin".into()), "admin"),
