@@ -3,7 +3,9 @@
 mod answers;
 mod bodies;
 mod headers;
+mod kubernetes;
 mod outages;
+mod rewriting;
 mod routes;
 mod upstream_tls;
 

@@ -2,6 +2,7 @@
 //!
 //! Most routes here are public, so that it is the request that is refused and not the visitor.
 
+mod escaped_slashes;
 mod forged_headers;
 mod hosts;
 mod http2;

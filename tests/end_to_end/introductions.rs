@@ -97,7 +97,7 @@ async fn headers_of_a_routes_own_carry_tokens_and_claims_and_nobody_elses() {
                    X-Jwt: ${pomerium.jwt}\n  X-Who: ${doorward.email} (${doorward.claim.address.country})\n  \
                    X-Price: $$5\n  X-Key: ${pomerium.request.headers[\"X-Api-Key\"]}";
         setup
-            .with("jwt_issuer_format: IssuerURI\njwt_groups_filter: [staff]")
+            .with("jwt_issuer_format: IssuerURI\njwt_groups_filter: [staff]\nheaders_with_underscores_action: ALLOW")
             .route("app", upstream, &format!("{ANYBODY_SIGNED_IN}\n{own}"))
             .route("open", upstream, &format!("{EVERYBODY}\n{own}"))
     })
@@ -159,7 +159,8 @@ async fn the_keys_can_be_cached_and_asked_for_again_cheaply() {
 async fn who_comes_from_pomerium_finds_its_names() {
     let scene = Scene::with(|setup, upstream| {
         let told = format!("{ANYBODY_SIGNED_IN}\npass_identity_headers: true");
-        setup.with("pomerium_compatibility: true\njwt_claims_headers: {X-Mail: email}").route("app", upstream, &told)
+        setup
+            .with("pomerium_compatibility: true\njwt_claims_headers: {X-Mail: email}\nheaders_with_underscores_action: ALLOW").route("app", upstream, &told)
     })
     .await;
     let mut browser = scene.door.signed_in("app").await;

@@ -77,6 +77,7 @@ async fn headers_that_speak_for_us_are_dropped_in_every_spelling() {
     let scene = Scene::with(|setup, upstream| {
         let told = "pass_identity_headers: true";
         setup
+            .with("headers_with_underscores_action: ALLOW")
             .route("app", upstream, &format!("{ANYBODY_SIGNED_IN}\n{told}"))
             .route("open", upstream, &format!("{EVERYBODY}\n{told}"))
             .route("quiet", upstream, EVERYBODY)

@@ -41,6 +41,7 @@ const TOP: &[&str] = &[
     "dns_lookup_family",
     "downstream_mtls",
     "global_policy",
+    "headers_with_underscores_action",
     "health_check_addr",
     "http_redirect_addr",
     "idp_client_id",
@@ -60,6 +61,7 @@ const TOP: &[&str] = &[
     "log_level",
     "metrics_address",
     "pass_identity_headers",
+    "path_with_escaped_slashes_action",
     "people",
     "policies",
     "policy",
@@ -92,14 +94,20 @@ const ROUTES: &[&str] = &[
     "cors_allow_preflight",
     "description",
     "from",
+    "host_path_regex_rewrite_pattern",
+    "host_path_regex_rewrite_substitution",
     "host_rewrite",
+    "host_rewrite_header",
     "idle_timeout",
     "jwt_groups_filter",
     "jwt_issuer_format",
+    "kubernetes_service_account_token",
+    "kubernetes_service_account_token_file",
     "max_request_bytes",
     "name",
     "pass_identity_headers",
     "path",
+    "path_with_escaped_slashes_action",
     "policy",
     "policy_shadow",
     "prefix",
@@ -108,8 +116,12 @@ const ROUTES: &[&str] = &[
     "rate_limit",
     "redirect",
     "regex",
+    "regex_priority_order",
+    "regex_rewrite_pattern",
+    "regex_rewrite_substitution",
     "remove_request_headers",
     "response",
+    "rewrite_response_headers",
     "set_request_headers",
     "set_response_headers",
     "show_error_details",
@@ -225,6 +237,7 @@ fn every_example_is_taken_without_a_word() {
         .file("/run/secrets/tsig_secret", "c2VjcmV0\n")
         .file("/run/secrets/acme_dns_password", "secret\n")
         .file("/run/secrets/idp_client_secret", "secret\n")
+        .file("/run/secrets/kubernetes_token", "eyJhbGciOiJ.eyJpc3MiOiJr.c2ln\n")
         .file("/run/secrets/cookie_secret", "l6TqxV8h5XsmdHVnKBjQqd3I31pcPuVwHhIBaEUm1dE=\n")
         .variable("REDIS_PASSWORD", "secret")
         .variable("POSTGRES_PASSWORD", "secret")

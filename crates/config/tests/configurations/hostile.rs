@@ -272,7 +272,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_written_into_a_route_panics(key in "from|to|prefix|path|regex|host_rewrite|prefix_rewrite|timeout|redirect|response|policy|policy_shadow|show_error_details|name|tls_client_cert|tls_client_key|tls_downstream_client_ca|tls_upstream_server_name", value in "\\PC{0,40}") {
+    fn nothing_written_into_a_route_panics(key in "from|to|prefix|path|regex|regex_rewrite_substitution|host_rewrite_header|host_path_regex_rewrite_pattern|rewrite_response_headers|regex_priority_order|path_with_escaped_slashes_action|kubernetes_service_account_token|host_rewrite|prefix_rewrite|timeout|redirect|response|policy|policy_shadow|show_error_details|name|tls_client_cert|tls_client_key|tls_downstream_client_ca|tls_upstream_server_name", value in "\\PC{0,40}") {
         let _ = World::default().report(&format!("{ROUTE}    {key}: {value}\n"));
     }
 

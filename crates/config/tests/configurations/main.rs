@@ -25,6 +25,7 @@ mod policies;
 mod policy_warnings;
 mod pomerium;
 mod protect;
+mod rewriting;
 mod secrets;
 mod sessions;
 mod shared_policies;

@@ -101,3 +101,46 @@ async fn a_short_answer_is_never_entered() {
         assert_eq!(front.tunnels.count(), 0);
     }
 }
+
+/// Begins its answer at once or after this long, and then is silent for as long before it says more.
+async fn slow_source(first: Duration, then: Duration) -> SocketAddr {
+    let (address, _) = raw_upstream(move |mut connection, _| async move {
+        connection.request().await;
+        tokio::time::sleep(first).await;
+        connection
+            .send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+            .await;
+        tokio::time::sleep(then).await;
+        connection.send("9\r\ndata: 2\n\n\r\n0\r\n\r\n").await;
+        connection.closes_within(PATIENCE).await;
+    })
+    .await;
+    address
+}
+
+const TIMEOUT: Duration = Duration::from_millis(150);
+const LONGER: Duration = Duration::from_millis(450);
+
+#[tokio::test]
+async fn events_may_be_silent_for_longer_than_the_timeout_and_no_longer_than_idleness() {
+    let mut hasty = route(upstream_at(slow_source(Duration::ZERO, LONGER).await));
+    hasty.timeout = Limit::After(TIMEOUT);
+    hasty.idle_timeout = Some(Limit::After(PATIENCE));
+    let mut front = Front::start(hasty.clone()).await;
+    assert!(front.get("/").await.body.ends_with("data: 2\n\n\r\n0\r\n\r\n"));
+    hasty.timeout = Limit::After(PATIENCE);
+    hasty.idle_timeout = Some(Limit::After(TIMEOUT));
+    front.reload(vec![hasty]);
+    assert_eq!(front.get("/").await.body, "", "it ends before anything is said");
+}
+
+#[tokio::test]
+async fn without_a_timeout_an_answer_may_begin_when_it_likes() {
+    let mut patient = route(upstream_at(slow_source(LONGER, Duration::ZERO).await));
+    patient.timeout = Limit::After(TIMEOUT);
+    let mut front = Front::start(patient.clone()).await;
+    assert_eq!(front.get("/").await.status, 504);
+    patient.timeout = Limit::Never;
+    front.reload(vec![patient]);
+    assert!(front.get("/").await.body.contains("data: 2"));
+}
