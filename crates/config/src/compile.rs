@@ -5,6 +5,7 @@ mod acme;
 mod address;
 mod assertion;
 mod authority;
+mod balancing;
 mod certificate;
 mod chain;
 mod client_certificates;
@@ -13,6 +14,7 @@ mod client_rule;
 mod expectations;
 mod from;
 mod headers;
+mod health_checks;
 mod key_pair;
 mod listeners;
 mod path_rule;
@@ -36,6 +38,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::domain::Config;
+use crate::domain::balancing::Breakers;
 use crate::problem::{Place, Problems};
 use crate::raw::top::RawConfig;
 use crate::raw::{At, Reading};
@@ -84,6 +87,7 @@ impl Compiler<'_> {
             response_headers: &global,
             pass_identity_headers: raw.pass_identity_headers.as_ref().is_some_and(|flag| flag.value),
             assertion: self.assertion_of_routes(&raw.assertion.of_routes),
+            breakers: self.breakers(raw.breakers.as_ref(), Breakers::default()),
         };
         self.shared_policies(&raw.policies);
         let support_contact = self.support_contact(raw.policies.support_contact.as_ref());

@@ -25,6 +25,9 @@ pub use domain::acme::{
     TsigKey,
 };
 pub use domain::assertion::{Assertion, ClaimHeader, IssuerFormat};
+pub use domain::balancing::{
+    Balancing, BalancingPolicy, Breakers, CheckKind, GrpcCheck, HealthCheck, HttpCheck, OutlierDetection,
+};
 pub use domain::client_certificates::{ClientCertificates, Enforcement, NameKind, NameMatch};
 pub use domain::expectations::{
     Expectation, Expectations, InvalidRequestUrl, Person, Question, REASONS_WITHOUT_A_POLICY, RequestUrl, point_in_time,

@@ -43,6 +43,6 @@ pub use snapshot::{Snapshot, SnapshotSettings};
 pub use tally::{DecisionCount, DifferenceCount};
 pub use told_headers::passed_on;
 pub use tunnels::{End, Tunnels};
-pub use upstreams::{CertificateProblem, ClientCertificateProblem, DialError};
+pub use upstreams::{CertificateProblem, ClientCertificateProblem, DialError, Threshold, UpstreamFigure};
 
 use doorward_telemetry::RequestId;

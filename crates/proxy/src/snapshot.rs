@@ -15,7 +15,7 @@ use crate::identify::{Identify, OwnEndpoints};
 use crate::route_table::RouteTable;
 use crate::served_route::ServedRoute;
 use crate::tally::{DecisionCount, DifferenceCount, Tallies};
-use crate::upstreams::{UpstreamLimits, Upstreams};
+use crate::upstreams::{UpstreamFigure, UpstreamLimits, Upstreams};
 
 /// What a snapshot is built from.
 pub struct SnapshotSettings {
@@ -105,6 +105,17 @@ impl Snapshot {
     /// How often each route decided what, and why.
     pub fn decisions(&self) -> Vec<DecisionCount> {
         self.tallies.decisions()
+    }
+
+    /// What there is to tell of every upstream address.
+    pub fn upstreams(&self) -> Vec<UpstreamFigure> {
+        self.upstreams.figures()
+    }
+
+    /// How many requests are at upstreams.
+    #[cfg(test)]
+    pub(crate) fn upstreams_busy(&self) -> usize {
+        self.upstreams.busy()
     }
 
     /// How often each route's shadow policy would have decided something else.

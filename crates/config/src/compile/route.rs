@@ -13,6 +13,7 @@ use super::client_certificates::OfHost;
 use super::headers::ResponseHeaders;
 use super::policy_warnings::LookedAt;
 use super::ppl::PlacedRule;
+use crate::domain::balancing::Breakers;
 use crate::domain::route::{HostHeader, PathRule, Route};
 use crate::domain::timeouts::Limit;
 use crate::problem::Place;
@@ -29,6 +30,7 @@ pub(super) struct Defaults<'a> {
     pub(super) response_headers: &'a ResponseHeaders,
     pub(super) pass_identity_headers: bool,
     pub(super) assertion: OfRoutes,
+    pub(super) breakers: Breakers,
 }
 
 /// The routes that could be made out.
@@ -271,7 +273,7 @@ impl Compiler<'_> {
             ("tls_client_cert", raw.tls.client_cert.place()),
             ("tls_client_key", raw.tls.client_key.place()),
         ];
-        for (key, place) in unused {
+        for (key, place) in unused.into_iter().chain(raw.balancing.places()) {
             if let Some(place) = place {
                 self.problems.hint(place, format!("`{key}` has no effect without `to`"), "Remove it.");
             }

@@ -37,7 +37,9 @@ impl Compiler<'_> {
             }
             [_] => {
                 if let Some(to) = raw.to.value() {
-                    let (upstream, base) = self.upstream(to, &raw.tls, defaults.authorities)?;
+                    let (mut upstream, base) = self.upstream(to, &raw.tls, defaults.authorities)?;
+                    let weights = std::mem::take(&mut upstream.balancing.weights);
+                    upstream.balancing = self.balancing(&raw.balancing, weights, defaults.breakers);
                     return Some((Target::Upstream(upstream), base));
                 }
                 let redirect = raw.redirect.as_ref().map(|redirect| self.redirect(redirect));

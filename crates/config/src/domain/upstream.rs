@@ -6,17 +6,20 @@ use std::hash::{Hash, Hasher};
 use doorward_hygiene::Scheme;
 use rustls_pki_types::CertificateDer;
 
+use super::balancing::Balancing;
 use crate::Secret;
 
 /// An application: where it is and how it is known to be the right one.
 ///
-/// Equal upstreams may share connections, across routes and reloads.
+/// Equal addresses with equal TLS settings share connections, across routes and reloads.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Upstream {
     /// Its addresses; at least one.
     pub addresses: Vec<UpstreamUrl>,
     /// How its certificate is judged. Without meaning for http addresses.
     pub tls: UpstreamTls,
+    /// How requests are spread over its addresses.
+    pub balancing: Balancing,
 }
 
 /// One address of an application. A path in `to` is not kept here: it is the route's `prefix_rewrite`.

@@ -1,6 +1,7 @@
 //! One route.
 
 use super::assertion::RawRouteAssertion;
+use super::balancing::RawBalancing;
 use super::duration::Span;
 use super::policy::RawPolicy;
 use super::unsupported::{NONE, ROUTE};
@@ -33,6 +34,7 @@ pub(crate) struct RawRoute {
     pub(crate) assertion: RawRouteAssertion,
     pub(crate) timeout: Option<At<Limit>>,
     pub(crate) idle_timeout: Option<At<Limit>>,
+    pub(crate) balancing: RawBalancing,
     pub(crate) tls: RawUpstreamTls,
     /// The authorities whose certificates visitors of this host show; given even when empty.
     pub(crate) client_authorities: RawSecret,
@@ -97,6 +99,7 @@ impl RawRoute {
             assertion: RawRouteAssertion::read(&mut section, reading),
             timeout: section.limit("timeout", reading),
             idle_timeout: section.limit("idle_timeout", reading),
+            balancing: RawBalancing::read(&mut section, reading),
             tls: RawUpstreamTls {
                 skip_verify: section.flag("tls_skip_verify", reading),
                 server_name: section.text("tls_server_name", reading),

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::acme::RawAcme;
 use super::assertion::RawAssertion;
+use super::balancing::RawBreakers;
 use super::client_certificates::RawClientCertificates;
 use super::expectations::{self, RawExpectation};
 use super::listeners::RawListeners;
@@ -28,6 +29,7 @@ pub(crate) struct RawConfig {
     pub(crate) assertion: RawAssertion,
     pub(crate) set_response_headers: Option<At<Pairs>>,
     pub(crate) pass_identity_headers: Option<At<bool>>,
+    pub(crate) breakers: Option<RawBreakers>,
     pub(crate) policies: RawPolicies,
     /// Those that could be read; unreadable when none could.
     pub(crate) routes: Given<Vec<RawRoute>>,
@@ -47,6 +49,7 @@ impl RawConfig {
             assertion: RawAssertion::read(&mut section, reading),
             set_response_headers: section.pairs("set_response_headers", reading),
             pass_identity_headers: section.flag("pass_identity_headers", reading),
+            breakers: RawBreakers::read(&mut section, reading),
             policies: RawPolicies::read(&mut section, reading),
             routes: routes(&mut section, reading),
             tests: section.node("tests").map(|node| expectations::tests(&node, reading)).unwrap_or_default(),

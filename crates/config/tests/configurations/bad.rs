@@ -54,7 +54,7 @@ fn keys_that_are_unknown_or_not_supported_yet() {
         ("pomerium, saying nothing", with("autocert: false\nservices: all\ncookie_http_only: true\nssh_address: \"\"")),
         (
             "pomerium, in a route",
-            forwarding("lb_config: {}\nload_balancing_policy: RING_HASH\nallow_spdy: true\nmcp:\n  server: {}"),
+            forwarding("lb_config: {}\nload_balancing_policy_config: {}\nallow_spdy: true\nmcp:\n  server: {}"),
         ),
         ("both names of routes", format!("{ROUTE}policy: []\n")),
     ];
@@ -196,7 +196,6 @@ fn where_routes_lead() {
         ),
         ("no scheme", to("app:8080")),
         ("h2c, unix, tcp", to("[\"h2c://app:8080\", \"unix:///run/app.sock\", \"tcp://app:1\"]")),
-        ("a weight", to("[\"http://a:80,1\", \"http://b:80,2\"]")),
         ("a password", to("http://me:hunter2@app")),
         ("a query", to("http://app/?x=1")),
         ("different paths", to("[http://a/x, http://b/y]")),

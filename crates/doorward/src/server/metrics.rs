@@ -2,10 +2,12 @@
 //!
 //! Refuses: labels that come from requests. Names here are those of the configuration, so their number is bounded.
 
+mod upstreams;
+
 use std::fmt;
 use std::sync::Arc;
 
-use doorward_proxy::{DecisionCount, DifferenceCount, ProxyBody};
+use doorward_proxy::{DecisionCount, DifferenceCount, ProxyBody, UpstreamFigure};
 use doorward_transport::{Handler, Peer};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -40,6 +42,8 @@ pub(crate) struct Figures {
     pub(crate) decisions: Vec<DecisionCount>,
     /// Where shadow policies would have decided something else.
     pub(crate) shadow_differences: Vec<DifferenceCount>,
+    /// What came of requests at upstreams, by address.
+    pub(crate) upstreams: Vec<UpstreamFigure>,
 }
 
 /// One certificate.
@@ -125,6 +129,7 @@ impl Collector for Source {
         sessions(&mut encoder, &figures.sessions)?;
         decisions(&mut encoder, &figures.decisions)?;
         shadow_differences(&mut encoder, &figures.shadow_differences)?;
+        upstreams::encode(&mut encoder, &figures.upstreams)?;
         let tunnels = ConstGauge::new(i64::try_from(figures.tunnels).unwrap_or(i64::MAX));
         let help = "WebSockets and long answers that are open";
         tunnels.encode(encoder.encode_descriptor("tunnels", help, None, MetricType::Gauge)?)
@@ -201,6 +206,13 @@ mod tests {
                 shadow: Verdict::Deny,
                 count: 5,
             }],
+            upstreams: vec![UpstreamFigure {
+                upstream: "http://app:8080".into(),
+                healthy: false,
+                outcomes: vec![("answered", 12), ("broke-off", 0)],
+                retries: 13,
+                ejections: 14,
+            }],
         };
         let page = Metrics::new(Arc::new(move || figures.clone())).text().unwrap();
         for line in [
@@ -217,6 +229,10 @@ mod tests {
             "# TYPE doorward_decisions counter",
             "doorward_decisions_total{route=\"a \\\"quoted\\\" name\",decision=\"sign-in\",reason=\"user-unauthenticated\"} 4",
             "doorward_policy_shadow_differences_total{route=\"app\",decision=\"allow\",shadow=\"deny\"} 5",
+            "doorward_upstream_requests_total{upstream=\"http://app:8080\",outcome=\"answered\"} 12",
+            "doorward_upstream_healthy{upstream=\"http://app:8080\"} 0",
+            "doorward_upstream_retries_total{upstream=\"http://app:8080\"} 13",
+            "doorward_upstream_ejections_total{upstream=\"http://app:8080\"} 14",
         ] {
             assert!(page.lines().any(|there| there == line), "{line}\n{page}");
         }

@@ -209,6 +209,7 @@ impl Service {
                 sessions: sessions.figures(),
                 decisions: snapshot.decisions(),
                 shadow_differences: snapshot.shadow_differences(),
+                upstreams: snapshot.upstreams(),
                 ..Figures::default()
             };
             if let Some(certificates) = &certificates {
@@ -221,6 +222,7 @@ impl Service {
     pub(crate) fn status(&self, sessions: &SessionHealth) -> Status {
         let sessions = sessions.clone();
         let (told, tunnels, certificates) = (Arc::clone(&self.told), self.tunnels(), self.certificates.clone());
+        let snapshot = self.snapshot();
         Arc::new(move || {
             let config = Arc::clone(&told.lock().unwrap_or_else(PoisonError::into_inner));
             json!({
@@ -228,10 +230,18 @@ impl Service {
                 "sign_in": config.sign_in.origin.to_string(),
                 "tunnels": tunnels.count(),
                 "sessions": sessions.status(),
+                "upstreams": upstreams(&snapshot.load()),
                 "tls": certificates.as_ref().map(|certificates| certificates.status(SystemTime::now())),
             })
         })
     }
+}
+
+/// How many addresses there are, and which of them are not well.
+fn upstreams(snapshot: &Snapshot) -> serde_json::Value {
+    let figures = snapshot.upstreams();
+    let unhealthy: Vec<_> = figures.iter().filter(|figure| !figure.healthy).map(|figure| &*figure.upstream).collect();
+    json!({ "addresses": figures.len(), "unhealthy": unhealthy })
 }
 
 impl Lasting {

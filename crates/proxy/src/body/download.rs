@@ -19,7 +19,7 @@ use tokio::time::Sleep;
 use super::BoxError;
 use crate::RequestId;
 use crate::held::{End, Terms, Watch};
-use crate::upstreams::Lease;
+use crate::upstreams::{InFlight, Lease};
 use doorward_hygiene::headers::{is_reserved, strip_hop_by_hop};
 
 /// After how many frames a body that never paused counts as long.
@@ -33,6 +33,8 @@ pub(crate) struct Download {
     upstream: Incoming,
     /// The connection, until the body is read to its end.
     lease: Option<Lease>,
+    /// Counts it as a request of the upstream's until it is read to its end.
+    in_flight: Option<InFlight>,
     life: Life,
     frames: u32,
     /// Whether the last time it was asked, the upstream had nothing.
@@ -55,9 +57,16 @@ impl Download {
     /// Takes over an answer's body and the connection it comes from.
     pub(crate) fn new(upstream: Incoming, lease: Option<Lease>, terms: Terms) -> Self {
         let request_id = terms.request_id;
-        let mut download = Self { upstream, lease, life: Life::Short(terms), frames: 0, waiting: false, request_id };
+        let life = Life::Short(terms);
+        let mut download = Self { upstream, lease, in_flight: None, life, frames: 0, waiting: false, request_id };
         download.settle();
         download
+    }
+
+    /// As a request that is counted until the body ends.
+    pub(crate) fn counting(mut self, in_flight: InFlight) -> Self {
+        self.in_flight = Some(in_flight).filter(|_| !self.upstream.is_end_stream());
+        self
     }
 
     pub(super) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
@@ -89,6 +98,7 @@ impl Download {
             }
             Some(Err(error)) => {
                 self.lease = None;
+                self.in_flight = None;
                 self.life = Life::Over;
                 tracing::warn!(request_id = %self.request_id, %error, "the upstream broke off in the middle of its answer");
                 Some(Err(error.into()))
@@ -119,11 +129,13 @@ impl Download {
         if let Some(lease) = self.lease.take() {
             lease.give_back();
         }
+        self.in_flight = None;
         self.life = Life::Over;
     }
 
     fn cut(&mut self, end: End) -> BoxError {
         self.lease = None;
+        self.in_flight = None;
         tracing::info!(request_id = %self.request_id, reason = %end, "a long answer was cut off");
         Box::new(end)
     }

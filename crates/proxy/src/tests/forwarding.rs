@@ -4,7 +4,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use doorward_config::{HeaderContent, HostHeader, Limit, PathRule, Target, Upstream, UpstreamTls, UpstreamUrl};
+use doorward_config::{
+    Balancing, HeaderContent, HostHeader, Limit, PathRule, Target, Upstream, UpstreamTls, UpstreamUrl,
+};
 use doorward_hygiene::Scheme;
 use http_body_util::{BodyExt, Empty, Full};
 use tokio::io::AsyncWriteExt;
@@ -136,12 +138,14 @@ async fn several_addresses_take_turns_and_a_dead_one_is_passed_over() {
         host: at.ip().to_string(),
         port: at.port(),
     });
-    let target = Target::Upstream(Upstream { addresses: addresses.into(), tls: UpstreamTls::default() });
+    let balancing = Balancing::default();
+    let target = Target::Upstream(Upstream { addresses: addresses.into(), tls: UpstreamTls::default(), balancing });
     let front = Front::start(route(target)).await;
     for _ in 0..6 {
         assert_eq!(front.get("/").await.status, 200);
     }
-    assert_eq!((seen_first.all().len(), seen_second.all().len()), (2, 4));
+    // Each of the living has the same share of the dead one's.
+    assert_eq!((seen_first.all().len(), seen_second.all().len()), (3, 3));
     let got = seen_second.all();
     assert!(got.iter().all(|got| header(got, "host") == Some(second.to_string().as_str())));
 }

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use doorward_assertion::{Keyring, Signer, SigningKeys};
 use doorward_authorize::{Action, Case, Criterion, Operator, Policy, RouteId, Rule, StringMatcher, StringTest};
 use doorward_config::{
-    Assertion, HostHeader, IssuerFormat, Limit, PathRule, Route, Target, Upstream, UpstreamTls, UpstreamUrl,
+    Assertion, Balancing, HostHeader, IssuerFormat, Limit, PathRule, Route, Target, Upstream, UpstreamTls, UpstreamUrl,
 };
 use doorward_hygiene::{CleanHead, Hostname, OriginPattern, Scheme};
 use doorward_identity::{Claims, Email, Groups, Identity, Subject, VerifiedEmail};
@@ -67,6 +67,7 @@ pub(crate) fn upstream_at(address: SocketAddr) -> Target {
     Target::Upstream(Upstream {
         addresses: vec![UpstreamUrl { scheme: Scheme::Http, host: address.ip().to_string(), port: address.port() }],
         tls: UpstreamTls::default(),
+        balancing: Balancing::default(),
     })
 }
 
@@ -456,6 +457,10 @@ impl Reply {
 }
 
 impl Connection {
+    pub(crate) fn of(stream: TcpStream) -> Self {
+        Self { stream, read: Vec::new() }
+    }
+
     pub(crate) async fn send(&mut self, text: &str) {
         self.stream.write_all(text.as_bytes()).await.unwrap();
     }

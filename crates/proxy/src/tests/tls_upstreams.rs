@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorward_config::{ClientCertificatePair, Secret, Target, Upstream, UpstreamTls, UpstreamUrl};
+use doorward_config::{Balancing, ClientCertificatePair, Secret, Target, Upstream, UpstreamTls, UpstreamUrl};
 use doorward_hygiene::Scheme;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, PKCS_ECDSA_P256_SHA256,
@@ -103,7 +103,8 @@ async fn upstream_like(
 }
 
 fn https(host: &str, port: u16, tls: UpstreamTls) -> Upstream {
-    Upstream { addresses: vec![UpstreamUrl { scheme: Scheme::Https, host: host.into(), port }], tls }
+    let addresses = vec![UpstreamUrl { scheme: Scheme::Https, host: host.into(), port }];
+    Upstream { addresses, tls, balancing: Balancing::default() }
 }
 
 fn trusting(certificate: &CertificateDer<'static>) -> UpstreamTls {

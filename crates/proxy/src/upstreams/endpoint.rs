@@ -3,6 +3,7 @@
 //! Refuses nothing by itself; [`super::UpstreamClient::forward`] is the only caller, and it holds the permit.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use doorward_config::UpstreamUrl;
@@ -15,6 +16,7 @@ use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tokio::time::{Instant, timeout_at};
 
+use super::address::InFlight;
 use super::client_certificate::Shown;
 use super::dial::{self, DialError, Target};
 use super::pool::{Lease, Pool};
@@ -34,6 +36,23 @@ pub(super) struct Endpoint {
     pub(super) authority: HeaderValue,
     pub(super) target: Target,
     pub(super) pool: Arc<Pool>,
+    open: Arc<AtomicUsize>,
+}
+
+/// A connection that is open, tunnels aside.
+struct Open(Arc<AtomicUsize>);
+
+impl Open {
+    fn count(open: &Arc<AtomicUsize>) -> Self {
+        open.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(open))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Endpoint {
@@ -57,7 +76,7 @@ impl Endpoint {
         let authority =
             HeaderValue::try_from(url.authority()).map_err(|_| BuildError::ServerName { upstream: label.clone() })?;
         let target = Target { host: url.host.as_str().into(), port: url.port, tls, shown };
-        Ok(Self { label: label.into(), authority, target, pool: Pool::new(limits.pool) })
+        Ok(Self { label: label.into(), authority, target, pool: Pool::new(limits.pool), open: Arc::default() })
     }
 
     pub(super) async fn connect(&self, within: Duration, upgrade: bool) -> Result<SendRequest<Upload>, DialError> {
@@ -69,9 +88,18 @@ impl Endpoint {
         if upgrade {
             tokio::spawn(async move { drop(connection.with_upgrades().await) });
         } else {
-            tokio::spawn(async move { drop(connection.await) });
+            let open = Open::count(&self.open);
+            tokio::spawn(async move {
+                drop(connection.await);
+                drop(open);
+            });
         }
         Ok(sender)
+    }
+
+    /// How many connections are open, kept ones included and tunnels aside.
+    pub(super) fn open_connections(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
     }
 
     /// The upstream's word about our certificate, which comes only after the handshake, if that is why it failed.
@@ -81,9 +109,14 @@ impl Endpoint {
         Some(ForwardError::Unreachable { upstream: Arc::clone(&self.label), source })
     }
 
-    pub(super) fn answered(&self, response: Response<Incoming>, sender: Option<SendRequest<Upload>>) -> Exchange {
+    pub(super) fn answered(
+        &self,
+        response: Response<Incoming>,
+        sender: Option<SendRequest<Upload>>,
+        in_flight: InFlight,
+    ) -> Exchange {
         let lease = sender.map(|sender| Lease::new(sender, Arc::clone(&self.pool)));
-        Exchange { response, lease, upstream: Arc::clone(&self.label) }
+        Exchange { response, lease, upstream: Arc::clone(&self.label), in_flight }
     }
 }
 
