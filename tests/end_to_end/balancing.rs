@@ -4,13 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::harness::authority::Authority;
 use crate::harness::browser::{Ask, Browser};
 use crate::harness::doorward::Doorward;
 use crate::harness::eventually;
 use crate::harness::ports::free_port;
 use crate::harness::raw::Raw;
-use crate::harness::scene::EVERYBODY;
+use crate::harness::scene::{EVERYBODY, WEBSOCKETS};
 use crate::harness::setup::Setup;
+use crate::harness::upstream::{Reply, Upstream};
+use crate::harness::websocket;
 
 /// An application: this very program, with a route that answers by itself.
 async fn application(of: &Setup) -> Doorward {
@@ -126,4 +129,55 @@ async fn nobody_waits_when_all_are_down() {
     assert!(started.elapsed() < Duration::from_secs(5));
     let line = door.log.access_line(answer.header("x-request-id").unwrap()).await;
     assert_eq!(line["reason"], "upstream-unhealthy");
+}
+
+#[tokio::test]
+async fn checks_use_the_tls_settings_of_the_route() {
+    let authority = Authority::new("Their own");
+    let upstream = Upstream::with_tls(&authority.issue(&["localhost"])).await;
+    let checks = "health_checks:\n  - interval: 100ms\n    http_health_check: {path: /healthz}";
+    let setup = Setup::new();
+    let file = setup.file("their-authority.pem", &authority.pem());
+    let keys = format!("{EVERYBODY}\n{checks}");
+    let door = setup
+        .route("app", &upstream.url_as("localhost"), &format!("{keys}\ntls_custom_ca_file: {}", file.display()))
+        .start()
+        .await;
+    upstream.wait_for_arrivals(3).await;
+    assert_eq!(upstream.last().target(), "/healthz");
+    assert!(!door.log.text().contains("unwell"), "{}", door.log.text());
+    drop(door);
+    // Of the same address another route believes nothing, and says why.
+    let door = Setup::new().route("app", &upstream.url_as("localhost"), &keys).start().await;
+    let line = door.log.wait_for("is unwell by its health check").await;
+    assert!(line.contains("an authority not known here; set tls_custom_ca_file"), "{line}");
+}
+
+#[tokio::test]
+async fn tunnels_are_no_requests_once_they_are_open() {
+    let upstream = Upstream::start().await;
+    let keys =
+        format!("{EVERYBODY}\n{WEBSOCKETS}\ncircuit_breaker_thresholds: {{max_requests: 1, max_connections: 1}}");
+    let door = Setup::new().route("app", &upstream.url(), &keys).start().await;
+    let browser = Browser::new();
+    let mut sockets = Vec::new();
+    for _ in 0..3 {
+        sockets.push(websocket::open(&door, &browser, "app").await.unwrap());
+    }
+    upstream.wait_for_tunnels(3).await;
+    let url = door.url("app", "/");
+    assert_eq!(Browser::new().fetch(&url).await.status, 200);
+    // One request that is not answered yet, and there is no room for another.
+    upstream.reply_with(Reply::Late(Duration::from_secs(3)));
+    let slow = tokio::spawn({
+        let url = url.clone();
+        async move { Browser::new().fetch(&url).await.status }
+    });
+    upstream.wait_for_arrivals(5).await;
+    let refused = Browser::new().fetch(&url).await;
+    assert_eq!((refused.status.as_u16(), refused.header("retry-after")), (503, Some("5")));
+    assert_eq!(slow.await.unwrap(), 200);
+    for socket in &mut sockets {
+        assert!(websocket::echo(socket, "still there").await);
+    }
 }
