@@ -18,6 +18,7 @@ check: ## formatting, lints, docs, the arrows between crates, licences and bans
 	@scripts/check.sh
 
 test-rust: ## the Rust tests, and the counterparts they use
+	@mkdir -p $(dir $(SKIPPED))
 	@scripts/install.sh compiler node counterparts code-server
 	@for what in acme dns-server scanner redis valkey postgres; do scripts/install.sh $$what || true; done # what is missing is skipped aloud
 	.tools/bin/node --test --test-timeout=60000 tests/counterparts/*.test.mjs

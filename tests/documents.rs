@@ -195,7 +195,7 @@ fn the_example_of_replicas_is_a_configuration_that_loads_and_names_files_that_ar
         assert!(compose.contains(&format!("  {name}: *doorward\n")));
         assert!(balancer.contains(&format!(" {name}:{port} check port 28080\n")), "{name}:{port}");
     }
-    assert_eq!(loaded.config.listeners.address.port(), 443);
+    assert_eq!(loaded.config.listeners.addresses[0].port(), 443);
     assert_eq!(loaded.config.listeners.redirect.map(|address| address.port()), Some(80));
     assert_eq!(loaded.config.health.map(|address| address.port()), Some(28080));
 }

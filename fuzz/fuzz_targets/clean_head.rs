@@ -2,7 +2,7 @@
 //! when it is written out and read once more.
 #![no_main]
 
-use doorward_hygiene::{ArrivedOn, CleanHead};
+use doorward_hygiene::{ArrivedOn, CleanHead, ForwardedChain};
 use http::Request;
 use libfuzzer_sys::fuzz_target;
 
@@ -17,7 +17,7 @@ fn inspect(bytes: &[u8]) -> Option<CleanHead> {
         request = request.header(field.name, field.value);
     }
     let (parts, ()) = request.body(()).ok()?.into_parts();
-    let arrived = ArrivedOn { client: ([192, 0, 2, 1], 443).into(), sni: None, over_tls: false };
+    let arrived = ArrivedOn { client: ForwardedChain::direct([192, 0, 2, 1].into()), sni: None, over_tls: false };
     CleanHead::inspect(parts, &arrived).ok()
 }
 

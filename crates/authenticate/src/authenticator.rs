@@ -251,7 +251,7 @@ impl Authenticator {
     pub fn owns(&self, head: &CleanHead) -> bool {
         let reserved = |path: &str| starts_with_segments(path, paths::PREFIX);
         let path = head.path();
-        if reserved(path.decoded()) || path.loose().is_some_and(reserved) {
+        if path.readings().any(reserved) {
             return true;
         }
         let sign_in = &self.inner.sign_in;

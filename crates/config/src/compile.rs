@@ -15,6 +15,7 @@ mod expectations;
 mod from;
 mod headers;
 mod health_checks;
+mod host_header;
 mod key_pair;
 mod listeners;
 mod path_rule;
@@ -22,6 +23,8 @@ mod policy;
 mod policy_warnings;
 mod ppl;
 mod provider;
+mod proxies;
+mod rewriting;
 mod route;
 mod secrets;
 mod sessions;
@@ -31,6 +34,7 @@ mod table;
 mod target;
 mod tls;
 mod tokens;
+mod upgrades;
 mod upstream;
 mod validity;
 
@@ -72,6 +76,7 @@ impl Compiler<'_> {
     /// is for the problems to say. `whole` is where things are missing from.
     pub(crate) fn compile(&mut self, raw: &RawConfig, overrides: &Overrides, whole: &Place) -> Option<Config> {
         let listeners = self.listeners(&raw.listeners);
+        let proxies = self.proxies(&raw.proxies);
         let health = self.health(&raw.listeners, &listeners);
         let metrics = self.metrics(&raw.listeners, &listeners, health);
         let timeouts = self.timeouts(&raw.listeners);
@@ -88,6 +93,7 @@ impl Compiler<'_> {
             pass_identity_headers: raw.pass_identity_headers.as_ref().is_some_and(|flag| flag.value),
             assertion: self.assertion_of_routes(&raw.assertion.of_routes),
             breakers: self.breakers(raw.breakers.as_ref(), Breakers::default()),
+            upgrades: self.upgrades(raw.allow_upgrades.as_ref()).unwrap_or_default(),
         };
         self.shared_policies(&raw.policies);
         let support_contact = self.support_contact(raw.policies.support_contact.as_ref());
@@ -112,6 +118,7 @@ impl Compiler<'_> {
         let sign_in = sign_in?;
         Some(Config {
             listeners,
+            proxies,
             tls,
             sign_in,
             sessions,

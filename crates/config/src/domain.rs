@@ -6,11 +6,14 @@ pub(crate) mod balancing;
 pub(crate) mod client_certificates;
 pub(crate) mod expectations;
 pub(crate) mod listeners;
+pub(crate) mod proxies;
+pub(crate) mod rewriting;
 pub(crate) mod route;
 pub(crate) mod sessions;
 pub(crate) mod sign_in;
 pub(crate) mod timeouts;
 pub(crate) mod tls;
+pub(crate) mod upgrades;
 pub(crate) mod upstream;
 
 use std::net::SocketAddr;
@@ -19,6 +22,7 @@ use std::path::PathBuf;
 use assertion::Assertion;
 use expectations::Expectation;
 use listeners::Listeners;
+use proxies::Proxies;
 use route::Route;
 use sessions::SessionSettings;
 use sign_in::SignIn;
@@ -30,6 +34,8 @@ use tls::Tls;
 pub struct Config {
     /// The sockets that are listened on.
     pub listeners: Listeners,
+    /// The proxies before us that are believed.
+    pub proxies: Proxies,
     /// The certificates that are served.
     pub tls: Tls,
     /// Where and how people sign in.

@@ -32,13 +32,16 @@ pub use domain::client_certificates::{ClientCertificates, Enforcement, NameKind,
 pub use domain::expectations::{
     Expectation, Expectations, InvalidRequestUrl, Person, Question, REASONS_WITHOUT_A_POLICY, RequestUrl, point_in_time,
 };
-pub use domain::listeners::Listeners;
+pub use domain::listeners::{Codec, Listeners};
+pub use domain::proxies::Proxies;
+pub use domain::rewriting::{RegexRewrite, ResponseHeaderRewrite, SubstitutionPart};
 pub use domain::route::{HeaderContent, HeaderPart, HostHeader, PathRule, Redirect, Route, StaticResponse, Target};
 pub use domain::sessions::{Cookie, SameSite, SessionSettings, StoreAddress, StoreSettings};
 pub use domain::sign_in::{BuiltInUser, OidcProvider, Provider, ProviderKind, SignIn};
 pub use domain::timeouts::{Limit, Timeouts};
 pub use domain::tls::{CertificatePair, Tls};
-pub use domain::upstream::{ClientCertificatePair, Upstream, UpstreamTls, UpstreamUrl};
+pub use domain::upgrades::Upgrades;
+pub use domain::upstream::{ClientCertificatePair, Upstream, UpstreamScheme, UpstreamTls, UpstreamUrl};
 pub use domain::{Config, LogLevel};
 pub use expectations::{is_configuration, load_expectations};
 pub use load::{Loaded, load};

@@ -13,6 +13,8 @@ pub(crate) mod expectations;
 mod header;
 pub(crate) mod listeners;
 pub(crate) mod policy;
+pub(crate) mod proxies;
+pub(crate) mod rewriting;
 pub(crate) mod route;
 pub(crate) mod secrets;
 mod section;
@@ -22,6 +24,7 @@ mod template;
 pub(crate) mod tls;
 pub(crate) mod top;
 mod unsupported;
+pub(crate) mod upgrades;
 
 pub(crate) use header::{HeaderPairs, OF_THE_CONNECTION};
 pub(crate) use section::{Section, nearest};

@@ -204,7 +204,7 @@ impl<'c> Judge<'c> {
     fn owns(&self, question: &Question) -> bool {
         let (host, path) = (&question.url.origin.host, &question.url.path);
         let reserved = |path: &str| starts_with_segments(path, OWN);
-        let own = reserved(path.decoded()) || path.loose().is_some_and(reserved) || path.decoded() == KEYS;
+        let own = path.readings().any(reserved) || path.decoded() == KEYS;
         let sign_in = &self.config.sign_in;
         let is_sign_in = sign_in.origin.host == *host;
         // Beside its own pages, a host that signs people in and nothing else has its front page.
@@ -251,7 +251,7 @@ fn facts<'q>(question: &'q Question, headers: &'q HeaderMap, certificate: &'q Pr
 fn after_policy(route: &Route, question: &Question, verdict: Verdict) -> Option<(&'static str, &'static str)> {
     let refused = verdict == Verdict::Allow
         && question.websocket
-        && !route.websockets
+        && !route.upgrades.websocket
         && matches!(route.target, Target::Upstream(_));
     refused.then_some(("websockets-not-allowed", "the policy allows it, but the route has no allow_websockets"))
 }

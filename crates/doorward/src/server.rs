@@ -24,10 +24,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use doorward_config::{Config, Limit, Loaded, LogLevel};
+use doorward_config::{Codec, Config, Limit, Loaded, LogLevel};
 use doorward_proxy::{End, Pipeline, PipelineSettings};
 use doorward_telemetry::{AccessLog, LogFormat, init_logging};
-use doorward_transport::{Drain, Kind, Limits, Listener, TransportError, serve};
+use doorward_transport::{Admission, Drain, Kind, Limits, Listener, Terms, TransportError, Versions, serve};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
@@ -89,7 +89,9 @@ pub(crate) async fn run(loaded: Loaded, reloading: Reloading) -> Result<(), Serv
     });
     let addresses = sockets.addresses();
     let machines = (health.clone(), Metrics::new(service.gather(&sessions)));
-    sockets.serve(&pipeline, machines, &limits(&config), [&drain, &health_drain]);
+    let terms = terms(&config);
+    let admission = terms.admission.clone();
+    sockets.serve(&pipeline, machines, &terms, [&drain, &health_drain]);
     admin::open(&config.data_dir, service.sessions(), service.until_the_end()).await;
     health.enter(Stage::Ready);
     banner::print(&config, &addresses);
@@ -108,7 +110,10 @@ pub(crate) async fn run(loaded: Loaded, reloading: Reloading) -> Result<(), Serv
                 service.look_after_keys(SystemTime::now());
             }
             _ = redecision.tick() => service.redecide_by_time(SystemTime::now()),
-            cause = watch.changed() => reload(&mut service, &reloading, &mut watch, cause).await,
+            cause = watch.changed() => {
+                reload(&mut service, &reloading, &mut watch, cause).await;
+                admission.trust(service.config().proxies.trusted.clone());
+            }
         }
     }
 
@@ -182,6 +187,21 @@ fn limits(config: &Config) -> Limits {
     Limits { head: or(config.timeouts.read, defaults.head), idle: or(config.timeouts.idle, defaults.idle), ..defaults }
 }
 
+/// On what terms the public listeners serve.
+fn terms(config: &Config) -> Terms {
+    let limits = limits(config);
+    let admission = Admission::behind(&limits, config.proxies.trusted.clone(), config.proxies.protocol);
+    Terms { limits, versions: versions(config.listeners.codec), admission }
+}
+
+pub(crate) fn versions(codec: Codec) -> Versions {
+    match codec {
+        Codec::Auto => Versions::Both,
+        Codec::Http1 => Versions::Http1,
+        Codec::Http2 => Versions::Http2,
+    }
+}
+
 /// A line for each request, unless the log level asks for less.
 fn access_log(config: &Config, format: LogFormat) -> Result<AccessLog, ServerError> {
     match config.log_level {
@@ -194,7 +214,7 @@ fn access_log(config: &Config, format: LogFormat) -> Result<AccessLog, ServerErr
 
 /// The sockets, all bound before any is served: a port that is taken is the commonest mistake.
 struct Sockets {
-    main: Listener,
+    main: Vec<Listener>,
     redirect: Option<Listener>,
     health: Option<Listener>,
     metrics: Option<Listener>,
@@ -203,7 +223,7 @@ struct Sockets {
 /// Where it listens, with the ports the system chose.
 #[derive(Debug)]
 pub(crate) struct Addresses {
-    pub(crate) main: SocketAddr,
+    pub(crate) main: Vec<SocketAddr>,
     #[expect(dead_code, reason = "for the log line, by Debug")]
     pub(crate) redirect: Option<SocketAddr>,
     #[expect(dead_code, reason = "for the log line, by Debug")]
@@ -218,7 +238,11 @@ impl Sockets {
         let main = service.handshakes().map_or(Kind::Cleartext, |handshakes| Kind::Tls(handshakes as _));
         let optional = |address: Option<SocketAddr>, kind| address.map(|at| Listener::bind(at, kind)).transpose();
         Ok(Self {
-            main: Listener::bind(listeners.address, main)?,
+            main: listeners
+                .addresses
+                .iter()
+                .map(|address| Listener::bind(*address, main.clone()))
+                .collect::<Result<_, _>>()?,
             redirect: optional(listeners.redirect, Kind::Redirect)?,
             health: optional(config.health, Kind::Cleartext)?,
             metrics: optional(config.metrics, Kind::Cleartext)?,
@@ -227,7 +251,7 @@ impl Sockets {
 
     fn addresses(&self) -> Addresses {
         Addresses {
-            main: self.main.local_address(),
+            main: self.main.iter().map(Listener::local_address).collect(),
             redirect: self.redirect.as_ref().map(Listener::local_address),
             health: self.health.as_ref().map(Listener::local_address),
             metrics: self.metrics.as_ref().map(Listener::local_address),
@@ -239,17 +263,17 @@ impl Sockets {
         self,
         pipeline: &Pipeline,
         (health, metrics): (Health, Metrics),
-        limits: &Limits,
+        terms: &Terms,
         [drain, health_drain]: [&Drain; 2],
     ) {
-        for listener in std::iter::once(self.main).chain(self.redirect) {
-            spawn(serve(listener, pipeline.clone(), limits.clone(), drain.clone()));
+        for listener in self.main.into_iter().chain(self.redirect) {
+            spawn(serve(listener, pipeline.clone(), terms.clone(), drain.clone()));
         }
         if let Some(listener) = self.health {
-            spawn(serve(listener, health, health::limits(), health_drain.clone()));
+            spawn(serve(listener, health, health::terms(), health_drain.clone()));
         }
         if let Some(listener) = self.metrics {
-            spawn(serve(listener, metrics, health::limits(), health_drain.clone()));
+            spawn(serve(listener, metrics, health::terms(), health_drain.clone()));
         }
     }
 }

@@ -1,24 +1,25 @@
 //! The head of a request that was found to have one meaning.
 //!
-//! Refuses: CONNECT and TRACE, targets without a path, no host or two hosts, a host that this connection was
+//! Refuses: TRACE, CONNECT for anything but a WebSocket, targets without a path, no host or two hosts, a host that this connection was
 //! not opened for, paths that could be read two ways, bodies framed twice, half a WebSocket handshake, and more
 //! than 128 header lines.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
-use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONTENT_LENGTH, HOST, SEC_WEBSOCKET_KEY, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderValue, Method, Uri, Version};
 
 use crate::accepts::{self, Accepts};
 use crate::authority::{Authority, InvalidAuthority};
 use crate::cookies;
+use crate::forwarded_chain::ForwardedChain;
 use crate::hostname::{Hostname, InvalidHostname};
 use crate::origin::{RequestOrigin, Scheme};
 use crate::path::NormalPath;
 use crate::unclean::Unclean;
-use crate::upgrade::{self, Upgrade};
+use crate::upgrade::{self, ConnectProtocol, Upgrade, WebSocketHandshake};
 
 #[cfg(test)]
 mod tests;
@@ -29,8 +30,8 @@ const MOST_HEADERS: usize = 128;
 /// What the connection knows about a request that came over it.
 #[derive(Debug, Clone)]
 pub struct ArrivedOn {
-    /// The other end of the connection.
-    pub client: SocketAddr,
+    /// Whom it comes from, and over which trusted proxies.
+    pub client: ForwardedChain,
     /// The name the client asked for in the TLS handshake. Clients ask for none when the host is an IP
     /// address (RFC 6066 §3), so over TLS `None` allows only those.
     pub sni: Option<Hostname>,
@@ -44,19 +45,22 @@ pub struct CleanHead {
     authority: Authority,
     path: NormalPath,
     upgrade: Option<Upgrade>,
-    client: IpAddr,
+    client: ForwardedChain,
     over_tls: bool,
 }
 
 impl CleanHead {
     /// Looks at everything in a request's head that two readers could disagree about.
     ///
-    /// An `Upgrade` to anything but a WebSocket is dropped, and the head is a plain request's.
+    /// An `Upgrade` that nobody could pass on is dropped, and the head is a plain request's. An extended CONNECT (RFC
+    /// 8441), for which whoever read the wire puts a [`crate::ConnectProtocol`] among the extensions, is a GET from here
+    /// on: what is decided on, and sent to an application, is the same whichever way a WebSocket is asked for.
     ///
     /// # Errors
     /// [`Unclean`] says what was wrong first; it knows the status of the answer.
     pub fn inspect(mut parts: Parts, arrived: &ArrivedOn) -> Result<Self, Unclean> {
-        if matches!(parts.method, Method::CONNECT | Method::TRACE) {
+        let extended = parts.extensions.get::<ConnectProtocol>().is_some();
+        if parts.method == Method::TRACE || (parts.method == Method::CONNECT && !extended) {
             return Err(Unclean::Method);
         }
         if parts.headers.len() > MOST_HEADERS {
@@ -77,8 +81,10 @@ impl CleanHead {
         if upgrade.is_none() {
             parts.headers.remove(UPGRADE);
         }
-        let client = arrived.client.ip().to_canonical();
-        Ok(Self { parts, authority, path, upgrade, client, over_tls: arrived.over_tls })
+        if extended {
+            parts.method = Method::GET;
+        }
+        Ok(Self { parts, authority, path, upgrade, client: arrived.client.clone(), over_tls: arrived.over_tls })
     }
 
     /// The method.
@@ -126,15 +132,38 @@ impl CleanHead {
         self.parts.version
     }
 
-    /// The WebSocket handshake, if the request is one.
+    /// What the request asks to switch to, if it does.
     pub fn upgrade(&self) -> Option<&Upgrade> {
         self.upgrade.as_ref()
     }
 
-    /// The address at the other end of the connection; an IPv4 address is written as one, also on a socket
-    /// that serves both families.
+    /// Whether it asks for a WebSocket.
+    pub fn is_websocket(&self) -> bool {
+        self.upgrade.as_ref().is_some_and(Upgrade::is_websocket)
+    }
+
+    /// Makes the WebSocket of an extended CONNECT one that HTTP/1.1 can ask for: by a handshake of ours.
+    pub fn bridge(&mut self, handshake: WebSocketHandshake) {
+        self.parts.headers.insert(SEC_WEBSOCKET_KEY, handshake.key.clone());
+        self.upgrade = Some(Upgrade::WebSocket(handshake));
+    }
+
+    /// Makes it a plain request: the upgrade it asks for is not to be had, and a server may ignore that it was asked
+    /// for (RFC 9110 §7.8). Not for a WebSocket, whose client cannot do with less.
+    pub fn drop_upgrade(&mut self) {
+        self.upgrade = None;
+        self.parts.headers.remove(UPGRADE);
+    }
+
+    /// The visitor's address: the other end of the connection, or whom trusted proxies say it is. An IPv4 address is
+    /// written as one, also on a socket that serves both families.
     pub fn client_ip(&self) -> IpAddr {
-        self.client
+        self.client.client()
+    }
+
+    /// The visitor's address and the trusted proxies between.
+    pub fn client(&self) -> &ForwardedChain {
+        &self.client
     }
 
     /// What an error answer should be written in.
@@ -144,7 +173,7 @@ impl CleanHead {
 
     /// Whether a browser is opening a page, so that a redirect to sign in leads somewhere.
     pub fn is_page_load(&self) -> bool {
-        accepts::is_page_load(&self.parts)
+        self.upgrade.is_none() && accepts::is_page_load(&self.parts)
     }
 
     /// Which page caused the request, compared with the host it is for.

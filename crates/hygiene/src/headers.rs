@@ -12,7 +12,7 @@ mod response;
 use http::{HeaderMap, HeaderName};
 
 pub use cookies::strip_cookies;
-pub use forwarded::set_forwarded;
+pub use forwarded::{Peer, set_forwarded};
 pub use hop_by_hop::strip_hop_by_hop;
 pub use reserved::{is_reserved, strip_reserved};
 pub use response::strip_response;

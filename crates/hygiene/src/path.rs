@@ -1,8 +1,10 @@
 //! The path of a request, in the one reading that policy, routing and the upstream share.
 //!
-//! Refuses, and never repairs: `.` and `..` segments in any spelling, encoded slashes, backslashes and control
-//! characters, broken percent triplets, what is not UTF-8 once decoded, raw bytes outside printable ASCII,
-//! and more than 16 KiB.
+//! Refuses, and never repairs: `.` and `..` segments in any spelling, encoded backslashes and control characters, broken
+//! percent triplets, what is not UTF-8 once decoded, raw bytes outside printable ASCII, and more than 16 KiB.
+//!
+//! An escaped slash (`%2F`) is refused too, but for requests that a route may want to have with it: such a path has a
+//! reading in which it is three characters of a name, and another in which it is a slash, and neither climbs.
 
 use http::uri::PathAndQuery;
 
@@ -21,6 +23,15 @@ pub struct NormalPath {
     decoded: Option<Box<str>>,
     /// Only when it differs from the decoded form.
     loose: Option<Box<str>>,
+    /// Only when a slash was escaped.
+    unescaped: Option<Box<Unescaped>>,
+}
+
+/// The reading in which `%2F` is a slash.
+#[derive(Debug, Clone)]
+struct Unescaped {
+    decoded: Box<str>,
+    loose: Option<Box<str>>,
 }
 
 impl NormalPath {
@@ -29,19 +40,42 @@ impl NormalPath {
     /// # Errors
     /// [`InvalidPath`] names the first thing in it that could be read two ways.
     pub fn parse(raw: &str) -> Result<Self, InvalidPath> {
-        let (decoded, loose) = read(raw)?;
-        let raw = PathAndQuery::try_from(raw).map_err(|_| InvalidPath::Characters)?;
-        Ok(Self { raw, decoded, loose })
+        Self::read(PathAndQuery::try_from(raw), raw, Slashes::Plain)
     }
 
-    /// As [`NormalPath::parse`], without copying what was sent.
+    /// As [`NormalPath::parse`], for a path that may have escaped slashes. Whoever asks for one has to look at all of its
+    /// [`readings`](NormalPath::readings), and has to refuse it where [`escapes_slashes`](NormalPath::escapes_slashes) and
+    /// nobody wants that.
+    ///
+    /// # Errors
+    /// The same, but for [`InvalidPath::EncodedSlash`] of a `%2F`.
+    pub fn parse_with_escaped_slashes(raw: &str) -> Result<Self, InvalidPath> {
+        Self::read(PathAndQuery::try_from(raw), raw, Slashes::Escaped)
+    }
+
+    /// A path that came out of this one: with escaped slashes only if this has some too.
+    ///
+    /// # Errors
+    /// As [`NormalPath::parse`].
+    pub fn parse_alike(&self, raw: &str) -> Result<Self, InvalidPath> {
+        let slashes = if self.escapes_slashes() { Slashes::Escaped } else { Slashes::Plain };
+        Self::read(PathAndQuery::try_from(raw), raw, slashes)
+    }
+
+    /// As [`NormalPath::parse_with_escaped_slashes`], without copying what was sent.
     pub(crate) fn of(target: &PathAndQuery) -> Result<Self, InvalidPath> {
         // An empty path in front of a query reads as "/" but is not sent as one.
         if !target.as_str().starts_with('/') {
             return Err(InvalidPath::Start);
         }
-        let (decoded, loose) = read(target.path())?;
-        Ok(Self { raw: target.clone(), decoded, loose })
+        Self::read(Ok::<_, InvalidPath>(target.clone()), target.path(), Slashes::Escaped)
+    }
+
+    fn read<E>(sent: Result<PathAndQuery, E>, raw: &str, slashes: Slashes) -> Result<Self, InvalidPath> {
+        let readings = read(raw, slashes)?;
+        let raw = sent.map_err(|_| InvalidPath::Characters)?;
+        let Readings { decoded, loose, unescaped } = readings;
+        Ok(Self { raw, decoded, loose, unescaped })
     }
 
     /// Exactly what the client sent and the upstream gets.
@@ -49,7 +83,7 @@ impl NormalPath {
         self.raw.path()
     }
 
-    /// Percent-decoded once: what routes and rules match on.
+    /// Percent-decoded once: what routes and rules match on. An escaped slash stays `%2F`.
     pub fn decoded(&self) -> &str {
         self.decoded.as_deref().unwrap_or_else(|| self.raw())
     }
@@ -60,6 +94,28 @@ impl NormalPath {
     /// A rule that protects a path has to hold for both readings.
     pub fn loose(&self) -> Option<&str> {
         self.loose.as_deref()
+    }
+
+    /// Every reading that somebody may take, [`NormalPath::decoded`] first. A rule that protects a path has to hold for
+    /// all of them.
+    pub fn readings(&self) -> impl Iterator<Item = &str> {
+        let unescaped = self.unescaped.as_deref();
+        let others = [
+            self.loose(),
+            unescaped.map(|unescaped| &*unescaped.decoded),
+            unescaped.and_then(|unescaped| unescaped.loose.as_deref()),
+        ];
+        std::iter::once(self.decoded()).chain(others.into_iter().flatten())
+    }
+
+    /// Whether a slash was sent as `%2F`.
+    pub fn escapes_slashes(&self) -> bool {
+        self.unescaped.is_some()
+    }
+
+    /// What would have been sent without escaping slashes; none when nothing was escaped.
+    pub fn with_plain_slashes(&self) -> Option<String> {
+        self.escapes_slashes().then(|| self.raw().replace("%2F", "/").replace("%2f", "/"))
     }
 }
 
@@ -82,10 +138,22 @@ pub fn starts_with_segments(path: &str, prefix: &str) -> bool {
     }
 }
 
-/// A decoded form and a loose form, each only where it says something new.
-type Readings = (Option<Box<str>>, Option<Box<str>>);
+/// What may stand in a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Slashes {
+    Plain,
+    /// `%2F` as well.
+    Escaped,
+}
 
-fn read(raw: &str) -> Result<Readings, InvalidPath> {
+/// Each form only where it says something new.
+struct Readings {
+    decoded: Option<Box<str>>,
+    loose: Option<Box<str>>,
+    unescaped: Option<Box<Unescaped>>,
+}
+
+fn read(raw: &str, slashes: Slashes) -> Result<Readings, InvalidPath> {
     if !raw.starts_with('/') {
         return Err(InvalidPath::Start);
     }
@@ -102,16 +170,30 @@ fn read(raw: &str) -> Result<Readings, InvalidPath> {
             _ => return Err(InvalidPath::Characters),
         }
     }
-    let decoded = if has_triplets { Some(decode(raw)?) } else { None };
-    let plain = decoded.as_deref().unwrap_or(raw);
+    if !has_triplets {
+        return Ok(Readings { decoded: None, loose: looser(raw)?, unescaped: None });
+    }
+    match decode(raw, None) {
+        Ok(decoded) => Ok(Readings { loose: looser(&decoded)?, decoded: Some(decoded), unescaped: None }),
+        Err(InvalidPath::EncodedSlash) if slashes == Slashes::Escaped => {
+            let (kept, plain) = (decode(raw, Some(b"%2F"))?, decode(raw, Some(b"/"))?);
+            let unescaped = Unescaped { loose: looser(&plain)?, decoded: plain };
+            Ok(Readings { loose: looser(&kept)?, decoded: Some(kept), unescaped: Some(Box::new(unescaped)) })
+        }
+        Err(invalid) => Err(invalid),
+    }
+}
+
+/// The loose form of a decoded path where it differs, if no segment of it climbs.
+fn looser(plain: &str) -> Result<Option<Box<str>>, InvalidPath> {
     if plain.split('/').any(|segment| matches!(without_parameters(segment), "." | "..")) {
         return Err(InvalidPath::DotSegment);
     }
-    let loose = (plain.contains(';') || plain.contains("//")).then(|| loosen(plain));
-    Ok((decoded, loose))
+    Ok((plain.contains(';') || plain.contains("//")).then(|| loosen(plain)))
 }
 
-fn decode(raw: &str) -> Result<Box<str>, InvalidPath> {
+/// Decodes once; `slash` takes the place of an escaped slash, where one may stand.
+fn decode(raw: &str, slash: Option<&[u8]>) -> Result<Box<str>, InvalidPath> {
     let mut decoded = Vec::with_capacity(raw.len());
     let mut bytes = raw.bytes();
     while let Some(byte) = bytes.next() {
@@ -123,7 +205,8 @@ fn decode(raw: &str) -> Result<Box<str>, InvalidPath> {
             return Err(InvalidPath::Percent);
         };
         match high << 4 | low {
-            b'/' | b'\\' => return Err(InvalidPath::EncodedSlash),
+            b'/' => decoded.extend_from_slice(slash.ok_or(InvalidPath::EncodedSlash)?),
+            b'\\' => return Err(InvalidPath::EncodedSlash),
             0..=0x1f | 0x7f => return Err(InvalidPath::EncodedControl),
             meant => decoded.push(meant),
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::upstreams::{DialError, Threshold};
+use crate::upstreams::{DialError, Threshold, said};
 
 /// Whose fault an error is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +83,12 @@ pub enum ForwardError {
     /// The visitor's connection broke in the middle of a body.
     #[error("the client went away in the middle of its request: {0}")]
     ClientGone(#[source] hyper::Error),
+    /// The route's rewriting makes nothing of this path that could be sent.
+    #[error("the route's regex_rewrite_pattern and its substitution make no path of the request's: {reason}")]
+    NoPath {
+        /// Why.
+        reason: String,
+    },
     /// A mistake of ours.
     #[error("{0}; this is a mistake in Doorward")]
     Internal(&'static str),
@@ -100,7 +106,7 @@ impl ForwardError {
             | Self::Overloaded { .. }
             | Self::Unhealthy { .. } => Blame::Upstream,
             Self::ClientStalled { .. } | Self::ClientGone(_) => Blame::Client,
-            Self::Internal(_) => Blame::Us,
+            Self::NoPath { .. } | Self::Internal(_) => Blame::Us,
         }
     }
 
@@ -114,7 +120,7 @@ impl ForwardError {
             | Self::Misbehaved { upstream, .. }
             | Self::Overloaded { upstream, .. }
             | Self::Unhealthy { upstream } => Some(upstream),
-            Self::ClientStalled { .. } | Self::ClientGone(_) | Self::Internal(_) => None,
+            Self::ClientStalled { .. } | Self::ClientGone(_) | Self::NoPath { .. } | Self::Internal(_) => None,
         }
     }
 
@@ -129,6 +135,7 @@ impl ForwardError {
             Self::Unhealthy { .. } => "upstream-unhealthy",
             Self::ClientStalled { .. } => "client-stalled",
             Self::ClientGone(_) => "client-gone",
+            Self::NoPath { .. } => "no-rewritten-path",
             Self::Internal(_) => "internal-error",
         }
     }
@@ -139,6 +146,13 @@ impl ForwardError {
         if source.is_user() {
             return Self::ClientGone(source);
         }
+        if let Some(error) = said(&source) {
+            // A reset of ours: because the body that the visitor was sending broke off.
+            if error.is_reset() && !error.is_remote() && !error.is_library() {
+                return Self::ClientGone(source);
+            }
+            return Self::BrokeOff { upstream, what: http2_end(error), source };
+        }
         let what = if source.is_parse() {
             "answered with something that is no HTTP/1.1"
         } else if source.is_incomplete_message() {
@@ -147,6 +161,22 @@ impl ForwardError {
             "broke off"
         };
         Self::BrokeOff { upstream, what, source }
+    }
+}
+
+/// How an exchange in HTTP/2 ended before its answer (RFC 9113 §7).
+fn http2_end(error: &h2::Error) -> &'static str {
+    use h2::Reason;
+    let Some(reason) = error.reason() else { return "closed the connection before it answered" };
+    match (error.is_go_away(), reason) {
+        (_, Reason::REFUSED_STREAM) => "took no more requests (REFUSED_STREAM)",
+        (_, Reason::ENHANCE_YOUR_CALM) => "says that it is asked too much (ENHANCE_YOUR_CALM)",
+        (_, Reason::HTTP_1_1_REQUIRED) => "wants HTTP/1.1 for this request (HTTP_1_1_REQUIRED)",
+        (_, Reason::PROTOCOL_ERROR) => "broke off over a breach of HTTP/2 (PROTOCOL_ERROR)",
+        (_, Reason::INTERNAL_ERROR) => "broke off over an error of its own (INTERNAL_ERROR)",
+        (false, Reason::CANCEL) => "cancelled the request (CANCEL)",
+        (true, _) => "closed the connection before it answered (GOAWAY)",
+        (false, _) => "reset the request",
     }
 }
 

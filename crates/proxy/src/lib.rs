@@ -6,6 +6,7 @@
 
 mod account;
 mod answer;
+mod arrived;
 mod body;
 mod by_host;
 mod by_text;

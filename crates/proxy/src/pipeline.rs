@@ -9,10 +9,10 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use doorward_authorize::{Decision, Grounds, Reasons};
-use doorward_hygiene::CleanHead;
+use doorward_hygiene::{CleanHead, InvalidPath, Unclean};
 use doorward_telemetry::AccessLog;
 use doorward_transport::{Handler, Peer};
-use http::header::{CACHE_CONTROL, SET_COOKIE};
+use http::header::{CACHE_CONTROL, CONNECTION, SET_COOKIE};
 use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
@@ -24,8 +24,8 @@ use crate::served_route::{Answers, Asked, ServedRoute};
 use crate::snapshot::Snapshot;
 use crate::upstreams::Outgoing;
 use crate::{
-    AnswerChallenges, ProxyBody, Tunnels, answer, challenges, clients, identify, redirect, respond, static_answer,
-    upgrade,
+    AnswerChallenges, ProxyBody, Tunnels, answer, arrived, challenges, clients, identify, redirect, respond,
+    static_answer, upgrade,
 };
 
 /// What the pipeline works with.
@@ -68,10 +68,13 @@ impl Pipeline {
     ) -> Result<Response<ProxyBody>, Refusal> {
         let now = (self.0.clock)();
         let snapshot = self.0.snapshot.load_full();
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        upgrade::note_protocol(&mut parts);
 
         // One meaning, or no answer but a refusal.
-        let mut head = CleanHead::inspect(parts, &redirect::arrived_on(peer))?;
+        let client = arrived::client(peer, &parts.headers, &snapshot.proxies);
+        account.note_client(client.client());
+        let mut head = CleanHead::inspect(parts, &arrived::arrived_on(peer, client))?;
         account.note_host(&head);
         if redirect::is_wanted(peer) {
             if let Some(challenges) = &self.0.challenges
@@ -93,6 +96,9 @@ impl Pipeline {
         // What for, who, and may they?
         let route = snapshot.table().find(head.host(), head.authority().port, head.path())?;
         account.note_route(&route.settings.id);
+        if head.path().escapes_slashes() {
+            return Err(Unclean::Path(InvalidPath::EncodedSlash).into());
+        }
         let visitor = identify::visitor(&snapshot, &head, now).await?;
         account.note_visitor(visitor.as_ref());
         let asked = Asked { head: &head, visitor: visitor.as_ref(), client_certificate: &certificate, now };
@@ -144,7 +150,11 @@ impl Pipeline {
         account.note_upstream(&exchange.upstream);
         let switched = exchange.response.status() == StatusCode::SWITCHING_PROTOCOLS;
         Ok(match asked.filter(|_| switched) {
-            Some(asked) => asked.switch(exchange, route, &snapshot.cookie_stem, terms)?,
+            Some(asked) => {
+                let response = asked.switch(exchange, route, &snapshot.cookie_stem, terms)?;
+                account.note_tunnel();
+                response
+            }
             None => answer::pass_on(exchange, route, &snapshot.cookie_stem, terms)?,
         })
     }
@@ -167,6 +177,13 @@ impl Handler for Pipeline {
             account.note_refusal(&refusal);
             respond::refuse(&refusal, &account)
         });
+        if account.is_misleading(response.status()) {
+            account.note_refusal(&Refusal::NoWebSocket);
+            response = respond::refuse(&Refusal::NoWebSocket, &account);
+        }
+        if account.ends_connection(response.status()) {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         if let Some(ticket) = new_ticket {
             // Nobody may keep an answer with somebody's ticket.
             response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -1,9 +1,9 @@
-//! How a request arrived, and plain HTTP where TLS is spoken: the visitor is sent to the same page over https.
+//! Plain HTTP where TLS is spoken: the visitor is sent to the same page over https.
 //!
 //! Refuses to send anybody to a host that is not served here: the new address is made of the configuration, and only
 //! the path and the query are the visitor's.
 
-use doorward_hygiene::{ArrivedOn, CleanHead};
+use doorward_hygiene::CleanHead;
 use doorward_transport::{Arrival, Peer};
 use http::header::LOCATION;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
@@ -14,15 +14,6 @@ use crate::snapshot::Snapshot;
 
 /// What a proxy before us says of how the request reached it.
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-
-/// What a connection says about the requests on it.
-pub(crate) fn arrived_on(peer: &Peer) -> ArrivedOn {
-    let (sni, over_tls) = match &peer.arrival {
-        Arrival::Tls { sni } => (sni.clone(), true),
-        Arrival::PlainOnTlsPort | Arrival::RedirectPort | Arrival::Cleartext => (None, false),
-    };
-    ArrivedOn { client: peer.address, sni, over_tls }
-}
 
 /// Whether what arrives here gets no answer but the right address.
 pub(crate) fn is_wanted(peer: &Peer) -> bool {

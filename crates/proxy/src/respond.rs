@@ -126,6 +126,12 @@ fn problem<'a>(refusal: &Refusal, words: &'a str) -> Problem<'a> {
             "This route does not forward WebSockets.",
             Some("If you run this server and the application needs them, set `allow_websockets: true` on the route."),
         ),
+        Refusal::NoWebSocket => (
+            StatusCode::BAD_REQUEST,
+            "There is no WebSocket here",
+            "A WebSocket was asked for, and what is at this address answers with pages.",
+            None,
+        ),
         // Answered with pages of their own; here for the type's sake.
         Refusal::Denied(_) | Refusal::ClientCertificate(_) => {
             (StatusCode::FORBIDDEN, "Access denied", "Policy does not allow this.", None)
@@ -173,6 +179,11 @@ fn forward_problem(error: &ForwardError) -> Problem<'static> {
         ForwardError::ClientGone(_) => {
             (StatusCode::BAD_REQUEST, "The request was not finished", "The request's body broke off.")
         }
+        ForwardError::NoPath { .. } => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "This address cannot be passed on",
+            "You are allowed in, but what this address is rewritten to for the application is no valid address.",
+        ),
         ForwardError::Internal(_) => (
             StatusCode::INTERNAL_SERVER_ERROR,
             "Something went wrong here",

@@ -1,9 +1,10 @@
 //! Which route a request is for.
 //!
 //! Refuses a path that could be read as another route's: if cutting `;parameters` and merging slashes, as some
-//! upstreams do, leads to another route, nobody can say which one the visitor meant. Refuses too what falls off a
+//! upstreams do, or taking `%2F` for a slash leads to another route, nobody can say which one the visitor meant. Refuses too what falls off a
 //! host of its own: a wildcard that covers it is not asked for the paths it has no route for.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -71,7 +72,7 @@ impl<R: Routed> RouteTable<R> {
     }
 
     /// The route for a request: of the routes that name its host, or only if none does, of those whose wildcard covers
-    /// it, an exact path before a regex, regexes in the order of the file, then the longest
+    /// it, an exact path before a regex, regexes by their priority and then in the order of the file, and last the longest
     /// prefix that ends at a segment's border.
     ///
     /// The port of the request chooses between routes that differ by port; where none has it, it does not matter:
@@ -81,12 +82,10 @@ impl<R: Routed> RouteTable<R> {
             HostRoutes::Only(route) => return Ok(route),
             HostRoutes::Several(ports) => ports.at(port.unwrap_or(HTTPS)),
         };
-        let found = paths.find(path.decoded());
-        if let Some(loose) = path.loose() {
-            let other = paths.find(loose);
-            if found.map(Arc::as_ptr) != other.map(Arc::as_ptr) {
-                return Err(NotFound::Ambiguous);
-            }
+        let mut readings = path.readings().map(|reading| paths.find(reading));
+        let found = readings.next().flatten();
+        if readings.any(|other| found.map(Arc::as_ptr) != other.map(Arc::as_ptr)) {
+            return Err(NotFound::Ambiguous);
         }
         found.ok_or(NotFound::Path)
     }
@@ -157,7 +156,7 @@ impl<R: Routed> PathTable<R> {
     where
         R: 'a,
     {
-        let (mut exact, mut regexes, mut prefixes) = (HashMap::new(), Vec::new(), HashMap::new());
+        let (mut exact, mut regexes, mut prefixes) = (HashMap::new(), Vec::<(_, Arc<R>)>::new(), HashMap::new());
         for route in routes {
             let own = Arc::clone(route);
             match &route.route().path {
@@ -170,6 +169,8 @@ impl<R: Routed> PathTable<R> {
                 }
             }
         }
+        // Stable: those of one priority stay in the order of the file.
+        regexes.sort_by_key(|(_, route)| Reverse(route.route().regex_priority));
         let longest_prefix = prefixes.keys().map(|prefix| prefix.len()).max().unwrap_or_default();
         Self { exact: exact.into(), regexes, prefixes: prefixes.into(), longest_prefix }
     }

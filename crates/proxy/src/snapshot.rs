@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use doorward_assertion::Signer;
-use doorward_config::{Limit, Route, Target};
+use doorward_config::{Limit, Proxies, Route, Target};
 use doorward_hygiene::{Hostname, Origin, OriginPattern};
 
 use crate::by_host::ByHost;
@@ -37,6 +37,8 @@ pub struct SnapshotSettings {
     pub clients: Option<Arc<dyn JudgeClients>>,
     /// Whom a denied visitor may ask: a name, an e-mail address or a URL.
     pub support_contact: Option<String>,
+    /// The proxies before us that are believed.
+    pub proxies: Proxies,
 }
 
 /// One configuration in service.
@@ -52,6 +54,7 @@ pub struct Snapshot {
     pub(crate) signer: Option<Arc<Signer>>,
     pub(crate) clients: Option<Arc<dyn JudgeClients>>,
     pub(crate) support_contact: Option<Arc<str>>,
+    pub(crate) proxies: Proxies,
     tallies: Tallies,
 }
 
@@ -98,6 +101,7 @@ impl Snapshot {
             signer: settings.signer,
             clients: settings.clients,
             support_contact: settings.support_contact.map(Into::into),
+            proxies: settings.proxies,
             tallies,
         })
     }

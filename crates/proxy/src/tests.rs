@@ -7,6 +7,7 @@ mod circles;
 mod client_certificates;
 mod decisions;
 mod forwarding;
+mod http2_upstreams;
 mod introductions;
 mod long_answers;
 mod max_age;

@@ -3,6 +3,7 @@
 //! Refuses to send anything without a [`Permit`] of the very route it is sent for.
 
 mod address;
+mod again;
 mod balance;
 mod breakers;
 mod certificate_problem;
@@ -11,12 +12,15 @@ mod danger;
 mod dial;
 mod endpoint;
 mod figures;
+mod greeting;
 mod health;
+mod http2;
 mod members;
 mod outlier;
 mod pool;
 mod registry;
 mod retry;
+mod shared;
 mod tls;
 mod wire;
 
@@ -37,15 +41,16 @@ use tokio::time::Instant;
 use crate::body::{Progress, Upload};
 use crate::error::ForwardError;
 pub(crate) use address::InFlight;
-use address::Outcome;
+use address::{Address, Outcome};
 use balance::Tried;
 pub use breakers::Threshold;
 use breakers::{Budget, Spent};
 pub use certificate_problem::CertificateProblem;
 pub use client_certificate::ClientCertificateProblem;
 pub use dial::DialError;
-use endpoint::{Failed, send};
+use endpoint::{Failed, Sender};
 pub use figures::UpstreamFigure;
+pub(crate) use http2::said;
 use members::{Member, Members};
 pub(crate) use pool::Lease;
 use pool::PoolLimits;
@@ -228,45 +233,49 @@ impl UpstreamClient {
             request.headers_mut().insert(HOST, endpoint.authority.clone());
         }
         let progress = sending.progress.as_deref();
-        let kept = if sending.upgrade || anew { None } else { endpoint.pool.take() };
-        if let Some(mut sender) = kept {
+        let mut kept = if anew { None } else { endpoint.take(sending.upgrade) };
+        let mut again = false;
+        loop {
+            let fresh = kept.is_none();
+            let mut sender = match kept.take() {
+                Some(sender) => sender,
+                None => match self.connect(address, sending.upgrade).await {
+                    Ok(sender) => sender,
+                    Err(Unanswered { error, reached, .. }) => {
+                        return Err(Unanswered { error, reached, request: Some(request) });
+                    }
+                },
+            };
             // Gone once it is sent; what may be sent again is copied before.
-            let copy = (sending.safe && !sending.has_body).then(|| copy_of(&request));
-            match send(&mut sender, request, sending.within, progress, endpoint).await {
+            let copy = (!fresh && sending.safe && !sending.has_body).then(|| copy_of(&request));
+            match endpoint.send(&mut sender, request, sending.within, progress).await {
                 Ok(response) => {
                     self.answered(member, &response);
-                    return Ok(endpoint.answered(response, Some(sender), in_flight));
+                    return Ok(endpoint.answered(response, (!sending.upgrade).then_some(sender), in_flight));
                 }
-                Err(Failed::NeverSent(back, _)) => request = *back,
                 Err(Failed::For(error)) => {
-                    return Err(Unanswered { reached: reached(&error, true), error, request: copy });
+                    return Err(Unanswered { reached: reached(&error, !fresh), error, request: copy });
+                }
+                Err(Failed::NeverSent(back, error)) => {
+                    if again || fresh && !http2::is_unprocessed(&error) {
+                        let error = endpoint.never_sent(error);
+                        return Err(Unanswered { error, reached: Reached::Nobody, request: Some(*back) });
+                    }
+                    again = true;
+                    request = *back;
                 }
             }
         }
-        let waiting = address.wait();
+    }
+
+    async fn connect(&self, address: &Address, upgrade: bool) -> Result<Sender, Unanswered> {
+        let _waiting = address.wait();
         breakers::connections(&self.breakers, self.members.addresses()).map_err(|over| self.overloaded(over))?;
-        let connected = endpoint.connect(self.limits.connect, sending.upgrade).await;
-        drop(waiting);
-        let mut sender = match connected {
-            Ok(sender) => sender,
-            Err(source) => {
-                let error = ForwardError::Unreachable { upstream: endpoint.label.clone(), source };
-                return Err(Unanswered { error, reached: Reached::Nobody, request: Some(request) });
-            }
-        };
-        match send(&mut sender, request, sending.within, progress, endpoint).await {
-            Ok(response) => {
-                self.answered(member, &response);
-                Ok(endpoint.answered(response, (!sending.upgrade).then_some(sender), in_flight))
-            }
-            Err(Failed::NeverSent(back, error)) => {
-                let error = endpoint
-                    .refused_us(&error)
-                    .unwrap_or_else(|| ForwardError::ClosedAtOnce { upstream: endpoint.label.clone() });
-                Err(Unanswered { error, reached: Reached::Nobody, request: Some(*back) })
-            }
-            Err(Failed::For(error)) => Err(Unanswered { reached: reached(&error, false), error, request: None }),
-        }
+        let endpoint = &address.endpoint;
+        endpoint.connect(self.limits.connect, upgrade).await.map_err(|source| {
+            let error = ForwardError::Unreachable { upstream: endpoint.label.clone(), source };
+            Unanswered { error, reached: Reached::Nobody, request: None }
+        })
     }
 
     fn answered(&self, member: &Member, response: &Response<Incoming>) {

@@ -6,37 +6,37 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::connection::Connections;
+use crate::counts::Reason;
 use crate::drain::Drain;
 use crate::error::TransportError;
 use crate::handler::Handler;
-use crate::limits::Limits;
 use crate::listener::Listener;
+use crate::terms::Terms;
 
 /// How long to wait when the system has no more of something (`EMFILE`, `ENOBUFS`): trying again at once
 /// would only burn the processor.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How often connections beyond the limit are spoken of.
+/// How often connections that are closed at once are spoken of.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 
 /// Serves a listener until `drain` begins, then closes its socket. The connections go on under the drain,
-/// which waits for them. `limits` are this listener's own.
+/// which waits for them.
 ///
 /// # Errors
 /// [`TransportError::Listen`] when the runtime cannot take the socket; once it serves, no error ends it.
 pub async fn serve<H: Handler>(
     listener: Listener,
     handler: H,
-    limits: Limits,
+    terms: Terms,
     drain: Drain,
 ) -> Result<(), TransportError> {
     let address = listener.local_address();
     let socket = TcpListener::from_std(listener.socket).map_err(|error| TransportError::listening(address, error))?;
-    let places = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
-    let connections = Arc::new(Connections::new(handler, listener.kind, limits, drain.clone()));
+    let admission = terms.admission.clone();
+    let connections = Arc::new(Connections::new(handler, listener.kind, terms, drain.clone()));
     let mut surplus = Surplus::default();
     loop {
         let accepted = tokio::select! {
@@ -44,10 +44,14 @@ pub async fn serve<H: Handler>(
             () = drain.begun() => return Ok(()),
         };
         let Some((stream, client)) = accepted else { continue };
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            drop(stream);
-            surplus.count(address);
-            continue;
+        let place = match admission.enter(client.ip()) {
+            Ok(place) => place,
+            Err(reason) => {
+                drop(stream);
+                admission.counts().count(reason);
+                surplus.count(address, client, reason);
+                continue;
+            }
         };
         let connections = Arc::clone(&connections);
         drain.track(async move { connections.run(stream, client, place).await });
@@ -74,7 +78,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-/// Connections beyond the limit, counted so that an attack does not fill the log.
+/// Connections that were closed at once, counted so that an attack does not fill the log.
 #[derive(Default)]
 struct Surplus {
     refused: u64,
@@ -82,11 +86,20 @@ struct Surplus {
 }
 
 impl Surplus {
-    fn count(&mut self, address: SocketAddr) {
+    fn count(&mut self, address: SocketAddr, client: SocketAddr, reason: Reason) {
         self.refused += 1;
         let now = Instant::now();
         if self.reported.is_none_or(|reported| now.duration_since(reported) >= REPORT_EVERY) {
-            tracing::warn!(%address, refused = self.refused, "connections beyond the limit were closed");
+            let refused = self.refused;
+            match reason {
+                Reason::ProxyHeader => {
+                    tracing::debug!(%address, %client, refused, "connections past the trusted proxies were closed");
+                }
+                Reason::ConnectionsPerAddress => {
+                    tracing::warn!(%address, %client, refused, "connections beyond the limit of an address were closed");
+                }
+                _ => tracing::warn!(%address, refused, "connections beyond the limit were closed"),
+            }
             self.reported = Some(now);
             self.refused = 0;
         }

@@ -1,4 +1,4 @@
-//! A handler's answer on its way out, and the answer that stands in when the handler panics.
+//! A handler's answer on its way out, and the answers that stand in: when the handler panics, and when it is not asked.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -8,45 +8,70 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use http::header::CONNECTION;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::header::{CONNECTION, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use crate::handler::{BoxError, Handler};
+use crate::head_limits::OverLimit;
 use crate::peer::{Peer, Protocol};
 use crate::watch::Underway;
 
 /// A body that ends its request when it is dropped.
 pub(crate) struct Answer<B> {
-    /// None when the handler panicked.
-    body: Option<B>,
+    body: Said<B>,
     _underway: Underway,
+}
+
+/// Who answers.
+enum Said<B> {
+    Handler(B),
+    /// We, in so many words; none when they are said, or when the handler panicked.
+    Plainly(Option<Bytes>),
+}
+
+/// The answer to a head over its limits; the connection is not used again.
+pub(crate) fn refuse<B>(over: OverLimit, protocol: Protocol, underway: Underway) -> Response<Answer<B>> {
+    let words = Bytes::from_static(over.in_words().as_bytes());
+    let mut response = Response::new(Answer { body: Said::Plainly(Some(words)), _underway: underway });
+    *response.status_mut() = over.status();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    close(&mut response, protocol);
+    response
+}
+
+/// Ends the connection after this answer. HTTP/2 has no such header.
+pub(crate) fn close<B>(response: &mut Response<B>, protocol: Protocol) {
+    if protocol == Protocol::Http1 {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
 }
 
 /// Has the handler answer; a panic becomes a 500 that, under HTTP/1, closes the connection.
 pub(crate) async fn answer<H: Handler>(
     handler: H,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     peer: Arc<Peer>,
     underway: Underway,
 ) -> Response<Answer<H::Body>> {
     let protocol = peer.protocol;
+    if protocol == Protocol::Http2 && request.method() == Method::CONNECT {
+        request.extensions_mut().insert(underway.connection());
+    }
     let outcome = AssertUnwindSafe(async { handler.handle(request, peer).await }).catch_unwind().await;
     match outcome {
         Ok(response) => {
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 underway.upgrades();
             }
-            response.map(|body| Answer { body: Some(body), _underway: underway })
+            response.map(|body| Answer { body: Said::Handler(body), _underway: underway })
         }
         Err(panic) => {
             tracing::error!(panic = message(panic.as_ref()), "answering a request panicked; it got a 500");
-            let mut response = Response::new(Answer { body: None, _underway: underway });
+            let mut response = Response::new(Answer { body: Said::Plainly(None), _underway: underway });
             *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-            if protocol == Protocol::Http1 {
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            }
+            close(&mut response, protocol);
             response
         }
     }
@@ -69,16 +94,22 @@ where
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match &mut self.body {
-            Some(body) => Pin::new(body).poll_frame(cx),
-            None => Poll::Ready(None),
+            Said::Handler(body) => Pin::new(body).poll_frame(cx),
+            Said::Plainly(words) => Poll::Ready(words.take().map(|words| Ok(Frame::data(words)))),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(Body::is_end_stream)
+        match &self.body {
+            Said::Handler(body) => body.is_end_stream(),
+            Said::Plainly(words) => words.is_none(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        match &self.body {
+            Said::Handler(body) => body.size_hint(),
+            Said::Plainly(words) => SizeHint::with_exact(words.as_ref().map_or(0, |words| words.len() as u64)),
+        }
     }
 }

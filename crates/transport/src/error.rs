@@ -41,6 +41,9 @@ pub enum TransportError {
         /// What the system said.
         source: io::Error,
     },
+    /// A socket that was handed over cannot be used.
+    #[error("a socket that was handed over cannot be listened on")]
+    Inherited(#[source] io::Error),
     /// The TLS library refuses its settings.
     #[error("cannot set up TLS")]
     Tls(#[from] rustls::Error),

@@ -1,14 +1,14 @@
-//! A connection's byte stream, watched: when something arrives, and when a write does not get on.
+//! A connection's byte stream, watched: when something arrives, what frames it, and when a write does not get on.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::OwnedSemaphorePermit;
-
+use crate::admission::Place;
+use crate::framing::Framing;
 use crate::watch::Watch;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// How much of what a client still sends is read and dropped after our last byte.
 const DROPPED: usize = 256 * 1024;
@@ -20,12 +20,28 @@ pub(crate) struct Guarded<S> {
     watch: Arc<Watch>,
     shut: bool,
     dropped: usize,
-    _place: OwnedSemaphorePermit,
+    /// What was read to find out what is spoken; whoever speaks it gets it first.
+    begun: Vec<u8>,
+    /// None for HTTP/2, where frames have lengths.
+    framing: Option<Framing>,
+    _place: Place,
 }
 
 impl<S> Guarded<S> {
-    pub(crate) fn new(stream: S, watch: Arc<Watch>, place: OwnedSemaphorePermit) -> Self {
-        Self { stream, watch, shut: false, dropped: 0, _place: place }
+    pub(crate) fn new(stream: S, watch: Arc<Watch>, begun: Vec<u8>, place: Place) -> Self {
+        let framing = watch.reads_heads().then(Framing::default);
+        Self { stream, watch, shut: false, dropped: 0, begun, framing, _place: place }
+    }
+
+    /// Takes note of what arrived.
+    fn received(&mut self, bytes: &[u8]) {
+        self.watch.received();
+        if let Some(framing) = &mut self.framing
+            && !self.watch.is_upgraded()
+            && let Some(head) = framing.follow(bytes)
+        {
+            self.watch.framed_twice(head);
+        }
     }
 
     fn noting<T>(&self, outcome: Poll<T>) -> Poll<T> {
@@ -40,9 +56,17 @@ impl<S> Guarded<S> {
 impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = into.filled().len();
-        let outcome = Pin::new(&mut self.stream).poll_read(cx, into);
-        if into.filled().len() > before {
-            self.watch.received();
+        let outcome = if self.begun.is_empty() {
+            Pin::new(&mut self.stream).poll_read(cx, into)
+        } else {
+            let here = self.begun.len().min(into.remaining());
+            let rest = self.begun.split_off(here);
+            into.put_slice(&std::mem::replace(&mut self.begun, rest));
+            Poll::Ready(Ok(()))
+        };
+        match into.filled().get(before..) {
+            None | Some([]) => {}
+            Some(bytes) => self.received(bytes),
         }
         outcome
     }

@@ -62,6 +62,16 @@ impl Listener {
         Ok(Self { socket, kind, address })
     }
 
+    /// A socket that listens already, as a service manager hands one over.
+    ///
+    /// # Errors
+    /// [`TransportError`] when it cannot be made ready.
+    pub fn inherited(socket: TcpListener, kind: Kind) -> Result<Self, TransportError> {
+        let address = socket.local_addr().map_err(TransportError::Inherited)?;
+        socket.set_nonblocking(true).map_err(TransportError::Inherited)?;
+        Ok(Self { socket, kind, address })
+    }
+
     /// Where it listens, with the port that the system chose.
     pub fn local_address(&self) -> SocketAddr {
         self.address

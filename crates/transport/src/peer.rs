@@ -11,13 +11,24 @@ use crate::client_chain::ClientChain;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
     /// The remote address, as the socket says it: on a listener for both families, IPv4 is mapped into IPv6.
+    ///
+    /// Behind the PROXY protocol it is the address told.
     pub address: SocketAddr,
+    /// The proxy that told the address; none when nobody did.
+    pub via: Option<SocketAddr>,
     /// By which door it came in.
     pub arrival: Arrival,
     /// What is spoken.
     pub protocol: Protocol,
     /// The certificates it showed, unjudged; none when it showed none or was not asked.
     pub client_chain: Option<Arc<ClientChain>>,
+}
+
+impl Peer {
+    /// Whether the connection is a proxy's own, as for its health checks: it speaks for nobody.
+    pub fn is_the_proxy_itself(&self) -> bool {
+        self.via == Some(self.address)
+    }
 }
 
 /// By which door a connection came in.

@@ -14,6 +14,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{CipherSuite, ConfigBuilder, ServerConfig, WantsVerifier, version};
 
 use crate::error::TransportError;
+use crate::terms::Versions;
 use crate::tickets::TicketKeys;
 
 /// The protocol ids of ALPN (RFC 7301), the preferred one first.
@@ -27,7 +28,7 @@ const AES_128: [CipherSuite; 3] = [
     CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
 ];
 
-/// TLS 1.2 and 1.3 with ALPN `h2` and `http/1.1`, post-quantum key exchange first; `resolver` chooses the certificate,
+/// TLS 1.2 and 1.3 with ALPN of these `versions`, post-quantum key exchange first; `resolver` chooses the certificate,
 /// and refuses the handshake by choosing none. It is asked at resumptions too. `clients` asks for the client's
 /// certificate and says which will do. Sessions are resumed by tickets under `tickets`, which no other settings of this
 /// process may have; none for keys that nobody else has, and that change every few hours.
@@ -38,6 +39,7 @@ pub fn server_config(
     resolver: Arc<dyn ResolvesServerCert>,
     clients: Option<Arc<dyn ClientCertVerifier>>,
     tickets: Option<TicketKeys>,
+    versions: Versions,
 ) -> Result<Arc<ServerConfig>, TransportError> {
     // The library does not have a certificate judged again when a session is resumed, and one that had to be believed
     // may have been revoked meanwhile.
@@ -48,7 +50,11 @@ pub fn server_config(
         None => builder.with_no_client_auth(),
     };
     let mut config = builder.with_cert_resolver(resolver);
-    config.alpn_protocols = vec![HTTP2.to_vec(), HTTP1.to_vec()];
+    config.alpn_protocols = match versions {
+        Versions::Both => vec![HTTP2.to_vec(), HTTP1.to_vec()],
+        Versions::Http1 => vec![HTTP1.to_vec()],
+        Versions::Http2 => vec![HTTP2.to_vec()],
+    };
     config.max_early_data_size = 0;
     config.ignore_client_order = true;
     if resumes {

@@ -38,6 +38,10 @@ pub(crate) struct Watch {
     /// Until when the client has to take something of what we send.
     write_due: AtomicU64,
     requests: AtomicU32,
+    /// How many heads were whole.
+    heads: AtomicU32,
+    /// Of HTTP/1.1: the head whose body is framed twice; there is none behind it.
+    framed_twice: AtomicU32,
     upgraded: AtomicBool,
 }
 
@@ -61,12 +65,14 @@ impl Watch {
             started: Instant::now(),
             head,
             idle: milliseconds(limits.idle),
-            stalled_write: milliseconds(limits.stalled_write),
+            stalled_write: milliseconds(limits.stalled_write_timeout),
             bytes_begin_a_head: protocol == Protocol::Http1,
             phase: AtomicU8::new(WAITING),
             phase_due: AtomicU64::new(head),
             write_due: AtomicU64::new(NEVER),
             requests: AtomicU32::new(0),
+            heads: AtomicU32::new(0),
+            framed_twice: AtomicU32::new(0),
             upgraded: AtomicBool::new(false),
         })
     }
@@ -93,9 +99,26 @@ impl Watch {
         }
     }
 
+    /// Whether heads are told apart in the bytes themselves.
+    pub(crate) fn reads_heads(&self) -> bool {
+        self.bytes_begin_a_head
+    }
+
+    /// The body of this head is framed twice; heads are counted from one.
+    pub(crate) fn framed_twice(&self, head: u32) {
+        self.framed_twice.store(head, Relaxed);
+    }
+
+    /// Whether the body of the head that became whole last is framed twice.
+    pub(crate) fn is_framed_twice(&self) -> bool {
+        let head = self.framed_twice.load(Relaxed);
+        head != 0 && head == self.heads.load(Relaxed)
+    }
+
     /// A head is whole; its request lasts until what is returned is dropped.
     pub(crate) fn request(self: &Arc<Self>) -> Underway {
         self.requests.fetch_add(1, Relaxed);
+        self.heads.fetch_add(1, Relaxed);
         self.phase.store(BUSY, Relaxed);
         self.phase_due.store(NEVER, Relaxed);
         Underway(Arc::clone(self))
@@ -169,6 +192,18 @@ impl Underway {
         self.0.upgraded();
     }
 }
+
+impl Underway {
+    /// For what outlives the answer.
+    pub(crate) fn connection(&self) -> InUse {
+        InUse(Arc::new(self.0.request()))
+    }
+}
+
+/// Keeps a connection from being taken for idle: for a tunnel on one of its streams, whose answer was over when it began.
+/// Among the extensions of a CONNECT over HTTP/2.
+#[derive(Debug, Clone)]
+pub struct InUse(#[expect(dead_code, reason = "held, for its end to be noticed")] Arc<Underway>);
 
 impl Drop for Underway {
     fn drop(&mut self) {

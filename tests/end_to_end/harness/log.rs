@@ -45,10 +45,15 @@ impl Log {
     pub(crate) async fn wait_for_line(&self, what: &str, fits: impl Fn(&str) -> bool) -> String {
         let find = |lines: &Vec<String>| lines.iter().find(|line| fits(line)).cloned();
         let mut receiver = self.lines.subscribe();
-        let waited = tokio::time::timeout(super::PATIENCE, receiver.wait_for(|lines| find(lines).is_some())).await;
-        assert!(waited.is_ok(), "the log never said {what:?}:\n{}", self.text());
-        let lines = self.lines.borrow();
-        find(&lines).unwrap()
+        // What is found is cloned while the lines are borrowed: borrowing them once more would wait for a writer that waits
+        // for the first borrow.
+        let waited = tokio::time::timeout(super::PATIENCE, async {
+            let lines = receiver.wait_for(|lines| find(lines).is_some()).await.ok()?;
+            find(&lines)
+        })
+        .await;
+        let found = waited.ok().flatten();
+        found.unwrap_or_else(|| panic!("the log never said {what:?}:\n{}", self.text()))
     }
 
     /// The access line of a request, once it is written: by the id that its answer carried.

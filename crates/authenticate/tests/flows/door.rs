@@ -11,7 +11,7 @@ use doorward_authenticate::{Accounts, Authenticator, AuthenticatorSettings, Rout
 use doorward_config::{
     Cookie as CookieSettings, OidcProvider, Provider as Configured, ProviderKind, SameSite, Secret, SignIn,
 };
-use doorward_hygiene::{ArrivedOn, CleanHead, Hostname, Origin, OriginPattern};
+use doorward_hygiene::{ArrivedOn, CleanHead, ForwardedChain, Hostname, Origin, OriginPattern};
 use doorward_identity::Email;
 use doorward_sessions::{LiveSession, MemoryStore, Sessions};
 use http::{Request, Response, StatusCode};
@@ -170,7 +170,7 @@ impl Door {
         let path = parts.uri.path_and_query().unwrap().as_str().to_owned();
         parts.uri = path.parse().unwrap();
         let arrived = ArrivedOn {
-            client: "192.0.2.7:4711".parse().unwrap(),
+            client: ForwardedChain::direct("192.0.2.7".parse().unwrap()),
             sni: Some(Hostname::parse(url.host_str().unwrap()).unwrap()),
             over_tls: true,
         };

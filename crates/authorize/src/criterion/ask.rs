@@ -164,7 +164,9 @@ pub(super) fn methods(identity: &Identity) -> impl Iterator<Item = ClaimText<'_>
 }
 
 pub(super) fn is_cors_preflight(facts: &Facts<'_>) -> bool {
+    // It asks for no other protocol either: that would hold open a way in.
     facts.method == Method::OPTIONS
+        && !facts.websocket
         && facts.headers.contains_key(header::ORIGIN)
         && facts.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }

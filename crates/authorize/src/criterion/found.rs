@@ -19,10 +19,7 @@ impl Criterion {
             Self::CorsPreflight => format!("{}, no CORS pre-flight", facts.method),
             Self::ClientCertificate(_) | Self::InvalidClientCertificate => certificate::found(facts.client_certificate),
             Self::HttpMethod(_) => facts.method.to_string(),
-            Self::HttpPath(_) => match facts.path.loose() {
-                None => facts.path.decoded().into(),
-                Some(loose) => format!("{}, which some read as {loose}", facts.path.decoded()),
-            },
+            Self::HttpPath(_) => facts.path.readings().collect::<Vec<_>>().join(", which some read as "),
             Self::HttpHeader { name, matcher } if matcher.is_secret() && facts.headers.contains_key(name) => {
                 NOT_SHOWN.into()
             }

@@ -26,9 +26,9 @@ impl Readings {
     }
 }
 
-/// The path, and the looser reading that some applications take.
+/// The path, and the other readings that some applications take.
 pub(super) fn of_path(path: &NormalPath, holds: impl Fn(&str) -> bool) -> Readings {
-    Readings::of(std::iter::once(path.decoded()).chain(path.loose()).map(|path| Some(holds(path))))
+    Readings::of(path.readings().map(|path| Some(holds(path))))
 }
 
 /// The method, and in capitals: `delete` is another method than `DELETE` (RFC 9110 §9.1), but not to every application.

@@ -183,7 +183,7 @@ impl Compiler<'_> {
         Some(header)
     }
 
-    fn reserved(&mut self, key: &str, name: &At<String>) {
+    pub(super) fn reserved(&mut self, key: &str, name: &At<String>) {
         self.problems.error(
             &name.place,
             format!("`{}` in `{key}` is a header that Doorward alone sets", shown(&name.value)),

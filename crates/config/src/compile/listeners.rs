@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Compiler;
 use crate::domain::LogLevel;
-use crate::domain::listeners::Listeners;
+use crate::domain::listeners::{Codec, Listeners};
 use crate::domain::timeouts::{Limit, Timeouts};
 use crate::raw::At;
 use crate::raw::listeners::RawListeners;
@@ -22,22 +22,59 @@ impl Compiler<'_> {
     pub(super) fn listeners(&mut self, raw: &RawListeners) -> Listeners {
         let insecure = raw.insecure_server.as_ref().is_some_and(|flag| flag.value);
         let port = if insecure { 80 } else { 443 };
-        let address = raw.address.as_ref().and_then(|text| self.address("address", text, port)).unwrap_or(HTTPS);
+        let addresses = self.addresses(raw.address.as_ref(), port);
         let redirect = raw.http_redirect_addr.as_ref().and_then(|text| {
             let redirect = self.address("http_redirect_addr", text, 80)?;
-            self.redirect_makes_sense(text, redirect, address, insecure).then_some(redirect)
+            self.redirect_makes_sense(text, redirect, &addresses, insecure).then_some(redirect)
         });
-        Listeners { address, redirect, insecure }
+        Listeners { addresses, redirect, insecure, codec: self.codec(raw.codec_type.as_ref()) }
+    }
+
+    fn addresses(&mut self, texts: Option<&At<Vec<At<String>>>>, port: u16) -> Vec<SocketAddr> {
+        let mut addresses: Vec<SocketAddr> = Vec::new();
+        for text in texts.iter().flat_map(|texts| &texts.value).filter(|text| !text.value.is_empty()) {
+            let Some(address) = self.address("address", text, port) else { continue };
+            if let Some(other) = addresses.iter().find(|other| same_socket(**other, address)) {
+                self.problems.error(
+                    &text.place,
+                    format!("`address` names the same socket twice: `{other}` and `{address}`"),
+                    "Remove one of them. `:443` is every interface, both IPv4 and IPv6.",
+                );
+                continue;
+            }
+            addresses.push(address);
+        }
+        if addresses.is_empty() {
+            addresses.push(HTTPS);
+        }
+        addresses
+    }
+
+    fn codec(&mut self, text: Option<&At<String>>) -> Codec {
+        let Some(text) = text else { return Codec::Auto };
+        match text.value.to_ascii_lowercase().as_str() {
+            "auto" => Codec::Auto,
+            "http1" => Codec::Http1,
+            "http2" => Codec::Http2,
+            other => {
+                let what = match other {
+                    "http3" => "`codec_type` asks for HTTP/3, which is not spoken",
+                    _ => "`codec_type` is none that there is",
+                };
+                self.problems.error(&text.place, what, "Write `auto`, `http1` or `http2`.");
+                Codec::Auto
+            }
+        }
     }
 
     fn redirect_makes_sense(
         &mut self,
         text: &At<String>,
         redirect: SocketAddr,
-        address: SocketAddr,
+        addresses: &[SocketAddr],
         insecure: bool,
     ) -> bool {
-        if same_socket(redirect, address) {
+        if addresses.iter().any(|address| same_socket(redirect, *address)) {
             self.problems.error(
                 &text.place,
                 "`http_redirect_addr` is the same as `address`",
@@ -61,8 +98,7 @@ impl Compiler<'_> {
             return None;
         }
         let health = self.address("health_check_addr", text, 28080)?;
-        if same_socket(health, listeners.address) || listeners.redirect.is_some_and(|other| same_socket(health, other))
-        {
+        if listeners.addresses.iter().chain(&listeners.redirect).any(|other| same_socket(health, *other)) {
             self.problems.error(
                 &text.place,
                 "`health_check_addr` is the same as another address",
@@ -80,8 +116,8 @@ impl Compiler<'_> {
     ) -> Option<SocketAddr> {
         let text = raw.metrics_address.as_ref()?;
         let metrics = self.address("metrics_address", text, 9090)?;
-        let others = [Some(listeners.address), listeners.redirect, health];
-        if others.into_iter().flatten().any(|other| same_socket(metrics, other)) {
+        let mut others = listeners.addresses.iter().chain(&listeners.redirect).chain(&health);
+        if others.any(|other| same_socket(metrics, *other)) {
             self.problems.error(
                 &text.place,
                 "`metrics_address` is the same as another address",

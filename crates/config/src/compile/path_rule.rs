@@ -40,6 +40,27 @@ impl Compiler<'_> {
         }
     }
 
+    /// Which of several expressions comes first; a higher number does.
+    pub(super) fn regex_priority(&mut self, raw: &RawRoute) -> i64 {
+        let Some(text) = &raw.regex_priority_order else { return 0 };
+        let Ok(priority) = text.value.parse() else {
+            self.problems.error(
+                &text.place,
+                "`regex_priority_order` is a whole number",
+                "Write it with digits alone; the route with the highest comes first.",
+            );
+            return 0;
+        };
+        if raw.regex.is_none() {
+            self.problems.hint(
+                &text.place,
+                "`regex_priority_order` has no effect without `regex`",
+                "Remove it: an exact `path` comes before every `regex`, and those before every `prefix`.",
+            );
+        }
+        priority
+    }
+
     /// A path as rules have it: decoded, and such as a request can have.
     fn path_text(&mut self, key: &str, text: &At<String>) -> Option<String> {
         let Some((what, mend)) = wrong_with_path(&text.value) else { return Some(text.value.clone()) };
@@ -75,10 +96,14 @@ impl Compiler<'_> {
 
 /// The expression that matches the whole of what this one matches.
 pub(super) fn anchored(pattern: &str) -> Result<regex::Regex, regex::Error> {
-    let compiled = |pattern: &str| RegexBuilder::new(pattern).size_limit(LARGEST_REGEX).nest_limit(64).build();
     // Compiled alone first: a pattern such as `a)|(b` is wrong by itself, but would be right, and no
     // longer anchored, between the brackets of the anchored one.
-    compiled(pattern).and_then(|_| compiled(&format!(r"\A(?:{pattern})\z")))
+    expression(pattern).and_then(|_| expression(&format!(r"\A(?:{pattern})\z")))
+}
+
+/// An expression as it is written, within the bounds on what one may cost.
+pub(super) fn expression(pattern: &str) -> Result<regex::Regex, regex::Error> {
+    RegexBuilder::new(pattern).size_limit(LARGEST_REGEX).nest_limit(64).build()
 }
 
 pub(super) fn in_one_line(error: &regex::Error) -> String {

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use doorward_authorize::{RouteId, Rule, Shadow};
-use doorward_hygiene::{NormalPath, OriginPattern};
-use http::HeaderValue;
+use doorward_hygiene::OriginPattern;
 use rustls_pki_types::CertificateDer;
 
 use super::Compiler;
@@ -16,6 +15,7 @@ use super::ppl::PlacedRule;
 use crate::domain::balancing::Breakers;
 use crate::domain::route::{HostHeader, PathRule, Route};
 use crate::domain::timeouts::Limit;
+use crate::domain::upgrades::Upgrades;
 use crate::problem::Place;
 use crate::raw::duration::Span;
 use crate::raw::route::RawRoute;
@@ -31,6 +31,7 @@ pub(super) struct Defaults<'a> {
     pub(super) pass_identity_headers: bool,
     pub(super) assertion: OfRoutes,
     pub(super) breakers: Breakers,
+    pub(super) upgrades: Upgrades,
 }
 
 /// The routes that could be made out.
@@ -95,10 +96,13 @@ impl Compiler<'_> {
         let path = self.path_rule(raw);
         let (target, base_path) =
             self.target(raw, defaults).map_or((None, None), |(target, base)| (Some(target), base));
-        let prefix_rewrite = self.prefix_rewrite(raw, path.as_ref(), base_path);
-        let host_header = self.host_header(raw);
-        let websockets = raw.allow_websockets.as_ref().is_some_and(|flag| flag.value);
-        self.blank_editor(raw, host_header.as_ref(), websockets);
+        let prefix_rewrite = self.prefix_rewrite(&raw.rewriting, path.as_ref(), base_path);
+        let regex_rewrite = self.path_rewrite(&raw.rewriting);
+        let regex_priority = self.regex_priority(raw);
+        let host_header = self.host_header(&raw.rewriting);
+        let rewrite_response_headers = self.response_header_rewrites(&raw.rewriting);
+        let upgrades = self.upgrades_of_route(raw, &defaults.upgrades);
+        self.blank_editor(raw, host_header.as_ref(), upgrades.websocket);
         let response_headers = self.route_headers(raw.set_response_headers.as_ref(), defaults.response_headers);
         let set_request_headers = self.request_headers(raw.set_request_headers.as_ref());
         self.tokens_in_the_clear(raw.set_request_headers.as_ref(), target.as_ref());
@@ -129,9 +133,12 @@ impl Compiler<'_> {
             authentication_max_age,
             name: raw.name.as_ref().map_or_else(|| default_name(&from, &path), |name| name.value.clone()),
             description: raw.description.as_ref().map(|text| text.value.clone()).unwrap_or_default(),
-            websockets,
+            upgrades,
             host_header: host_header.unwrap_or(HostHeader::OfUpstream),
             prefix_rewrite,
+            regex_rewrite,
+            regex_priority,
+            rewrite_response_headers,
             set_request_headers,
             remove_request_headers,
             set_response_headers: response_headers.set,
@@ -174,71 +181,6 @@ impl Compiler<'_> {
         Some(*age)
     }
 
-    fn prefix_rewrite(
-        &mut self,
-        raw: &RawRoute,
-        path: Option<&PathRule>,
-        base_path: Option<At<String>>,
-    ) -> Option<String> {
-        let (key, text) = match (&raw.prefix_rewrite, base_path) {
-            (Some(text), _) => ("prefix_rewrite", text.clone()),
-            (None, Some(base)) => ("to", base),
-            (None, None) => return None,
-        };
-        if matches!(path, Some(PathRule::Regex(_))) {
-            let what = if key == "to" { "`to` has a path" } else { "`prefix_rewrite` is given" };
-            self.problems.error(
-                &text.place,
-                format!("{what}, but with `regex` there is no prefix that it could replace"),
-                "Remove it, or use `prefix` or `path` instead of `regex`.",
-            );
-            return None;
-        }
-        // It is sent as it stands here, so it has to be such as a request may have.
-        if NormalPath::parse(&text.value).is_ok() {
-            return Some(text.value);
-        }
-        self.problems.error(
-            &text.place,
-            "`prefix_rewrite` is no path that can be sent",
-            "Begin it with `/`, percent-encode what is not visible ASCII, and leave out `.` and `..` segments.",
-        );
-        None
-    }
-
-    fn host_header(&mut self, raw: &RawRoute) -> Option<HostHeader> {
-        let preserve = raw.preserve_host_header.as_ref().is_some_and(|flag| flag.value);
-        match &raw.host_rewrite {
-            None if preserve => Some(HostHeader::Preserve),
-            None => Some(HostHeader::OfUpstream),
-            Some(text) if preserve => {
-                self.problems.error(
-                    &text.place,
-                    "`host_rewrite` and `preserve_host_header: true` contradict each other",
-                    "Remove one of the two.",
-                );
-                None
-            }
-            Some(text) => match doorward_hygiene::Authority::parse(&text.value) {
-                Ok(authority) => HeaderValue::from_str(&authority.to_string()).ok().map(HostHeader::Fixed),
-                Err(error) => {
-                    let reason = match error {
-                        _ if text.value.contains(['/', '@']) => "this is a URL".into(),
-                        _ if text.value.contains('*') => "this is a wildcard".into(),
-                        error => error.to_string(),
-                    };
-                    self.problems.error(
-                        &text.place,
-                        format!("`host_rewrite` is a host, but {reason}"),
-                        "Write a name such as `app.internal`, with `:PORT` if need be, without scheme or path. \
-                         `preserve_host_header: true` passes on the visitor's.",
-                    );
-                    None
-                }
-            },
-        }
-    }
-
     /// The mistake people make most often with code-server.
     fn blank_editor(&mut self, raw: &RawRoute, host_header: Option<&HostHeader>, websockets: bool) {
         let Some(flag) = &raw.allow_websockets else { return };
@@ -257,9 +199,15 @@ impl Compiler<'_> {
         }
         let unused = [
             ("allow_websockets", raw.allow_websockets.as_ref().map(|at| &at.place)),
-            ("preserve_host_header", raw.preserve_host_header.as_ref().map(|at| &at.place)),
-            ("host_rewrite", raw.host_rewrite.as_ref().map(|at| &at.place)),
-            ("prefix_rewrite", raw.prefix_rewrite.as_ref().map(|at| &at.place)),
+            ("allow_spdy", raw.upgrades.spdy.as_ref().map(|at| &at.place)),
+            ("allow_upgrades", raw.upgrades.list.as_ref().map(|at| &at.place)),
+            ("preserve_host_header", raw.rewriting.preserve_host_header.as_ref().map(|at| &at.place)),
+            ("host_rewrite", raw.rewriting.host.as_ref().map(|at| &at.place)),
+            ("host_rewrite_header", raw.rewriting.host_header.as_ref().map(|at| &at.place)),
+            ("host_path_regex_rewrite_pattern", raw.rewriting.host_by_path.place()),
+            ("prefix_rewrite", raw.rewriting.prefix.as_ref().map(|at| &at.place)),
+            ("regex_rewrite_pattern", raw.rewriting.path.place()),
+            ("rewrite_response_headers", raw.rewriting.response_headers.as_ref().map(|at| &at.place)),
             ("set_request_headers", raw.set_request_headers.as_ref().map(|at| &at.place)),
             ("remove_request_headers", raw.remove_request_headers.as_ref().map(|at| &at.place)),
             ("jwt_groups_filter", raw.assertion.groups_filter.as_ref().map(|at| &at.place)),

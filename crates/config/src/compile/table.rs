@@ -1,10 +1,11 @@
 //! Routes against each other: those that collide, those that nothing can reach, those that lead back to us.
 //!
-//! On one host, an exact path comes before a regex, regexes come in the order of the file, and then the
-//! longest prefix. So a route is out of reach when another is the same, or when an expression that comes
+//! On one host, an exact path comes before a regex, regexes come by `regex_priority_order` and then in the order of the
+//! file, and last the longest prefix. So a route is out of reach when another is the same, or when an expression that comes
 //! before it matches every path. A host that has routes of its own comes before a wildcard that covers it, for
 //! all its paths: nothing of it falls through to the wildcard.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 use doorward_hygiene::{HostPattern, Hostname, OriginPattern, Scheme, parent_of};
@@ -22,7 +23,7 @@ impl Compiler<'_> {
     /// `places` are those of the routes, in the same order.
     pub(super) fn table(&mut self, routes: &[Route], places: &[Place]) {
         let mut seen: HashMap<&str, &Place> = HashMap::new();
-        let mut swallowing: HashMap<String, &Place> = HashMap::new();
+        let mut swallowing: HashMap<String, (i64, &Place)> = HashMap::new();
         for (route, place) in routes.iter().zip(places) {
             if let Some(first) = seen.get(route.id.as_str()) {
                 self.problems.error(
@@ -34,7 +35,10 @@ impl Compiler<'_> {
             }
             seen.insert(route.id.as_str(), place);
             if matches!(&route.path, PathRule::Regex(regex) if EVERYTHING.contains(&written(regex))) {
-                swallowing.entry(route.from.authority()).or_insert(place);
+                let first = swallowing.entry(route.from.authority()).or_insert((route.regex_priority, place));
+                if first.0 < route.regex_priority {
+                    *first = (route.regex_priority, place);
+                }
             }
         }
         let own: HashSet<&OriginPattern> = routes.iter().map(|route| &route.from).collect();
@@ -83,11 +87,11 @@ impl Compiler<'_> {
         }
     }
 
-    fn shadowed(&mut self, route: &Route, place: &Place, swallowing: &HashMap<String, &Place>) {
-        let Some(&first) = swallowing.get(&route.from.authority()) else { return };
+    fn shadowed(&mut self, route: &Route, place: &Place, swallowing: &HashMap<String, (i64, &Place)>) {
+        let Some(&(priority, first)) = swallowing.get(&route.from.authority()) else { return };
         let behind = match route.path {
             PathRule::Exact(_) => false,
-            PathRule::Regex(_) => first < place,
+            PathRule::Regex(_) => (Reverse(priority), first) < (Reverse(route.regex_priority), place),
             PathRule::Prefix(_) => true,
         };
         if behind {

@@ -10,7 +10,9 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use regex::Regex;
 
 use super::assertion::IssuerFormat;
+use super::rewriting::{RegexRewrite, ResponseHeaderRewrite};
 use super::timeouts::Limit;
+use super::upgrades::Upgrades;
 use super::upstream::Upstream;
 
 /// One route.
@@ -38,13 +40,19 @@ pub struct Route {
     pub authentication_max_age: Option<Duration>,
     /// What answers.
     pub target: Target,
-    /// Whether WebSockets are forwarded.
-    pub websockets: bool,
+    /// What requests may switch to.
+    pub upgrades: Upgrades,
     /// The Host header the upstream gets.
     pub host_header: HostHeader,
     /// What replaces the prefix (or the whole of an exact path) on the way to the upstream. A path in `to`
     /// ends up here too. Begins with `/`; absent for a regex route.
     pub prefix_rewrite: Option<String>,
+    /// How the path is rewritten on the way to the upstream; none together with `prefix_rewrite`.
+    pub regex_rewrite: Option<RegexRewrite>,
+    /// Among the origin's regexes, a higher one comes first; those that are the same, in the order of the file.
+    pub regex_priority: i64,
+    /// What is rewritten of the headers of answers, in this order.
+    pub rewrite_response_headers: Vec<ResponseHeaderRewrite>,
     /// Headers set on the request to the upstream. None is a name we set ourselves.
     pub set_request_headers: Vec<(HeaderName, HeaderContent)>,
     /// Headers taken off the request to the upstream.
@@ -119,8 +127,8 @@ impl fmt::Debug for HeaderPart {
 
 /// Which paths a route is for, told on the decoded path.
 ///
-/// Of several routes on one origin that match, an exact path comes before a regex, regexes come in the
-/// order of the file, and then the longest prefix.
+/// Of several routes on one origin that match, an exact path comes before a regex, regexes come by their priority and
+/// then in the order of the file, and last the longest prefix.
 #[derive(Debug, Clone)]
 pub enum PathRule {
     /// This path and all below it, at a segment border. `/` is everything.
@@ -162,6 +170,11 @@ pub enum HostHeader {
     Preserve,
     /// This one.
     Fixed(HeaderValue),
+    /// The one this header of the request names, if that can be one; else the upstream's own. Never a header in which only
+    /// we may speak.
+    OfHeader(HeaderName),
+    /// What this makes of the path, if that can be one; else the upstream's own.
+    OfPath(RegexRewrite),
 }
 
 /// A redirect: what it changes of the URL; the rest stays as it came.

@@ -5,7 +5,8 @@ use crate::Limit;
 
 #[derive(Debug)]
 pub(crate) struct RawListeners {
-    pub(crate) address: Option<At<String>>,
+    pub(crate) address: Option<At<Vec<At<String>>>>,
+    pub(crate) codec_type: Option<At<String>>,
     pub(crate) http_redirect_addr: Option<At<String>>,
     pub(crate) insecure_server: Option<At<bool>>,
     pub(crate) health_check_addr: Option<At<String>>,
@@ -20,7 +21,8 @@ pub(crate) struct RawListeners {
 impl RawListeners {
     pub(super) fn read(section: &mut Section, reading: &mut Reading<'_>) -> Self {
         Self {
-            address: section.text("address", reading),
+            address: section.texts("address", reading),
+            codec_type: section.text("codec_type", reading),
             http_redirect_addr: section.text("http_redirect_addr", reading),
             insecure_server: section.flag("insecure_server", reading),
             health_check_addr: section.text_or_empty("health_check_addr", reading),

@@ -4,7 +4,9 @@ use super::assertion::RawRouteAssertion;
 use super::balancing::RawBalancing;
 use super::duration::Span;
 use super::policy::RawPolicy;
+use super::rewriting::RawRewriting;
 use super::unsupported::{NONE, ROUTE};
+use super::upgrades::RawUpgrades;
 use super::{At, Given, HeaderPairs, Pairs, RawSecret, Reading, Section};
 use crate::Limit;
 use crate::problem::Place;
@@ -23,10 +25,10 @@ pub(crate) struct RawRoute {
     pub(crate) prefix: Option<At<String>>,
     pub(crate) path: Option<At<String>>,
     pub(crate) regex: Option<At<String>>,
-    pub(crate) prefix_rewrite: Option<At<String>>,
-    pub(crate) host_rewrite: Option<At<String>>,
-    pub(crate) preserve_host_header: Option<At<bool>>,
+    pub(crate) regex_priority_order: Option<At<String>>,
+    pub(crate) rewriting: RawRewriting,
     pub(crate) allow_websockets: Option<At<bool>>,
+    pub(crate) upgrades: RawUpgrades,
     pub(crate) set_request_headers: Option<At<HeaderPairs>>,
     pub(crate) remove_request_headers: Option<At<Vec<At<String>>>>,
     pub(crate) set_response_headers: Option<At<Pairs>>,
@@ -88,10 +90,10 @@ impl RawRoute {
             prefix: section.text("prefix", reading),
             path: section.text("path", reading),
             regex: section.text("regex", reading),
-            prefix_rewrite: section.text("prefix_rewrite", reading),
-            host_rewrite: section.text("host_rewrite", reading),
-            preserve_host_header: section.flag("preserve_host_header", reading),
+            regex_priority_order: section.text("regex_priority_order", reading),
+            rewriting: RawRewriting::read(&mut section, reading),
             allow_websockets: section.flag("allow_websockets", reading),
+            upgrades: RawUpgrades::read(&mut section, reading),
             set_request_headers: section.header_pairs("set_request_headers", reading),
             remove_request_headers: section.texts("remove_request_headers", reading),
             set_response_headers: section.pairs("set_response_headers", reading),

@@ -9,6 +9,7 @@ use super::client_certificates::RawClientCertificates;
 use super::expectations::{self, RawExpectation};
 use super::listeners::RawListeners;
 use super::policy::RawPolicies;
+use super::proxies::RawProxies;
 use super::route::RawRoute;
 use super::section::routes_from_variable;
 use super::sessions::RawSessions;
@@ -21,6 +22,7 @@ use crate::yaml::{Content, Node};
 #[derive(Debug)]
 pub(crate) struct RawConfig {
     pub(crate) listeners: RawListeners,
+    pub(crate) proxies: RawProxies,
     pub(crate) tls: RawTls,
     pub(crate) acme: RawAcme,
     pub(crate) client_certificates: Option<RawClientCertificates>,
@@ -30,6 +32,7 @@ pub(crate) struct RawConfig {
     pub(crate) set_response_headers: Option<At<Pairs>>,
     pub(crate) pass_identity_headers: Option<At<bool>>,
     pub(crate) breakers: Option<RawBreakers>,
+    pub(crate) allow_upgrades: Option<At<Vec<At<String>>>>,
     pub(crate) policies: RawPolicies,
     /// Those that could be read; unreadable when none could.
     pub(crate) routes: Given<Vec<RawRoute>>,
@@ -41,6 +44,7 @@ impl RawConfig {
         let mut section = Section::top(root, reading)?;
         let raw = Self {
             listeners: RawListeners::read(&mut section, reading),
+            proxies: RawProxies::read(&mut section, reading),
             tls: RawTls::read(&mut section, reading),
             acme: RawAcme::read(&mut section, reading),
             client_certificates: RawClientCertificates::read(&mut section, reading),
@@ -50,6 +54,7 @@ impl RawConfig {
             set_response_headers: section.pairs("set_response_headers", reading),
             pass_identity_headers: section.flag("pass_identity_headers", reading),
             breakers: RawBreakers::read(&mut section, reading),
+            allow_upgrades: section.texts("allow_upgrades", reading),
             policies: RawPolicies::read(&mut section, reading),
             routes: routes(&mut section, reading),
             tests: section.node("tests").map(|node| expectations::tests(&node, reading)).unwrap_or_default(),

@@ -1,6 +1,6 @@
 //! The keys Pomerium has and we do not yet: refused by name, so that nobody believes them to work.
 //!
-//! A key that asks for nothing (`skip_xff_append: false`) or for what is so anyway (`services: all`) is only hinted at.
+//! A key that asks for nothing (`tls_derive: ""`) or for what is so anyway (`services: all`) is only hinted at.
 
 use crate::problem::Problems;
 use crate::source::Env;
@@ -40,7 +40,6 @@ const SHARED_STORE: &str = "There is no broker of its own: replicas share a stor
 /// At the top of the file.
 pub(crate) const GLOBAL: &[Unsupported] = &[
     instead("access_log_fields", "The access log has a fixed set of fields."),
-    key("allow_upgrades"),
     instead("authenticate_callback_path", "The redirect URI is `/oauth2/callback` on a dedicated sign-in host."),
     instead("authenticate_internal_service_url", "There is one process, so nothing is called internally."),
     instead("authorize_*", "There is one process; the decision is made in it."),
@@ -52,7 +51,6 @@ pub(crate) const GLOBAL: &[Unsupported] = &[
     instead("certificate_key", "Put it in a file, and give that with `certificate_key_file`."),
     instead("client_ca", "It is `downstream_mtls: {ca: BASE64}` now."),
     instead("client_ca_file", "It is `downstream_mtls: {ca_file: FILE}` now."),
-    same("codec_type", &["auto"], "HTTP/1.1 and HTTP/2 are both spoken, as the visitor chooses."),
     same("cookie_http_only", &["true"], "The session cookie is always HttpOnly."),
     same("cookie_secure", &["true"], "The session cookie is always Secure."),
     instead("databroker_cluster_*", SHARED_STORE),
@@ -97,26 +95,19 @@ pub(crate) const GLOBAL: &[Unsupported] = &[
     key("secondary_color"),
     same("services", &["all"], "There is one process, which is all services."),
     key("session_recording_concurrency"),
-    key("skip_xff_append"),
     key("ssh_*"),
     instead("timeout_write", "An answer may take as long as it needs; a stalled one ends after `timeout_idle`."),
     key("tls_derive"),
     key("tracing_*"),
-    key("use_proxy_protocol"),
-    key("xff_num_trusted_hops"),
 ];
 
 /// In a route.
 pub(crate) const ROUTE: &[Unsupported] = &[
-    key("allow_spdy"),
-    key("allow_upgrades"),
     instead("allowed_groups", "Write it as a policy: `policy: [{allow: {or: [{groups: {has: NAME}}]}}]`."),
     instead("allowed_idp_claims", "Write it as a policy: `policy: [{allow: {or: [{claim/NAME: {has: VALUE}}]}}]`."),
     key("bearer_token_format"),
     key("depends_on"),
     key("enable_google_cloud_serverless_authentication"),
-    instead("host_path_regex_rewrite_*", "`host_rewrite` sets a fixed name."),
-    instead("host_rewrite_header", "`host_rewrite` sets a fixed name."),
     key("id"),
     key("identity_providers"),
     key("idp_access_token_allowed_audiences"),
@@ -130,9 +121,6 @@ pub(crate) const ROUTE: &[Unsupported] = &[
     ),
     key("logo_url"),
     key("mcp"),
-    instead("regex_priority_order", "Regex routes are tried in the order of the file."),
-    instead("regex_rewrite_*", "`prefix_rewrite` changes a fixed prefix."),
-    key("rewrite_response_headers"),
     key("session_recording"),
     instead(
         "set_authorization_header",

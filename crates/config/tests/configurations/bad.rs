@@ -48,13 +48,13 @@ fn keys_that_are_unknown_or_not_supported_yet() {
         ("unknown in a small block", with("certificates:\n  - cert: a\n    key: b\n    chain: c")),
         (
             "pomerium, not yet",
-            with("autocert: true\nbearer_token_format: jwt\nuse_proxy_protocol: true\notel_traces_exporter: otlp"),
+            with("autocert: true\nbearer_token_format: jwt\ndns_use_tcp: true\notel_traces_exporter: otlp"),
         ),
         ("pomerium, security", with("downstream_mtls:\n  ca_file: /ca.pem")),
         ("pomerium, saying nothing", with("autocert: false\nservices: all\ncookie_http_only: true\nssh_address: \"\"")),
         (
             "pomerium, in a route",
-            forwarding("lb_config: {}\nload_balancing_policy_config: {}\nallow_spdy: true\nmcp:\n  server: {}"),
+            forwarding("lb_config: {}\nload_balancing_policy_config: {}\nlogo_url: x\nmcp:\n  server: {}"),
         ),
         ("both names of routes", format!("{ROUTE}policy: []\n")),
     ];
@@ -195,7 +195,12 @@ fn where_routes_lead() {
             ),
         ),
         ("no scheme", to("app:8080")),
-        ("h2c, unix, tcp", to("[\"h2c://app:8080\", \"unix:///run/app.sock\", \"tcp://app:1\"]")),
+        ("tcp, ssh", to("[\"tcp://app:1\", \"ssh://app:22\", \"gopher://app\"]")),
+        ("sockets without a path", to("[\"unix://run/app.sock\", \"unix:///run/\", \"https+unix://\"]")),
+        (
+            "sockets that are none",
+            to(&format!("[\"unix:///run/app.sock?x\", \"http+unix:///run/a%20b\", \"unix:///{}\"]", "x".repeat(103))),
+        ),
         ("a password", to("http://me:hunter2@app")),
         ("a query", to("http://app/?x=1")),
         ("different paths", to("[http://a/x, http://b/y]")),
@@ -264,6 +269,17 @@ fn paths_and_hosts_of_routes() {
         ("host with a scheme", forwarding("host_rewrite: https://app.internal")),
         ("websockets without the host", forwarding("allow_websockets: true")),
         ("websockets with another host", forwarding("allow_websockets: true\nhost_rewrite: app.internal")),
+        ("upgrades", forwarding("allow_upgrades: [h2c, TLS/1.2, WebSocket/13, \"a b\", \"\"]")),
+        (
+            "upgrades taken back",
+            forwarding("allow_upgrades: [websocket, SPDY/3.1]\nallow_websockets: false\nallow_spdy: false"),
+        ),
+        (
+            "upgrades of nothing",
+            route_with(
+                "redirect: {host_redirect: a.example}\nallow_spdy: true\nallow_upgrades: [tcp]\nallow_any_authenticated_user: true",
+            ),
+        ),
         ("timeouts", forwarding("timeout: 30\nidle_timeout: soon")),
     ];
     insta::assert_snapshot!(book(&World::default(), &cases));

@@ -20,7 +20,7 @@ fn a_variable_comes_before_its_key() {
         .variable("SET_RESPONSE_HEADERS", r#"{"X-A": "b"}"#);
     let text = format!("address: \":1\"\ncookie_name: kept\ntimeout_idle: 9m\n{ROUTE}");
     let config = world.load(&text).unwrap_or_else(|problems| panic!("{problems}")).config;
-    assert_eq!(config.listeners.address.to_string(), "127.0.0.1:8443");
+    assert_eq!(config.listeners.addresses[0].to_string(), "127.0.0.1:8443");
     assert!(config.listeners.insecure);
     assert_eq!(config.log_level, LogLevel::Debug);
     assert_eq!(config.timeouts.idle, Limit::After(Duration::from_secs(60)));

@@ -19,7 +19,7 @@ fn the_example_is_clean() {
     assert_eq!(loaded.hints, []);
     let [route] = loaded.config.routes.as_slice() else { panic!("not one route") };
     assert_eq!(route.from.to_string(), "https://code.localhost");
-    assert!(route.websockets);
+    assert!(route.upgrades.websocket);
     assert_eq!(route.host_header, HostHeader::Preserve);
     assert!(
         matches!(&route.target, Target::Upstream(upstream) if upstream.addresses[0].to_string() == "http://code-server:8080")
@@ -32,7 +32,7 @@ fn the_example_is_clean() {
 #[test]
 fn what_is_not_said_has_its_default() {
     let config = loaded(ROUTE).config;
-    assert_eq!(config.listeners.address.to_string(), "[::]:443");
+    assert_eq!(config.listeners.addresses[0].to_string(), "[::]:443");
     assert_eq!((config.listeners.redirect, config.listeners.insecure), (None, false));
     assert_eq!(config.health.unwrap().to_string(), "127.0.0.1:28080");
     assert_eq!(config.log_level.as_str(), "info");
@@ -192,6 +192,29 @@ fn providers_have_their_defaults() {
 }
 
 #[test]
+fn upgrades_are_listed_or_switched_on() {
+    for (top, of_route, websocket, others) in [
+        ("", "", false, &[][..]),
+        ("", "allow_websockets: true", true, &[]),
+        ("", "allow_spdy: true", false, &["spdy/3.1"]),
+        ("", "allow_upgrades: [WebSocket, SPDY/3.1, tcp, TCP]", true, &["spdy/3.1", "tcp"]),
+        ("", "allow_upgrades: spdy/3.1\nallow_spdy: true", false, &["spdy/3.1"]),
+        ("allow_upgrades: [websocket, spdy/3.1]", "", true, &["spdy/3.1"]),
+        // A list of its own takes the place of the one at the top, and the switches have the last word.
+        ("allow_upgrades: [websocket, spdy/3.1]", "allow_upgrades: [tcp]", false, &["tcp"]),
+        ("allow_upgrades: [websocket, spdy/3.1]", "allow_upgrades: []", false, &[]),
+        ("allow_upgrades: [websocket, spdy/3.1]", "allow_websockets: false", false, &["spdy/3.1"]),
+        ("allow_upgrades: [websocket, spdy/3.1]", "allow_spdy: false", true, &[]),
+        ("allow_upgrades: [tcp]", "allow_websockets: true", true, &["tcp"]),
+    ] {
+        let route = route_with(&format!("to: http://app:8080\n{of_route}\nallow_any_authenticated_user: true"));
+        let upgrades = loaded(&format!("{top}\n{route}")).config.routes.remove(0).upgrades;
+        let named: Vec<_> = upgrades.others.iter().map(doorward_hygiene::UpgradeToken::as_str).collect();
+        assert_eq!((upgrades.websocket, &*named), (websocket, others), "{top} and {of_route}");
+    }
+}
+
+#[test]
 fn every_key_of_a_route() {
     let text = route_with(
         "name: Editor\ndescription: code-server\nto: [\"http://a:8080\", \"http://[::1]:8081\", \"http://a:8080\"]\nprefix: /ide\nprefix_rewrite: /\n\
@@ -223,6 +246,26 @@ fn a_path_in_to_is_a_rewrite_unless_there_is_one() {
     assert_eq!(rewrite("to: https://app/"), None);
     assert_eq!(rewrite("to: https://app/base\nprefix: /x\nprefix_rewrite: /y"), Some("/y".into()));
     assert_eq!(rewrite("to: [https://a/base, https://b/base]"), Some("/base".into()));
+}
+
+#[test]
+fn every_way_to_reach_an_application() {
+    for (to, shown, host) in [
+        ("http://app:80", "http://app", "app"),
+        ("HTTPS://app", "https://app", "app"),
+        ("https://app:80", "https://app:80", "app:80"),
+        ("h2c://app", "h2c://app", "app"),
+        ("h2c://[::1]:50051", "h2c://[::1]:50051", "[::1]:50051"),
+        ("unix:///run/a b@c.sock", "unix:///run/a b@c.sock", "localhost"),
+        ("http+unix:///run/app.sock", "unix:///run/app.sock", "localhost"),
+        ("https+unix:///run/app.sock", "https+unix:///run/app.sock", "localhost"),
+    ] {
+        let loaded = loaded(&route_with(&format!("to: {to}\nallow_any_authenticated_user: true")));
+        assert_eq!(loaded.hints, [], "{to}");
+        let Target::Upstream(upstream) = &loaded.config.routes[0].target else { panic!("{to}") };
+        let [address] = upstream.addresses.as_slice() else { panic!("{to}") };
+        assert_eq!((address.to_string().as_str(), address.authority().as_str()), (shown, host), "{to}");
+    }
 }
 
 #[test]

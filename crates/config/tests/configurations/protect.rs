@@ -15,10 +15,10 @@ fn it_has_what_code_server_needs() {
     let loaded = protect(&world, "http://127.0.0.1:8080", &["You@example.com", "a@example.com"], None).unwrap();
     assert_eq!(loaded.hints, []);
     let config = loaded.config;
-    assert_eq!(config.listeners.address.to_string(), "127.0.0.1:8443");
+    assert_eq!(config.listeners.addresses[0].to_string(), "127.0.0.1:8443");
     let [route] = config.routes.as_slice() else { panic!("not one route") };
     assert_eq!(route.from.to_string(), "https://code.localhost:8443");
-    assert!(route.websockets);
+    assert!(route.upgrades.websocket);
     assert_eq!(route.host_header, HostHeader::Preserve);
     assert!(matches!(&route.target, Target::Upstream(upstream) if upstream.addresses[0].port == 8080));
     let Provider::BuiltIn(users) = &config.sign_in.provider else { panic!("no accounts") };
@@ -39,7 +39,7 @@ fn it_listens_where_the_public_host_is() {
         ("https://notlocalhost", "[::]:443"),
     ] {
         let loaded = protect(&world, "http://127.0.0.1:8080", &["a@example.com"], Some(from)).unwrap();
-        assert_eq!(loaded.config.listeners.address.to_string(), address, "{from}");
+        assert_eq!(loaded.config.listeners.addresses[0].to_string(), address, "{from}");
     }
 }
 

@@ -51,7 +51,7 @@ fn tell(file: &Path, config: &Config) {
     say(format_args!("  routes        {}", config.routes.len()));
     say(format_args!("  sign-in       {} by {who}", config.sign_in.origin));
     say(format_args!("  certificates  {}", certificates(config)));
-    say(format_args!("  listens on    {}", config.listeners.address));
+    say(format_args!("  listens on    {}", addresses(config)));
     say(format_args!("  data in       {}", config.data_dir.display()));
     if session_store::is_shared(&config.sessions.store) {
         say(format_args!("  sessions in   {}", session_store::kind(&config.sessions.store)));
@@ -59,6 +59,10 @@ fn tell(file: &Path, config: &Config) {
     if !config.tests.is_empty() {
         say(format_args!("  tests         {} passed", config.tests.len()));
     }
+}
+
+fn addresses(config: &Config) -> String {
+    config.listeners.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Where the certificates come from, the first choice first.

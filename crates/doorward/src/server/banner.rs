@@ -9,7 +9,8 @@ use crate::terminal::complain;
 
 /// Says where the routes are. To standard error, so that the log stays a log.
 pub(crate) fn print(config: &Config, addresses: &Addresses) {
-    complain(format_args!("doorward {} listens on {}", env!("CARGO_PKG_VERSION"), addresses.main));
+    let listening: Vec<String> = addresses.main.iter().map(ToString::to_string).collect();
+    complain(format_args!("doorward {} listens on {}", env!("CARGO_PKG_VERSION"), listening.join(" and ")));
     complain("");
     for route in config.routes.iter().take(20) {
         complain(format_args!("  {}  →  {}", from(route), to(&route.target)));

@@ -14,7 +14,7 @@ use doorward_config::{Enforcement, Tls};
 use doorward_hygiene::Hostname;
 use doorward_identity::Presented;
 use doorward_proxy::{AnswerChallenges, JudgeClients};
-use doorward_transport::{ChooseTls, Chosen, Hello, TicketKeys, challenge_config, server_config};
+use doorward_transport::{ChooseTls, Chosen, Hello, TicketKeys, Versions, challenge_config, server_config};
 use futures_util::future::BoxFuture;
 use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
@@ -30,6 +30,7 @@ pub(crate) struct Handshakes {
     plain: Arc<ServerConfig>,
     believing: ArcSwap<Believing>,
     acme: ArcSwapOption<AcmeManager>,
+    versions: Versions,
 }
 
 /// Whose certificates are believed where, and the settings that ask for them.
@@ -50,12 +51,14 @@ impl Handshakes {
         resolver: Arc<dyn ResolvesServerCert>,
         tls: &Tls,
         tickets: TicketKeys,
+        versions: Versions,
     ) -> Result<Self, ServerError> {
         let handshakes = Self {
-            plain: server_config(Arc::clone(&resolver), None, Some(tickets))?,
+            plain: server_config(Arc::clone(&resolver), None, Some(tickets), versions)?,
             resolver,
             believing: ArcSwap::default(),
             acme: ArcSwapOption::empty(),
+            versions,
         };
         handshakes.believe(handshakes.believing(tls)?);
         Ok(handshakes)
@@ -71,7 +74,7 @@ impl Handshakes {
         for trust in trusts.all() {
             // Their keys are this process's alone, and new with each configuration: the library does not have a
             // certificate judged again when a session is resumed, so whom others believed is asked again.
-            let settings_of = server_config(Arc::clone(&self.resolver), Some(trust.verifier()), None)?;
+            let settings_of = server_config(Arc::clone(&self.resolver), Some(trust.verifier()), None, self.versions)?;
             settings.insert(address(trust), settings_of);
         }
         Ok(Believing { trusts, settings })

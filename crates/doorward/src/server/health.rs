@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use doorward_proxy::ProxyBody;
-use doorward_transport::{Handler, Limits, Peer};
+use doorward_transport::{Handler, Limits, Peer, Terms, Versions};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use jiff::Timestamp;
@@ -107,9 +107,11 @@ impl Handler for Health {
     }
 }
 
-/// The limits of a listener for machines: few connections, all of them short.
-pub(crate) fn limits() -> Limits {
-    Limits { connections: 64, idle: Duration::from_secs(10), head: Duration::from_secs(5), ..Limits::default() }
+/// The terms of a listener for machines: few connections, all of them short.
+pub(crate) fn terms() -> Terms {
+    let (idle, head) = (Duration::from_secs(10), Duration::from_secs(5));
+    let limits = Limits { connections: 64, idle, head, ..Limits::default() };
+    Terms { versions: Versions::Http1, ..Terms::of(limits) }
 }
 
 #[cfg(test)]

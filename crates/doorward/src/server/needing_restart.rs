@@ -8,9 +8,11 @@ use doorward_config::{Config, StoreSettings};
 pub(super) fn needing_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let is_remote = matches!(old.sessions.store, StoreSettings::Redis(_) | StoreSettings::Postgres(_));
     [
-        ("address", old.listeners.address != new.listeners.address),
+        ("address", old.listeners.addresses != new.listeners.addresses),
         ("http_redirect_addr", old.listeners.redirect != new.listeners.redirect),
         ("insecure_server", old.listeners.insecure != new.listeners.insecure),
+        ("codec_type", old.listeners.codec != new.listeners.codec),
+        ("use_proxy_protocol", old.proxies.protocol != new.proxies.protocol),
         ("health_check_addr", old.health != new.health),
         ("metrics_address", old.metrics != new.metrics),
         ("data_dir", old.data_dir != new.data_dir),
@@ -61,6 +63,15 @@ mod tests {
         for (before, after, expected) in [
             ("", "", vec![]),
             ("", "address: ':8443'", vec!["address"]),
+            ("address: ':8443'", "address: [':8443']", vec![]),
+            ("address: ':8443'", "address: [':8443', ':9443']", vec!["address"]),
+            ("", "codec_type: http1", vec!["codec_type"]),
+            ("", "trusted_proxies: 10.0.0.1\nxff_num_trusted_hops: 2\nskip_xff_append: true", vec![]),
+            (
+                "trusted_proxies: 10.0.0.1",
+                "trusted_proxies: 10.0.0.2\nuse_proxy_protocol: true",
+                vec!["use_proxy_protocol"],
+            ),
             ("", "http_redirect_addr: ':8080'", vec!["http_redirect_addr"]),
             ("", "insecure_server: true", vec!["insecure_server"]),
             ("", "metrics_address: '127.0.0.1:9090'", vec!["metrics_address"]),

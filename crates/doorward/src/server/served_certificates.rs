@@ -89,7 +89,8 @@ impl ServedCertificates {
         let hosts = hosts(config);
         let sources = Sources { pairs: pairs(config), hosts: &hosts, authority: Some(&authority) };
         let certificates = Certificates::new(sources, now)?;
-        let handshakes = Arc::new(Handshakes::new(certificates.resolver(), &config.tls, tickets)?);
+        let versions = super::versions(config.listeners.codec);
+        let handshakes = Arc::new(Handshakes::new(certificates.resolver(), &config.tls, tickets, versions)?);
         let ordering = config.tls.acme.as_ref();
         let ordering = ordering.map(|acme| Ordering::new(acme, &certificates, orders.as_ref())).transpose()?;
         if let Some(ordering) = &ordering {

@@ -278,6 +278,7 @@ impl Lasting {
             own: gate,
             clients: certificates.map(|certificates| certificates.handshakes() as _),
             support_contact: config.support_contact.clone(),
+            proxies: config.proxies.clone(),
             signer: Some(Arc::new(Signer::new(self.keys.keys(), &config.assertion))),
         };
         Ok(Snapshot::build(settings, previous)?)

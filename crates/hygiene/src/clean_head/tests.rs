@@ -10,14 +10,14 @@ const TLS: &str = "code.example";
 
 fn arrived(sni: Option<&str>) -> ArrivedOn {
     ArrivedOn {
-        client: "[::ffff:192.0.2.7]:4711".parse().unwrap(),
+        client: ForwardedChain::direct("::ffff:192.0.2.7".parse().unwrap()),
         sni: sni.map(|name| Hostname::parse(name).unwrap()),
         over_tls: true,
     }
 }
 
 fn cleartext() -> ArrivedOn {
-    ArrivedOn { client: "192.0.2.7:4711".parse().unwrap(), sni: None, over_tls: false }
+    ArrivedOn { client: ForwardedChain::direct("192.0.2.7".parse().unwrap()), sni: None, over_tls: false }
 }
 
 fn parts(method: &str, target: &str, version: Version, headers: &[(&str, &str)]) -> Parts {

@@ -106,6 +106,44 @@ fn attacks_are_refused() {
 }
 
 #[test]
+fn an_escaped_slash_is_read_both_ways_and_climbs_in_neither() {
+    for (raw, expected) in [
+        ("/a%2Fb", &["/a%2Fb", "/a/b"][..]),
+        ("/a%2fb", &["/a%2Fb", "/a/b"]),
+        ("/a%2F%61", &["/a%2Fa", "/a/a"]),
+        ("/a%2F/b", &["/a%2F/b", "/a//b", "/a/b"]),
+        ("/a;x%2Fb", &["/a;x%2Fb", "/a", "/a;x/b", "/a/b"]),
+        ("/%2Fevil.example", &["/%2Fevil.example", "//evil.example", "/evil.example"]),
+        ("/a%252Fb", &["/a%2Fb"]),
+    ] {
+        let path = NormalPath::parse_with_escaped_slashes(raw).unwrap();
+        assert_eq!(path.readings().collect::<Vec<_>>(), expected, "{raw}");
+        assert_eq!(path.escapes_slashes(), raw.to_lowercase().contains("%2f"), "{raw}");
+        assert_eq!(NormalPath::parse(raw).is_err(), path.escapes_slashes(), "{raw}");
+        let plain = path.with_plain_slashes().map(|plain| NormalPath::parse(&plain).unwrap());
+        assert_eq!(plain.is_some(), path.escapes_slashes());
+        assert!(plain.is_none_or(|plain| plain.readings().all(|reading| expected.contains(&reading))), "{raw}");
+    }
+    for (raw, why) in [
+        ("/public%2F..%2Fadmin", InvalidPath::DotSegment),
+        ("/public/..%2Fadmin", InvalidPath::DotSegment),
+        ("/public%2f%2e%2e/admin", InvalidPath::DotSegment),
+        ("/a%2F.", InvalidPath::DotSegment),
+        ("/..;%2Fa", InvalidPath::DotSegment),
+        ("/a%2F..;b/c", InvalidPath::DotSegment),
+        ("/a%2Fb%5Cc", InvalidPath::EncodedSlash),
+        ("/a%5cb", InvalidPath::EncodedSlash),
+        ("/a%2F%00", InvalidPath::EncodedControl),
+        ("/a%2F%ff", InvalidPath::NotUtf8),
+        ("/a%2F%", InvalidPath::Percent),
+        ("/a%c3%2F%bc", InvalidPath::NotUtf8),
+        ("%2Fa", InvalidPath::Start),
+    ] {
+        assert_eq!(NormalPath::parse_with_escaped_slashes(raw), Err(why), "{raw}");
+    }
+}
+
+#[test]
 fn the_limit_is_16_kib() {
     let path = |len: usize| format!("/{}", "a".repeat(len - 1));
     assert!(NormalPath::parse(&path(16 * 1024)).is_ok());
@@ -161,8 +199,8 @@ fn hostile_path() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn no_reading_of_an_accepted_path_climbs(raw in hostile_path()) {
-        if let Ok(path) = NormalPath::parse(&raw) {
-            for reading in [Some(path.decoded()), path.loose()].into_iter().flatten() {
+        if let Ok(path) = NormalPath::parse_with_escaped_slashes(&raw) {
+            for reading in path.readings() {
                 prop_assert!(reading.starts_with('/'));
                 prop_assert!(!reading.split('/').any(|segment| segment == "." || segment == ".."));
                 prop_assert!(!reading.contains('\\'));
@@ -170,6 +208,12 @@ proptest! {
             }
             // Decoding adds no segment: what the upstream splits at slashes is what we split.
             prop_assert_eq!(path.raw().matches('/').count(), path.decoded().matches('/').count());
+            // Nor does anything a reading says come from elsewhere than from another path that would be accepted alone.
+            if let Some(plain) = path.with_plain_slashes() {
+                let plain = NormalPath::parse(&plain).unwrap();
+                let readings: Vec<_> = path.readings().collect();
+                prop_assert!(plain.readings().all(|reading| readings.contains(&reading)));
+            }
         }
     }
 
@@ -186,7 +230,7 @@ proptest! {
 
     #[test]
     fn any_text_is_judged_without_panic_and_the_same_way_by_both_doors(raw in "\\PC{0,60}") {
-        let direct = NormalPath::parse(&raw);
+        let direct = NormalPath::parse_with_escaped_slashes(&raw);
         if let Ok(target) = PathAndQuery::try_from(raw.as_str())
             && target.as_str() == raw && target.query().is_none()
         {

@@ -4,6 +4,8 @@ use doorward_config::PathRule;
 use doorward_hygiene::NormalPath;
 use http::uri::{InvalidUri, PathAndQuery};
 
+use super::regex_rewrite::sent_bytes;
+
 /// What replaces the part of `path` that `rule` matched by `with`; the query stays as it is.
 ///
 /// A prefix's place is taken at a segment border, so that neither `//` comes about nor two names grow together:
@@ -39,8 +41,7 @@ pub(crate) fn rewritten(
 fn behind(raw: &str, decoded: usize) -> &str {
     let mut at = 0;
     for _ in 0..decoded {
-        // A path that passed inspection has two digits behind every percent sign.
-        at += if raw.as_bytes().get(at) == Some(&b'%') { 3 } else { 1 };
+        at += sent_bytes(raw, at);
     }
     raw.get(at..).unwrap_or_default()
 }

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use doorward_assertion::{Introduction, Told, Visit};
-use doorward_config::HostHeader;
-use doorward_hygiene::headers::{is_reserved, set_forwarded, strip_cookies, strip_hop_by_hop, strip_reserved};
-use doorward_hygiene::{Authority, CleanHead};
+use doorward_config::{HostHeader, Route};
+use doorward_hygiene::headers::{Peer, is_reserved, set_forwarded, strip_cookies, strip_hop_by_hop, strip_reserved};
+use doorward_hygiene::{Authority, CleanHead, Upgrade, UpgradeToken};
 use doorward_identity::Presented;
 use doorward_telemetry::RequestId;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
@@ -20,6 +20,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, Version};
 use http_body::Body;
 use hyper::body::Incoming;
 
+use super::regex_rewrite::{host_of_path, rewritten_path};
 use super::rewrite::rewritten;
 use super::template;
 use crate::body::Upload;
@@ -46,16 +47,22 @@ pub(crate) struct Said<'a> {
 pub(crate) fn request(head: CleanHead, body: Incoming, said: Said<'_>) -> Result<Request<Upload>, ForwardError> {
     let Said { snapshot, route, .. } = said;
     let settings = &route.settings;
-    let (authority, client) = (head.authority().clone(), head.client_ip());
-    let upgrade = head.upgrade().is_some();
-    let rewrite = settings.prefix_rewrite.as_deref();
-    let target = rewrite
-        .map(|with| rewritten(&settings.path, with, head.path(), head.query()))
-        .transpose()
-        .map_err(|_| ForwardError::Internal("the route's prefix_rewrite makes no path"))?;
+    let (authority, client) = (head.authority().clone(), head.client().clone());
+    let upgrade = head.upgrade().map(|upgrade| match upgrade {
+        Upgrade::WebSocket(_) | Upgrade::ExtendedConnect => HeaderValue::from_static("websocket"),
+        Upgrade::Other(token) => as_written(head.headers(), token),
+    });
+    let target = rewritten_target(settings, &head)?;
+    let named_by_path = match &settings.host_header {
+        HostHeader::OfPath(rewrite) => host_of_path(rewrite, head.path()),
+        _ => None,
+    };
     let parts = head.request_parts();
     let target = target.or_else(|| parts.uri.path_and_query().cloned());
-    let body = if upgrade { Upload::nothing() } else { Upload::new(body, snapshot.signer.clone()) };
+    let body = match upgrade {
+        Some(_) => Upload::nothing(),
+        None => Upload::new(body, parts.version, snapshot.signer.clone()),
+    };
 
     let mut headers = parts.headers;
     let wants_trailers = says_trailers(&headers);
@@ -64,8 +71,9 @@ pub(crate) fn request(head: CleanHead, body: Incoming, said: Said<'_>) -> Result
     strip_reserved(&mut headers);
     strip_cookies(&mut headers, &snapshot.cookie_stem);
 
-    set_host(&mut headers, &settings.host_header, &authority);
-    set_forwarded(&mut headers, client, settings.from.scheme, &authority);
+    set_host(&mut headers, &settings.host_header, &authority, named_by_path.as_ref());
+    let peer = if snapshot.proxies.skip_append { Peer::Skipped } else { Peer::Appended };
+    set_forwarded(&mut headers, &client, peer, settings.from.scheme, &authority);
     set(&mut headers, REQUEST_ID, said.request_id.as_str());
     if let Some(signer) = &snapshot.signer {
         signer.strip_claims(&mut headers);
@@ -96,9 +104,9 @@ pub(crate) fn request(head: CleanHead, body: Incoming, said: Said<'_>) -> Result
         };
     }
 
-    if upgrade {
+    if let Some(protocol) = upgrade {
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(UPGRADE, protocol);
     } else {
         frame(&mut headers, &body, trailers.as_ref());
         if wants_trailers {
@@ -115,17 +123,55 @@ pub(crate) fn request(head: CleanHead, body: Incoming, said: Said<'_>) -> Result
     Ok(request)
 }
 
-fn set_host(headers: &mut HeaderMap, rule: &HostHeader, authority: &Authority) {
+/// The protocol as the visitor wrote it: applications may be strict where the RFC is not.
+fn as_written(headers: &HeaderMap, token: &UpgradeToken) -> HeaderValue {
+    let written = headers.get(UPGRADE).filter(|value| token.is(value.as_bytes())).cloned();
+    written.or_else(|| HeaderValue::from_str(token.as_str()).ok()).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// The path and query that are sent, where they are not those of the request.
+fn rewritten_target(settings: &Route, head: &CleanHead) -> Result<Option<PathAndQuery>, ForwardError> {
+    if let Some(rewrite) = &settings.regex_rewrite {
+        return rewritten_path(rewrite, head.path(), head.query())
+            .map_err(|why| ForwardError::NoPath { reason: why.to_string() });
+    }
+    let Some(with) = settings.prefix_rewrite.as_deref() else { return Ok(None) };
+    rewritten(&settings.path, with, head.path(), head.query())
+        .map(Some)
+        .map_err(|_| ForwardError::Internal("the route's prefix_rewrite makes no path"))
+}
+
+fn set_host(headers: &mut HeaderMap, rule: &HostHeader, authority: &Authority, named_by_path: Option<&Authority>) {
     match rule {
         HostHeader::OfUpstream => {
             headers.remove(HOST);
         }
+        HostHeader::OfHeader(name) => set_or_remove(headers, named_by(headers, name).as_ref()),
+        HostHeader::OfPath(_) => set_or_remove(headers, named_by_path),
         HostHeader::Fixed(host) => {
             headers.insert(HOST, host.clone());
         }
         // Most often it already stands there just so.
         HostHeader::Preserve if headers.get(HOST).is_some_and(|host| is_written(host, authority)) => {}
         HostHeader::Preserve => set(headers, HOST, &authority.to_string()),
+    }
+}
+
+fn set_or_remove(headers: &mut HeaderMap, host: Option<&Authority>) {
+    match host {
+        Some(host) => set(headers, HOST, &host.to_string()),
+        None => {
+            headers.remove(HOST);
+        }
+    }
+}
+
+/// The host that a header names, if it names one and no two.
+fn named_by(headers: &HeaderMap, name: &HeaderName) -> Option<Authority> {
+    let mut lines = headers.get_all(name).iter();
+    match (lines.next(), lines.next()) {
+        (Some(line), None) => Authority::parse(line.to_str().ok()?).ok(),
+        _ => None,
     }
 }
 

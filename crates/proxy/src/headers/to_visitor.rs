@@ -9,6 +9,7 @@ use http::header::{CACHE_CONTROL, CONTENT_LENGTH, TRAILER, TRANSFER_ENCODING};
 use http::response::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
+use super::response_rewrite;
 use super::to_upstream::announced;
 use crate::served_route::ServedRoute;
 
@@ -32,7 +33,8 @@ pub(crate) enum Framing {
 pub(crate) fn clean(parts: &mut Parts, route: &ServedRoute, cookie_stem: &str) -> Result<Framing, &'static str> {
     let framing = check_framing(&mut parts.headers)?;
     let trailers = parts.headers.get(TRAILER).and_then(announced);
-    let chunked = parts.headers.contains_key(TRANSFER_ENCODING);
+    let chunked = parts.headers.contains_key(TRANSFER_ENCODING) || parts.version == Version::HTTP_2;
+    response_rewrite::rewrite(&mut parts.headers, &route.settings.rewrite_response_headers);
     strip_response(&mut parts.headers, cookie_stem);
     if chunked && let Some(trailers) = trailers {
         parts.headers.insert(TRAILER, trailers);

@@ -8,15 +8,15 @@ mod thresholds;
 use std::net::SocketAddr;
 
 use doorward_config::{
-    Balancing, BalancingPolicy, OutlierDetection, Route, Target, Upstream, UpstreamTls, UpstreamUrl,
+    Balancing, BalancingPolicy, OutlierDetection, Route, Target, Upstream, UpstreamScheme, UpstreamTls, UpstreamUrl,
 };
-use doorward_hygiene::Scheme;
 
 use super::support::{ALICE, BOB, Front, OK, only, route, upstream_saying, with_policy};
 
 /// A public route to these addresses.
 fn spread(addresses: &[SocketAddr], balancing: Balancing) -> Route {
-    let url = |at: &SocketAddr| UpstreamUrl { scheme: Scheme::Http, host: at.ip().to_string(), port: at.port() };
+    let url =
+        |at: &SocketAddr| UpstreamUrl { scheme: UpstreamScheme::Http, host: at.ip().to_string(), port: at.port() };
     let addresses = addresses.iter().map(url).collect();
     route(Target::Upstream(Upstream { addresses, tls: UpstreamTls::default(), balancing }))
 }

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use doorward_config::{
-    Balancing, HeaderContent, HostHeader, Limit, PathRule, Target, Upstream, UpstreamTls, UpstreamUrl,
+    Balancing, HeaderContent, HostHeader, Limit, PathRule, Target, Upstream, UpstreamScheme, UpstreamTls, UpstreamUrl,
 };
-use doorward_hygiene::Scheme;
 use http_body_util::{BodyExt, Empty, Full};
 use tokio::io::AsyncWriteExt;
 
@@ -134,7 +133,7 @@ async fn several_addresses_take_turns_and_a_dead_one_is_passed_over() {
     let (second, seen_second) = upstream_saying(OK).await;
     let dead = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let addresses = [first, dead, second].map(|at| UpstreamUrl {
-        scheme: Scheme::Http,
+        scheme: UpstreamScheme::Http,
         host: at.ip().to_string(),
         port: at.port(),
     });

@@ -10,11 +10,14 @@ use std::time::{Duration, SystemTime};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use doorward_assertion::{Keyring, Signer, SigningKeys};
-use doorward_authorize::{Action, Case, Criterion, Operator, Policy, RouteId, Rule, StringMatcher, StringTest};
-use doorward_config::{
-    Assertion, Balancing, HostHeader, IssuerFormat, Limit, PathRule, Route, Target, Upstream, UpstreamTls, UpstreamUrl,
+use doorward_authorize::{
+    Action, Case, Criterion, Networks, Operator, Policy, RouteId, Rule, StringMatcher, StringTest,
 };
-use doorward_hygiene::{CleanHead, Hostname, OriginPattern, Scheme};
+use doorward_config::{
+    Assertion, Balancing, HostHeader, IssuerFormat, Limit, PathRule, Proxies, Route, Target, Upstream, UpstreamScheme,
+    UpstreamTls, UpstreamUrl,
+};
+use doorward_hygiene::{CleanHead, Hostname, OriginPattern};
 use doorward_identity::{Claims, Email, Groups, Identity, Subject, VerifiedEmail};
 use doorward_sessions::{
     Heard, LiveSession, MemoryStore, NewSession, Refreshed, Renewed, Sessions, StoreUnavailable, Tokens,
@@ -65,7 +68,11 @@ pub(crate) fn only(email: &str) -> Vec<Rule> {
 
 pub(crate) fn upstream_at(address: SocketAddr) -> Target {
     Target::Upstream(Upstream {
-        addresses: vec![UpstreamUrl { scheme: Scheme::Http, host: address.ip().to_string(), port: address.port() }],
+        addresses: vec![UpstreamUrl {
+            scheme: UpstreamScheme::Http,
+            host: address.ip().to_string(),
+            port: address.port(),
+        }],
         tls: UpstreamTls::default(),
         balancing: Balancing::default(),
     })
@@ -84,9 +91,12 @@ pub(crate) fn route(target: Target) -> Route {
         show_error_details: false,
         authentication_max_age: None,
         target,
-        websockets: false,
+        upgrades: doorward_config::Upgrades::default(),
         host_header: HostHeader::OfUpstream,
         prefix_rewrite: None,
+        regex_rewrite: None,
+        regex_priority: 0,
+        rewrite_response_headers: Vec::new(),
         set_request_headers: Vec::new(),
         remove_request_headers: Vec::new(),
         set_response_headers: Vec::new(),
@@ -336,6 +346,7 @@ impl Front {
             signer: Some(Arc::clone(&self.signer)),
             clients: self.clients.clone(),
             support_contact: Some("help@app.test".into()),
+            proxies: no_proxies(),
         };
         let previous = self.snapshot.load_full();
         let next = Arc::new(Snapshot::build_with(settings, Some(&previous), self.limits).unwrap());
@@ -384,8 +395,14 @@ fn empty_snapshot(visitors: &Arc<Visitors>) -> Snapshot {
         signer: None,
         clients: None,
         support_contact: None,
+        proxies: no_proxies(),
     };
     Snapshot::build(settings, None).unwrap()
+}
+
+/// Nobody stands before us.
+fn no_proxies() -> Proxies {
+    Proxies { trusted: Networks::new(Vec::new()), protocol: false, hops: None, skip_append: false }
 }
 
 async fn serve(listener: TcpListener, pipeline: Pipeline, arrival: Arrival, chain: Option<Vec<u8>>) {
@@ -401,7 +418,7 @@ async fn serve(listener: TcpListener, pipeline: Pipeline, arrival: Arrival, chai
             while stream.peek(&mut start).await.unwrap_or(2) < 2 {}
             let http2 = start == *b"PR";
             let protocol = if http2 { Protocol::Http2 } else { Protocol::Http1 };
-            let peer = Arc::new(Peer { address, arrival, protocol, client_chain: chain });
+            let peer = Arc::new(Peer { address, via: None, arrival, protocol, client_chain: chain });
             let service = service_fn(move |request| {
                 let (pipeline, peer) = (pipeline.clone(), Arc::clone(&peer));
                 async move { Ok::<_, std::convert::Infallible>(pipeline.handle(request, peer).await) }
@@ -492,6 +509,12 @@ impl Connection {
             assert!(self.more().await > 0, "closed before {end:?}: {:?}", String::from_utf8_lossy(&self.read));
         }
         String::from_utf8(std::mem::take(&mut self.read)).unwrap()
+    }
+
+    /// Everything that still comes, until the other side closes or breaks off.
+    pub(crate) async fn rest(&mut self) -> String {
+        while self.more().await > 0 {}
+        String::from_utf8_lossy(&std::mem::take(&mut self.read)).into_owned()
     }
 
     /// Whether the other side closes within this time, whatever it says before.

@@ -4,8 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorward_config::{Balancing, ClientCertificatePair, Secret, Target, Upstream, UpstreamTls, UpstreamUrl};
-use doorward_hygiene::Scheme;
+use doorward_config::{
+    Balancing, ClientCertificatePair, Secret, Target, Upstream, UpstreamScheme, UpstreamTls, UpstreamUrl,
+};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, PKCS_ECDSA_P256_SHA256,
     SanType,
@@ -103,7 +104,7 @@ async fn upstream_like(
 }
 
 fn https(host: &str, port: u16, tls: UpstreamTls) -> Upstream {
-    let addresses = vec![UpstreamUrl { scheme: Scheme::Https, host: host.into(), port }];
+    let addresses = vec![UpstreamUrl { scheme: UpstreamScheme::Https, host: host.into(), port }];
     Upstream { addresses, tls, balancing: Balancing::default() }
 }
 

@@ -103,7 +103,7 @@ impl Outcome {
             ForwardError::NoAnswer { .. } => Some(Self::TimedOut),
             ForwardError::ClientStalled { .. } | ForwardError::ClientGone(_) => Some(Self::ClientGone),
             ForwardError::Overloaded { .. } => Some(Self::Refused),
-            ForwardError::Unhealthy { .. } | ForwardError::Internal(_) => None,
+            ForwardError::Unhealthy { .. } | ForwardError::NoPath { .. } | ForwardError::Internal(_) => None,
         }
     }
 

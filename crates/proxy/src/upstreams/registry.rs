@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use doorward_config::{HealthCheck, Upstream, UpstreamTls, UpstreamUrl};
-use doorward_hygiene::Scheme;
 use rustls::ClientConfig;
 
 use super::address::Address;
@@ -83,7 +82,7 @@ impl Upstreams {
             let address = if let Some(address) = known {
                 Arc::clone(address)
             } else {
-                if url.scheme == Scheme::Https && secured.is_none() {
+                if url.scheme.is_tls() && secured.is_none() {
                     secured = Some(secure(upstream, url, profiles)?);
                 }
                 let tls = secured.as_ref().map(|(config, shown)| (config, shown));
@@ -147,7 +146,7 @@ impl Upstreams {
 
 /// TLS settings mean nothing where there is no TLS.
 fn key(url: &UpstreamUrl, tls: &Arc<UpstreamTls>) -> Key {
-    let tls = if url.scheme == Scheme::Https { Arc::clone(tls) } else { Arc::default() };
+    let tls = if url.scheme.is_tls() { Arc::clone(tls) } else { Arc::default() };
     (url.clone(), tls)
 }
 

@@ -29,7 +29,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::clients::{exchange, silence, until_closed};
 use super::server::{HOST, Server, long, short};
-use crate::{ChooseTls, Chosen, Hello, Kind, challenge_config, server_config};
+use crate::{ChooseTls, Chosen, Hello, Kind, Versions, challenge_config, server_config};
 
 /// With one trust, and a host beside it with the same.
 const SAME: &str = "same.localhost";
@@ -128,7 +128,7 @@ fn choosing(limits: crate::Limits) -> Server {
     let (key, certificate) = certified(&[HOST, SAME, OTHER, STRICT, SLOW]);
     let config = |mandatory| {
         let clients = Arc::new(Anybody { mandatory });
-        server_config(Arc::new(Key(Arc::clone(&key))), Some(clients), None).unwrap()
+        server_config(Arc::new(Key(Arc::clone(&key))), Some(clients), None, Versions::Both).unwrap()
     };
     let choose = ByName {
         first: config(false),

@@ -94,7 +94,7 @@ async fn a_request_that_takes_long_is_left_alone() {
 
 #[tokio::test]
 async fn a_client_that_reads_nothing_is_closed() {
-    let server = Server::cleartext(Limits { stalled_write: Duration::from_millis(300), ..long() });
+    let server = Server::cleartext(Limits { stalled_write_timeout: Duration::from_millis(300), ..long() });
     let mut stream = tcp(&server).await;
     stream.write_all(&get("/big")).await.unwrap();
     stream.read_u8().await.unwrap();

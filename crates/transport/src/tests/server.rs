@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ::http::{Request, Response, StatusCode};
 use bytes::Bytes;
-use doorward_hygiene::{ArrivedOn, CleanHead};
+use doorward_hygiene::{ArrivedOn, CleanHead, ForwardedChain};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Collected, Full};
 use hyper::body::Incoming;
@@ -18,7 +18,10 @@ use rustls::sign::CertifiedKey;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
 
-use crate::{Always, Arrival, BoxError, Drain, Handler, Kind, Limits, Listener, Peer, serve, server_config};
+use crate::{
+    Admission, Always, Arrival, BoxError, Drain, Handler, Kind, Limits, Listener, Peer, Terms, Versions, serve,
+    server_config,
+};
 
 /// The only host there is a certificate for.
 pub(super) const HOST: &str = "code.localhost";
@@ -27,10 +30,10 @@ pub(super) const HOST: &str = "code.localhost";
 pub(super) fn short() -> Limits {
     Limits {
         connections: 100,
-        handshake: Duration::from_millis(300),
+        handshake_timeout: Duration::from_millis(300),
         head: Duration::from_millis(300),
         idle: Duration::from_millis(1200),
-        stalled_write: Duration::from_millis(300),
+        stalled_write_timeout: Duration::from_millis(300),
         ..Limits::default()
     }
 }
@@ -45,6 +48,7 @@ pub(super) struct Server {
     pub(super) app: App,
     pub(super) drain: Drain,
     pub(super) certificate: CertificateDer<'static>,
+    pub(super) admission: Admission,
 }
 
 impl Server {
@@ -55,7 +59,7 @@ impl Server {
         let certificate = made.cert.der().clone();
         let resolver = OneHost(Arc::new(CertifiedKey::new(vec![certificate.clone()], key)));
         Self::start(
-            Kind::Tls(Arc::new(Always(server_config(Arc::new(resolver), None, None).unwrap()))),
+            Kind::Tls(Arc::new(Always(server_config(Arc::new(resolver), None, None, Versions::Both).unwrap()))),
             limits,
             certificate,
         )
@@ -70,10 +74,15 @@ impl Server {
     }
 
     pub(super) fn start(kind: Kind, limits: Limits, certificate: CertificateDer<'static>) -> Self {
+        Self::on_terms(kind, Terms::of(limits), certificate)
+    }
+
+    pub(super) fn on_terms(kind: Kind, terms: Terms, certificate: CertificateDer<'static>) -> Self {
         let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), kind).unwrap();
         let (address, app, drain) = (listener.local_address(), App::default(), Drain::new());
-        tokio::spawn(serve(listener, app.clone(), limits, drain.clone()));
-        Self { address, app, drain, certificate }
+        let admission = terms.admission.clone();
+        tokio::spawn(serve(listener, app.clone(), terms, drain.clone()));
+        Self { address, app, drain, certificate, admission }
     }
 }
 
@@ -159,7 +168,7 @@ fn inspected(request: Request<Incoming>, peer: &Peer) -> Response<TestBody> {
         _ => None,
     };
     let over_tls = matches!(peer.arrival, Arrival::Tls { .. });
-    let arrived = ArrivedOn { client: peer.address, sni, over_tls };
+    let arrived = ArrivedOn { client: ForwardedChain::direct(peer.address.ip()), sni, over_tls };
     match CleanHead::inspect(request.into_parts().0, &arrived) {
         Ok(head) => text(
             StatusCode::OK,

@@ -27,7 +27,7 @@ impl RouteFacts {
         Self {
             from: raw.from.value().map(|from| from.value.clone()).unwrap_or_default(),
             called: text(&raw.name).into_iter().chain(text(&raw.description)).collect(),
-            fits_code_server: leads_to_8080 && on(&raw.allow_websockets) && on(&raw.preserve_host_header),
+            fits_code_server: leads_to_8080 && on(&raw.allow_websockets) && on(&raw.rewriting.preserve_host_header),
             to,
         }
     }

@@ -70,7 +70,7 @@ async fn what_may_have_been_done_is_not_asked_for_again() {
     ] {
         let (address, _, seen) = closing(1).await;
         let mut route = spread(&[address], Balancing::default());
-        route.websockets = true;
+        route.upgrades.websocket = true;
         let front = Front::start(route).await;
         assert_eq!(front.get("/").await.status, 200);
         let mut connection = front.connect().await;

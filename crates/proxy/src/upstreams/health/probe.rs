@@ -18,9 +18,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::time::timeout;
 
 use super::grpc;
-use crate::upstreams::dial::{self, DialError, Target};
+use crate::upstreams::dial::{self, DialError, Dialled, Offer, Target};
 use crate::upstreams::endpoint::Endpoint;
-use crate::upstreams::wire::Wire;
 
 /// How much of an answer is buffered at most.
 const LARGEST_ANSWER: usize = 64 * 1024;
@@ -37,6 +36,8 @@ pub(super) enum Unwell {
     BrokeOff(#[from] hyper::Error),
     #[error("it answered {0}")]
     Status(StatusCode),
+    #[error("it does not speak HTTP/2 there")]
+    OnlyHttp1,
     #[error("{0}")]
     Grpc(&'static str),
     #[error("the question cannot be written: {0}")]
@@ -52,46 +53,38 @@ pub(super) async fn ask(endpoint: &Endpoint, check: &HealthCheck) -> Result<(), 
 }
 
 async fn asked(endpoint: &Endpoint, check: &HealthCheck) -> Result<(), Unwell> {
+    let dial = async |offer: Offer| dial_for_a_health_check(&endpoint.target, offer, check.timeout).await;
     match &check.kind {
         CheckKind::Tcp => {
-            let protocol: Option<&[u8]> = None;
-            drop(dial_for_a_health_check(&endpoint.target, protocol, check.timeout).await?);
+            drop(dial(Offer::Both).await?);
             Ok(())
         }
         CheckKind::Http(http) => {
-            let protocol: &[u8] = if http.http2 { b"h2" } else { b"http/1.1" };
-            let wire = dial_for_a_health_check(&endpoint.target, Some(protocol), check.timeout).await?;
-            let request = question(endpoint, http)?;
-            let status = if http.http2 {
-                over_http2(wire, request, async |answer| Ok(answer.status())).await?
+            let http2 = http.http2 || endpoint.target.h2c;
+            let request = question(endpoint, http, http2)?;
+            let status = if http2 {
+                over_http2(dial(Offer::Both).await?, request, async |answer| Ok(answer.status())).await?
             } else {
-                over_http1(wire, request).await?
+                over_http1(dial(Offer::Http1).await?, request).await?
             };
             let code = status.as_u16();
             let expected = http.expected.iter().any(|(start, end)| (*start..*end).contains(&code));
             if expected { Ok(()) } else { Err(Unwell::Status(status)) }
         }
         CheckKind::Grpc(check_of) => {
-            let wire = dial_for_a_health_check(&endpoint.target, Some(b"h2"), check.timeout).await?;
             let authority = authority(endpoint, check_of.authority.as_deref())?;
             let request = grpc::question(scheme(endpoint), &authority, &check_of.service)?;
-            over_http2(wire, request, grpc::judge).await
+            over_http2(dial(Offer::Both).await?, request, grpc::judge).await
         }
     }
 }
 
 /// The second of the two doors to an upstream. The first takes a permit of policy; this one carries no request of
 /// anybody: the stream it opens is used for the configured question alone, and closed.
-async fn dial_for_a_health_check(
-    target: &Target,
-    protocol: Option<&[u8]>,
-    within: Duration,
-) -> Result<Wire, DialError> {
-    let mut target = target.clone();
-    if let (Some((config, _)), Some(protocol)) = (&mut target.tls, protocol) {
-        Arc::make_mut(config).alpn_protocols = vec![protocol.to_vec()];
-    }
-    dial::dial(&target, within).await
+async fn dial_for_a_health_check(target: &Target, offer: Offer, within: Duration) -> Result<Dialled, DialError> {
+    // Checks do not count among the connections that `max_connections` bounds.
+    let target = Target { open: Arc::default(), ..target.clone() };
+    dial::dial(&target, within, offer).await
 }
 
 fn scheme(endpoint: &Endpoint) -> &'static str {
@@ -105,10 +98,10 @@ fn authority(endpoint: &Endpoint, configured: Option<&str>) -> Result<HeaderValu
     }
 }
 
-fn question(endpoint: &Endpoint, check: &HttpCheck) -> Result<Request<Full<Bytes>>, http::Error> {
+fn question(endpoint: &Endpoint, check: &HttpCheck, http2: bool) -> Result<Request<Full<Bytes>>, http::Error> {
     let host = authority(endpoint, check.host.as_deref())?;
     let request = Request::builder().method(check.method.clone()).header(USER_AGENT, WHO_ASKS);
-    if check.http2 {
+    if http2 {
         let host = String::from_utf8_lossy(host.as_bytes());
         let uri = format!("{}://{host}{}", scheme(endpoint), check.path);
         return request.uri(uri).version(Version::HTTP_2).body(Full::default());
@@ -116,21 +109,24 @@ fn question(endpoint: &Endpoint, check: &HttpCheck) -> Result<Request<Full<Bytes
     request.uri(check.path.as_str()).header(HOST, host).body(Full::default())
 }
 
-async fn over_http1(wire: Wire, request: Request<Full<Bytes>>) -> Result<StatusCode, Unwell> {
+async fn over_http1(dialled: Dialled, request: Request<Full<Bytes>>) -> Result<StatusCode, Unwell> {
     let mut builder = hyper::client::conn::http1::Builder::new();
     builder.max_buf_size(LARGEST_ANSWER);
-    let (mut sender, connection) = builder.handshake(TokioIo::new(wire)).await?;
+    let (mut sender, connection) = builder.handshake(TokioIo::new(dialled.wire)).await?;
     beside(connection, async move { Ok(sender.send_request(request).await?.status()) }).await
 }
 
-/// `judge` looks at the answer while the connection goes on.
-pub(super) async fn over_http2<T>(
-    wire: Wire,
+/// `judge` looks at the answer while the connection goes on. In the clear HTTP/2 is spoken unasked: it was configured.
+async fn over_http2<T>(
+    dialled: Dialled,
     request: Request<Full<Bytes>>,
     judge: impl AsyncFnOnce(Response<Incoming>) -> Result<T, Unwell>,
 ) -> Result<T, Unwell> {
+    if dialled.wire.is_tls() && !dialled.http2 {
+        return Err(Unwell::OnlyHttp1);
+    }
     let (mut sender, connection) =
-        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(wire)).await?;
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(dialled.wire)).await?;
     beside(connection, async move { judge(sender.send_request(request).await?).await }).await
 }
 
