@@ -21,6 +21,7 @@
 
 mod accounts;
 mod acme;
+mod balancing;
 mod client_certificates;
 mod command_line;
 mod disk_full;

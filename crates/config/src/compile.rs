@@ -5,6 +5,7 @@ mod acme;
 mod address;
 mod assertion;
 mod authority;
+mod balancing;
 mod certificate;
 mod chain;
 mod client_certificates;
@@ -14,6 +15,7 @@ mod dns;
 mod expectations;
 mod from;
 mod headers;
+mod health_checks;
 mod host_header;
 mod key_pair;
 mod kubernetes;
@@ -44,6 +46,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::domain::Config;
+use crate::domain::balancing::Breakers;
 use crate::problem::{Place, Problems};
 use crate::raw::top::RawConfig;
 use crate::raw::{At, Reading};
@@ -98,6 +101,7 @@ impl Compiler<'_> {
             escaped_slashes: self.escaped_slashes(raw.requests.escaped_slashes.as_ref()).unwrap_or_default(),
             pass_identity_headers: raw.pass_identity_headers.as_ref().is_some_and(|flag| flag.value),
             assertion: self.assertion_of_routes(&raw.assertion.of_routes),
+            breakers: self.breakers(raw.breakers.as_ref(), Breakers::default()),
             upgrades: self.upgrades(raw.allow_upgrades.as_ref()).unwrap_or_default(),
         };
         let underscored = self.underscored(raw.requests.underscores.as_ref());

@@ -2,6 +2,7 @@
 
 pub(crate) mod acme;
 pub(crate) mod assertion;
+pub(crate) mod balancing;
 pub(crate) mod client_certificates;
 pub(crate) mod dns;
 pub(crate) mod expectations;

@@ -25,6 +25,9 @@ pub use domain::acme::{
     TsigKey,
 };
 pub use domain::assertion::{Assertion, ClaimHeader, IssuerFormat};
+pub use domain::balancing::{
+    Balancing, BalancingPolicy, Breakers, CheckKind, GrpcCheck, HealthCheck, HttpCheck, OutlierDetection,
+};
 pub use domain::client_certificates::{ClientCertificates, Enforcement, NameKind, NameMatch};
 pub use domain::dns::LookupFamily;
 pub use domain::expectations::{

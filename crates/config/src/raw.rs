@@ -5,6 +5,7 @@
 
 pub(crate) mod acme;
 pub(crate) mod assertion;
+pub(crate) mod balancing;
 pub(crate) mod client_certificates;
 pub(crate) mod duration;
 pub(crate) mod expand;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::upstreams::{DialError, said};
+use crate::upstreams::{DialError, Threshold, said};
 
 /// Whose fault an error is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +60,20 @@ pub enum ForwardError {
         /// Why.
         reason: &'static str,
     },
+    /// It has as much to do as it is given at once.
+    #[error("{upstream} has as much to do as `{}` of circuit_breaker_thresholds allows", threshold.key())]
+    Overloaded {
+        /// Which.
+        upstream: Arc<str>,
+        /// Of what it has enough.
+        threshold: Threshold,
+    },
+    /// None of its addresses is well.
+    #[error("{upstream} is not asked: by their health checks and answers none of its addresses is well")]
+    Unhealthy {
+        /// Which.
+        upstream: Arc<str>,
+    },
     /// The visitor stopped sending in the middle of a body.
     #[error("the client sent nothing more of its request's body for {} s", after.as_secs_f32())]
     ClientStalled {
@@ -94,7 +108,9 @@ impl ForwardError {
             | Self::ClosedAtOnce { .. }
             | Self::NoAnswer { .. }
             | Self::BrokeOff { .. }
-            | Self::Misbehaved { .. } => Blame::Upstream,
+            | Self::Misbehaved { .. }
+            | Self::Overloaded { .. }
+            | Self::Unhealthy { .. } => Blame::Upstream,
             Self::ClientStalled { .. } | Self::TooLarge { .. } | Self::ClientGone(_) => Blame::Client,
             Self::NoPath { .. } | Self::Internal(_) => Blame::Us,
         }
@@ -107,7 +123,9 @@ impl ForwardError {
             | Self::ClosedAtOnce { upstream }
             | Self::NoAnswer { upstream, .. }
             | Self::BrokeOff { upstream, .. }
-            | Self::Misbehaved { upstream, .. } => Some(upstream),
+            | Self::Misbehaved { upstream, .. }
+            | Self::Overloaded { upstream, .. }
+            | Self::Unhealthy { upstream } => Some(upstream),
             Self::ClientStalled { .. }
             | Self::TooLarge { .. }
             | Self::ClientGone(_)
@@ -123,6 +141,8 @@ impl ForwardError {
             Self::ClosedAtOnce { .. } | Self::BrokeOff { .. } => "upstream-broke-off",
             Self::NoAnswer { .. } => "upstream-timed-out",
             Self::Misbehaved { .. } => "upstream-misbehaved",
+            Self::Overloaded { .. } => "upstream-overloaded",
+            Self::Unhealthy { .. } => "upstream-unhealthy",
             Self::ClientStalled { .. } => "client-stalled",
             Self::TooLarge { .. } => "request-too-large",
             Self::ClientGone(_) => "client-gone",

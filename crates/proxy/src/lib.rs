@@ -47,6 +47,6 @@ pub use snapshot::{Snapshot, SnapshotSettings};
 pub use tally::{DecisionCount, DifferenceCount, RateLimitedCount, RefusalCount};
 pub use told_headers::passed_on;
 pub use tunnels::{End, Tunnels};
-pub use upstreams::{CertificateProblem, ClientCertificateProblem, DialError};
+pub use upstreams::{CertificateProblem, ClientCertificateProblem, DialError, Threshold, UpstreamFigure};
 
 use doorward_telemetry::RequestId;

@@ -170,10 +170,12 @@ impl Pipeline {
             route: route.settings.id.clone(),
         };
         let (visitor, request_id) = (visitor.as_ref(), account.request_id());
+        let session = visitor.map(|visitor| visitor.session.id());
         let said = Said { snapshot: &snapshot, route, visitor, certificate: &certificate, request_id, now };
         let request = to_upstream::request(head, body, said)?;
         let within = route.settings.timeout.duration();
-        let outgoing = Outgoing { request, within, upgrade: asked.is_some() };
+        let key = client.key(session, terms.facts.source_ip);
+        let outgoing = Outgoing { request, within, upgrade: asked.is_some(), key };
         let progress = outgoing.request.body().progress();
         let exchange = client.forward(permit, &route.settings.id, outgoing);
         let exchange = match (within, progress, route.stream_idle) {

@@ -73,6 +73,11 @@ pub(crate) fn refuse(refusal: &Refusal, account: &Account) -> Response<ProxyBody
             headers.insert(RETRY_AFTER, (*retry_after).into());
         }
         Refusal::Forward(error)
+            if matches!(**error, ForwardError::Overloaded { .. } | ForwardError::Unhealthy { .. }) =>
+        {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        Refusal::Forward(error)
             if matches!(**error, ForwardError::ClientStalled { .. } | ForwardError::TooLarge { .. }) =>
         {
             // RFC 9110 §15.5.9 and §15.5.14: we give this connection up, since the rest of the body is still to come.
@@ -200,6 +205,16 @@ fn forward_problem(error: &ForwardError) -> Problem<'static> {
             "The application gave no usable answer",
             "You are allowed in, but what the application behind this address sent could not be passed on.",
         ),
+        ForwardError::Overloaded { .. } => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The application is busy",
+            "You are allowed in, but the application behind this address has as much to do as it may have at once.",
+        ),
+        ForwardError::Unhealthy { .. } => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The application is out of service just now",
+            "You are allowed in, but the application behind this address is not well.",
+        ),
         ForwardError::ClientStalled { .. } => {
             (StatusCode::REQUEST_TIMEOUT, "The request was not finished", "Nothing more of the request's body arrived.")
         }
@@ -239,6 +254,10 @@ fn log(refusal: &Refusal, account: &Account) {
         Refusal::Forward(error) => {
             let route = account.route();
             match error.blame() {
+                // The access line says it; one more for each request would be a load of its own.
+                _ if matches!(**error, ForwardError::Overloaded { .. }) => {
+                    tracing::debug!(%request_id, route, "{error}");
+                }
                 Blame::Upstream => tracing::warn!(%request_id, route, "{error}"),
                 Blame::Us => tracing::error!(%request_id, route, "{error}"),
                 Blame::Client => tracing::debug!(%request_id, route, "{error}"),

@@ -17,7 +17,7 @@ use crate::limits::{HeldTo, RateBuckets};
 use crate::route_table::RouteTable;
 use crate::served_route::ServedRoute;
 use crate::tally::{DecisionCount, DifferenceCount, RateLimitedCount, RefusalCount, Tallies};
-use crate::upstreams::{UpstreamLimits, Upstreams};
+use crate::upstreams::{UpstreamFigure, UpstreamLimits, Upstreams};
 
 /// What a snapshot is built from.
 pub struct SnapshotSettings {
@@ -125,6 +125,17 @@ impl Snapshot {
     /// How often each route decided what, and why.
     pub fn decisions(&self) -> Vec<DecisionCount> {
         self.tallies.decisions()
+    }
+
+    /// What there is to tell of every upstream address.
+    pub fn upstreams(&self) -> Vec<UpstreamFigure> {
+        self.upstreams.figures()
+    }
+
+    /// How many requests are at upstreams.
+    #[cfg(test)]
+    pub(crate) fn upstreams_busy(&self) -> usize {
+        self.upstreams.busy()
     }
 
     /// How often each route's shadow policy would have decided something else.

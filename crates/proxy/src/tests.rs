@@ -1,6 +1,7 @@
 //! The whole pipeline over real sockets: visitors, upstreams, and what each gets to see.
 
 mod attacks;
+mod balancing;
 mod challenges;
 mod circles;
 mod client_certificates;

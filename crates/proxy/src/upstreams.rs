@@ -2,42 +2,61 @@
 //!
 //! Refuses to send anything without a [`Permit`] of the very route it is sent for.
 
+mod address;
 mod addresses;
 mod again;
+mod balance;
+mod breakers;
 mod certificate_problem;
 mod client_certificate;
 mod danger;
 mod dial;
 mod endpoint;
+mod figures;
 mod greeting;
+mod health;
 mod http2;
+mod members;
+mod outlier;
 mod pool;
+mod registry;
+mod retry;
 mod shared;
 mod tls;
 mod wire;
 
-use std::collections::HashMap;
+use std::hash::BuildHasher;
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use doorward_authorize::{Permit, RouteId};
-use doorward_config::Upstream;
+use doorward_config::Breakers;
 use http::header::HOST;
 use http::{Request, Response};
+use http_body::Body;
 use hyper::body::Incoming;
+use tokio::time::Instant;
 
-use crate::body::Upload;
-use crate::error::{BuildError, ForwardError};
+use crate::body::{Progress, Upload};
+use crate::error::ForwardError;
+pub(crate) use address::InFlight;
+use address::{Address, Outcome};
+use balance::Tried;
+pub use breakers::Threshold;
+use breakers::{Budget, Spent};
 pub use certificate_problem::CertificateProblem;
 pub use client_certificate::ClientCertificateProblem;
-use client_certificate::Shown;
 pub use dial::DialError;
-use endpoint::{Endpoint, Failed};
+use endpoint::{Failed, Sender};
+pub use figures::UpstreamFigure;
 pub(crate) use http2::said;
+use members::{Member, Members};
 pub(crate) use pool::Lease;
 use pool::PoolLimits;
-use tls::TlsProfiles;
+pub(crate) use registry::Upstreams;
+use retry::{Attempt, Reached};
 
 /// How long connecting may take, and how many connections are kept.
 #[derive(Debug, Clone, Copy)]
@@ -54,45 +73,12 @@ impl Default for UpstreamLimits {
     }
 }
 
-/// Every upstream of a configuration, each distinct one once.
-#[derive(Debug, Default)]
-pub(crate) struct Upstreams {
-    clients: HashMap<Upstream, Arc<UpstreamClient>>,
-}
-
-impl Upstreams {
-    /// The upstreams wanted. Those that `previous` has too, in every detail, go on with their connections.
-    pub(crate) fn build<'a>(
-        wanted: impl Iterator<Item = &'a Upstream>,
-        previous: Option<&Self>,
-        limits: UpstreamLimits,
-    ) -> Result<Self, BuildError> {
-        let mut profiles = TlsProfiles::default();
-        let mut clients = HashMap::new();
-        for upstream in wanted {
-            if clients.contains_key(upstream) {
-                continue;
-            }
-            let client = match previous.and_then(|previous| previous.clients.get(upstream)) {
-                Some(client) => Arc::clone(client),
-                None => Arc::new(UpstreamClient::new(upstream, &mut profiles, limits)?),
-            };
-            clients.insert(upstream.clone(), client);
-        }
-        Ok(Self { clients })
-    }
-
-    /// The connections of this upstream.
-    pub(crate) fn client(&self, upstream: &Upstream) -> Option<Arc<UpstreamClient>> {
-        self.clients.get(upstream).cloned()
-    }
-}
-
-/// One upstream: its addresses, taken in turn, each with its idle connections.
+/// One upstream: its addresses, each with its idle connections.
 #[derive(Debug)]
 pub(crate) struct UpstreamClient {
-    endpoints: Box<[Endpoint]>,
-    next: AtomicUsize,
+    members: Members,
+    breakers: Breakers,
+    budget: Budget,
     limits: UpstreamLimits,
 }
 
@@ -105,6 +91,8 @@ pub(crate) struct Outgoing {
     pub(crate) within: Option<Duration>,
     /// Whether it asks for an upgrade, so that its connection is its own.
     pub(crate) upgrade: bool,
+    /// Whose it is: [`UpstreamClient::key`].
+    pub(crate) key: u64,
 }
 
 /// What came back.
@@ -116,44 +104,54 @@ pub(crate) struct Exchange {
     pub(crate) lease: Option<Lease>,
     /// Which address answered.
     pub(crate) upstream: Arc<str>,
+    /// Counts it as a request until it is dropped.
+    pub(crate) in_flight: InFlight,
+}
+
+/// What stays the same of a request wherever it is sent.
+#[expect(clippy::struct_excessive_bools, reason = "facts of one request that have nothing to do with each other")]
+struct Sending {
+    within: Option<Duration>,
+    upgrade: bool,
+    progress: Option<Arc<Progress>>,
+    /// Whether it has a Host of its own, so that an address's does not take its place.
+    hosted: bool,
+    /// Whether its method asks for nothing to be done.
+    safe: bool,
+    has_body: bool,
+}
+
+/// A request that was not answered at one address.
+struct Unanswered {
+    error: ForwardError,
+    reached: Reached,
+    /// What to send elsewhere, if it may be.
+    request: Option<Request<Upload>>,
+}
+
+impl Unanswered {
+    fn over(error: ForwardError) -> Self {
+        Self { error, reached: Reached::Answer, request: None }
+    }
 }
 
 impl UpstreamClient {
-    fn new(upstream: &Upstream, profiles: &mut TlsProfiles, limits: UpstreamLimits) -> Result<Self, BuildError> {
-        let needs_tls = upstream.addresses.iter().find(|address| address.scheme.is_tls());
-        let tls = match needs_tls {
-            None => None,
-            Some(address) if upstream.tls.skip_verify => Some(TlsProfiles::unverified(&address.to_string())?),
-            Some(_) => Some(profiles.verified(&upstream.tls.authorities)?),
-        };
-        let pair = upstream.tls.client_certificate.as_ref();
-        let shown = Shown::new(pair, &tls::provider())
-            .map_err(|source| BuildError::ClientCertificate { upstream: label(upstream), source })?;
-        let tls = tls.map(|config| shown.put_into(&config));
-        let server_name = upstream.tls.server_name.as_deref();
-        let endpoints = upstream
-            .addresses
-            .iter()
-            .map(|address| {
-                Endpoint::new(
-                    address,
-                    tls.as_ref().map(|config| (config, &shown)),
-                    server_name,
-                    upstream.lookup,
-                    limits,
-                )
-            })
-            .collect::<Result<_, _>>()?;
-        Ok(Self { endpoints, next: AtomicUsize::new(0), limits })
+    fn new(members: Members, breakers: Breakers, limits: UpstreamLimits) -> Self {
+        Self { members, breakers, budget: Budget::default(), limits }
+    }
+
+    /// What stands for a visitor where the same one is to come to the same address; zero where it does not matter.
+    pub(crate) fn key(&self, session: Option<&str>, client: IpAddr) -> u64 {
+        if self.members.wants_key() { balance::key(session, client) } else { 0 }
     }
 
     /// Sends a request that policy has allowed, and waits for the head of the answer.
     ///
-    /// The only function that opens a connection to an upstream. The permit is used up: one request each.
+    /// The only function that opens a connection to an upstream for a request. The permit is used up: one request each.
     ///
-    /// An address that cannot be reached is passed over for the next one. A kept connection that turns out to be
-    /// closed before anything was written costs nothing: the request is sent again on a new one, and so is, once, one
-    /// that the upstream says it has not begun with. Any other of which anything was written is never sent twice.
+    /// A request that reached nobody goes to the next address, whatever it asks for: the address cannot be connected to,
+    /// or closed the connection before anything was written. One of which anything was written is sent again only where
+    /// [`retry::may`] says so.
     pub(crate) async fn forward(
         &self,
         permit: Permit,
@@ -164,51 +162,162 @@ impl UpstreamClient {
             return Err(ForwardError::Internal("the permit is another route's"));
         }
         drop(permit);
-        let Outgoing { mut request, within, upgrade } = outgoing;
-        let hosted = request.headers().contains_key(HOST);
-        let progress = request.body().progress();
-        let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        let mut unreachable = None;
-        for step in 0..self.endpoints.len() {
-            let Some(endpoint) = self.endpoints.get(turn.wrapping_add(step) % self.endpoints.len()) else { break };
-            if !hosted {
-                request.headers_mut().insert(HOST, endpoint.authority.clone());
+        let Outgoing { mut request, within, upgrade, key } = outgoing;
+        let sending = Sending {
+            within,
+            upgrade,
+            progress: request.body().progress(),
+            hosted: request.headers().contains_key(HOST),
+            safe: request.method().is_safe(),
+            has_body: !request.body().is_end_stream(),
+        };
+        let mut tried = Tried::default();
+        let Some(mut index) = self.members.choose(&tried, key) else {
+            return Err(ForwardError::Unhealthy { upstream: self.members.label() });
+        };
+        let mut second: Option<Spent> = None;
+        let mut give_up_at: Option<Instant> = None;
+        loop {
+            tried.note(index);
+            let Some(member) = self.members.get(index) else {
+                return Err(ForwardError::Internal("the upstream has no such address"));
+            };
+            let failed = match self.ask(member, request, &sending, second.is_some()).await {
+                Ok(exchange) => return Ok(exchange),
+                Err(failed) => failed,
+            };
+            if let Some(outcome) = Outcome::of(&failed.error) {
+                self.members.note(member, outcome, None);
             }
-            let mut kept = endpoint.take(upgrade);
-            let mut again = false;
-            loop {
-                let fresh = kept.is_none();
-                let mut sender = match kept.take() {
-                    Some(sender) => sender,
-                    None => match endpoint.connect(self.limits.connect, upgrade).await {
-                        Ok(sender) => sender,
-                        Err(source) => {
-                            tracing::debug!(upstream = %endpoint.label, "passed over: {source}");
-                            unreachable = Some(ForwardError::Unreachable { upstream: endpoint.label.clone(), source });
-                            break;
-                        }
-                    },
-                };
-                match endpoint.send(&mut sender, request, within, progress.as_deref()).await {
-                    Ok(response) => return Ok(endpoint.answered(response, (!upgrade).then_some(sender))),
-                    Err(Failed::For(error)) => return Err(error),
-                    Err(Failed::NeverSent(back, error)) => {
-                        if again || fresh && !http2::is_unprocessed(&error) {
-                            return Err(endpoint.never_sent(error));
-                        }
-                        again = true;
-                        request = *back;
+            let Some(back) = failed.request else { return Err(failed.error) };
+            let was_sent = failed.reached != Reached::Nobody;
+            let spent = if was_sent { self.budget.take(self.breakers.max_retries) } else { None };
+            let attempt = Attempt {
+                reached: failed.reached,
+                safe: sending.safe,
+                has_body: sending.has_body,
+                upgrade: sending.upgrade,
+                second: second.is_some(),
+                budget_spent: was_sent && spent.is_none(),
+            };
+            // However many addresses there are and however slowly each fails, the visitor is told in the end.
+            let now = Instant::now();
+            if now >= *give_up_at.get_or_insert(now + self.limits.connect * 2) || !retry::may(attempt) {
+                return Err(failed.error);
+            }
+            index = match self.members.choose(&tried, key) {
+                Some(next) => next,
+                // Nobody else is there: a new connection to the same one.
+                None if was_sent => index,
+                None => return Err(failed.error),
+            };
+            second = second.or(spent);
+            tracing::debug!(upstream = %member.address.endpoint.label, "sent again: {}", failed.error);
+            member.address.counts.retries.fetch_add(1, Ordering::Relaxed);
+            request = back;
+        }
+    }
+
+    /// Sends it to one address, over a kept connection if there is one and it is not to be a new one.
+    async fn ask(
+        &self,
+        member: &Member,
+        mut request: Request<Upload>,
+        sending: &Sending,
+        anew: bool,
+    ) -> Result<Exchange, Unanswered> {
+        let address = &member.address;
+        let endpoint = &address.endpoint;
+        let in_flight = address.begin();
+        breakers::requests(&self.breakers, self.members.addresses()).map_err(|over| self.overloaded(over))?;
+        if !sending.hosted {
+            request.headers_mut().insert(HOST, endpoint.authority.clone());
+        }
+        let progress = sending.progress.as_deref();
+        let mut kept = if anew { None } else { endpoint.take(sending.upgrade) };
+        let mut again = false;
+        loop {
+            let fresh = kept.is_none();
+            let mut sender = match kept.take() {
+                Some(sender) => sender,
+                None => match self.connect(address, sending.upgrade).await {
+                    Ok(sender) => sender,
+                    Err(Unanswered { error, reached, .. }) => {
+                        return Err(Unanswered { error, reached, request: Some(request) });
                     }
+                },
+            };
+            // Gone once it is sent; what may be sent again is copied before.
+            let copy = (!fresh && sending.safe && !sending.has_body).then(|| copy_of(&request));
+            match endpoint.send(&mut sender, request, sending.within, progress).await {
+                Ok(response) => {
+                    self.answered(member, &response);
+                    return Ok(endpoint.answered(response, (!sending.upgrade).then_some(sender), in_flight));
+                }
+                Err(Failed::For(error)) => {
+                    return Err(Unanswered { reached: reached(&error, !fresh), error, request: copy });
+                }
+                Err(Failed::NeverSent(back, error)) => {
+                    if again || fresh && !http2::is_unprocessed(&error) {
+                        let error = endpoint.never_sent(error);
+                        return Err(Unanswered { error, reached: Reached::Nobody, request: Some(*back) });
+                    }
+                    again = true;
+                    request = *back;
                 }
             }
         }
-        Err(unreachable.unwrap_or(ForwardError::Internal("the upstream has no address")))
+    }
+
+    async fn connect(&self, address: &Address, upgrade: bool) -> Result<Sender, Unanswered> {
+        let _waiting = address.wait();
+        breakers::connections(&self.breakers, self.members.addresses()).map_err(|over| self.overloaded(over))?;
+        let endpoint = &address.endpoint;
+        endpoint.connect(self.limits.connect, upgrade).await.map_err(|source| {
+            let error = ForwardError::Unreachable { upstream: endpoint.label.clone(), source };
+            Unanswered { error, reached: Reached::Nobody, request: None }
+        })
+    }
+
+    fn answered(&self, member: &Member, response: &Response<Incoming>) {
+        let status = response.status();
+        let outcome = if status.is_server_error() { Outcome::ServerError } else { Outcome::Answered };
+        self.members.note(member, outcome, Some(status.as_u16()));
+    }
+
+    fn overloaded(&self, threshold: Threshold) -> Unanswered {
+        Unanswered::over(ForwardError::Overloaded { upstream: self.members.label(), threshold })
     }
 }
 
-/// The upstream, as the configuration names it first.
-fn label(upstream: &Upstream) -> String {
-    upstream.addresses.first().map(ToString::to_string).unwrap_or_default()
+/// How far a request came that was sent and not answered.
+fn reached(error: &ForwardError, kept: bool) -> Reached {
+    match error {
+        ForwardError::NoAnswer { .. } => Reached::TimeRanOut,
+        ForwardError::BrokeOff { source, .. } if !source.is_parse() => {
+            if kept {
+                Reached::KeptConnection
+            } else {
+                Reached::NewConnection
+            }
+        }
+        _ => Reached::Answer,
+    }
+}
+
+/// A request without a body, once more.
+fn copy_of(request: &Request<Upload>) -> Request<Upload> {
+    let mut copy = Request::new(Upload::nothing());
+    request.method().clone_into(copy.method_mut());
+    request.uri().clone_into(copy.uri_mut());
+    *copy.version_mut() = request.version();
+    request.headers().clone_into(copy.headers_mut());
+    copy
+}
+
+/// A number that nobody knows beforehand.
+fn seed() -> u64 {
+    std::hash::RandomState::new().hash_one(())
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::client_certificates::OfHost;
 use super::headers::ResponseHeaders;
 use super::policy_warnings::LookedAt;
 use super::ppl::PlacedRule;
+use crate::domain::balancing::Breakers;
 use crate::domain::dns::LookupFamily;
 use crate::domain::requests::EscapedSlashes;
 use crate::domain::route::{HostHeader, PathRule, Route};
@@ -35,6 +36,7 @@ pub(super) struct Defaults<'a> {
     pub(super) escaped_slashes: EscapedSlashes,
     pub(super) pass_identity_headers: bool,
     pub(super) assertion: OfRoutes,
+    pub(super) breakers: Breakers,
     pub(super) upgrades: Upgrades,
 }
 
@@ -240,7 +242,7 @@ impl Compiler<'_> {
             ("tls_client_cert", raw.tls.client_cert.place()),
             ("tls_client_key", raw.tls.client_key.place()),
         ];
-        for (key, place) in unused {
+        for (key, place) in unused.into_iter().chain(raw.balancing.places()) {
             if let Some(place) = place {
                 self.problems.hint(place, format!("`{key}` has no effect without `to`"), "Remove it.");
             }

@@ -39,6 +39,8 @@ impl Compiler<'_> {
                 if let Some(to) = raw.to.value() {
                     let (mut upstream, base) = self.upstream(to, &raw.tls, defaults.authorities)?;
                     upstream.lookup = defaults.lookup;
+                    let weights = std::mem::take(&mut upstream.balancing.weights);
+                    upstream.balancing = self.balancing(&raw.balancing, weights, defaults.breakers);
                     return Some((Target::Upstream(upstream), base));
                 }
                 let redirect = raw.redirect.as_ref().map(|redirect| self.redirect(redirect));

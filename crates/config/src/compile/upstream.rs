@@ -4,6 +4,8 @@ use doorward_hygiene::{Authority, Hostname, NormalPath, Scheme};
 use rustls_pki_types::CertificateDer;
 
 use super::Compiler;
+use super::balancing::split_weight;
+use crate::domain::balancing::Balancing;
 use crate::domain::dns::LookupFamily;
 use crate::domain::upstream::{Upstream, UpstreamScheme, UpstreamTls, UpstreamUrl};
 use crate::raw::At;
@@ -38,8 +40,10 @@ impl Compiler<'_> {
         let mut addresses: Vec<UpstreamUrl> = Vec::new();
         let mut base: Option<At<Option<String>>> = None;
         let mut whole = true;
+        let mut weights: Vec<(usize, Option<u32>)> = Vec::new();
         for text in &to.value {
-            let address = match parse(&text.value) {
+            let (written, weight) = split_weight(&text.value);
+            let address = match parse(written) {
                 Ok(address) => address,
                 Err((what, mend)) => {
                     self.problems.error(&text.place, what, mend);
@@ -59,13 +63,19 @@ impl Compiler<'_> {
                 Some(_) => {}
                 None => base = Some(At::new(address.base, &text.place)),
             }
-            if !addresses.contains(&address.url) {
+            let index = addresses.iter().position(|known| *known == address.url).unwrap_or(addresses.len());
+            if index == addresses.len() {
                 addresses.push(address.url);
             }
+            let given = weight.map(|weight| self.weight(weight, text));
+            whole &= given != Some(None);
+            weights.push((index, given.flatten()));
         }
+        let weights = if whole { self.weights(to, &weights) } else { Vec::new() };
         let tls = self.upstream_tls(raw_tls, global, &addresses);
+        let balancing = Balancing { weights, ..Balancing::default() };
         let base = base.and_then(|base| Some(At::new(base.value?, &base.place)));
-        whole.then_some((Upstream { addresses, lookup: LookupFamily::default(), tls }, base))
+        whole.then_some((Upstream { addresses, lookup: LookupFamily::default(), tls, balancing }, base))
     }
 
     fn upstream_tls(
@@ -142,13 +152,6 @@ fn parse(text: &str) -> Result<Address, Wrong> {
         return Err((
             "`to` holds a user name or password before an `@`".into(),
             "Send it as a header: `set_request_headers: {Authorization: \"Basic ${BASIC_CREDENTIALS}\"}`.".into(),
-        ));
-    }
-    let weighted = |part: &str| part.rsplit_once(',').is_some_and(|(_, weight)| weight.parse::<u32>().is_ok());
-    if weighted(authority) || weighted(path) {
-        return Err((
-            "a weight (`,N`) behind an address in `to` is not supported yet".into(),
-            "Leave it off; the addresses take turns.".into(),
         ));
     }
     if authority.contains('*') {

@@ -5,12 +5,13 @@ use std::hash::{Hash, Hasher};
 
 use rustls_pki_types::CertificateDer;
 
+use super::balancing::Balancing;
 use super::dns::LookupFamily;
 use crate::Secret;
 
 /// An application: where it is and how it is known to be the right one.
 ///
-/// Equal upstreams may share connections, across routes and reloads.
+/// Equal addresses with equal TLS settings share connections, across routes and reloads.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Upstream {
     /// Its addresses; at least one.
@@ -19,6 +20,8 @@ pub struct Upstream {
     pub lookup: LookupFamily,
     /// How its certificate is judged. Without meaning for addresses without TLS.
     pub tls: UpstreamTls,
+    /// How requests are spread over its addresses.
+    pub balancing: Balancing,
 }
 
 /// How an application is spoken to.

@@ -1,6 +1,7 @@
 //! One route.
 
 use super::assertion::RawRouteAssertion;
+use super::balancing::RawBalancing;
 use super::duration::Span;
 use super::limits::RawRouteLimits;
 use super::policy::RawPolicy;
@@ -37,6 +38,7 @@ pub(crate) struct RawRoute {
     pub(crate) timeout: Option<At<Limit>>,
     pub(crate) idle_timeout: Option<At<Limit>>,
     pub(crate) limits: RawRouteLimits,
+    pub(crate) balancing: RawBalancing,
     pub(crate) tls: RawUpstreamTls,
     /// The authorities whose certificates visitors of this host show; given even when empty.
     pub(crate) client_authorities: RawSecret,
@@ -104,6 +106,7 @@ impl RawRoute {
             timeout: section.limit("timeout", reading),
             idle_timeout: section.limit("idle_timeout", reading),
             limits: RawRouteLimits::read(&mut section, reading),
+            balancing: RawBalancing::read(&mut section, reading),
             tls: RawUpstreamTls {
                 skip_verify: section.flag("tls_skip_verify", reading),
                 server_name: section.text("tls_server_name", reading),

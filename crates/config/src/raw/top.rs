@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::acme::RawAcme;
 use super::assertion::RawAssertion;
+use super::balancing::RawBreakers;
 use super::client_certificates::RawClientCertificates;
 use super::expectations::{self, RawExpectation};
 use super::limits::{self, RawLimits, RawRateLimit};
@@ -36,6 +37,7 @@ pub(crate) struct RawConfig {
     pub(crate) requests: RawRequests,
     pub(crate) set_response_headers: Option<At<Pairs>>,
     pub(crate) pass_identity_headers: Option<At<bool>>,
+    pub(crate) breakers: Option<RawBreakers>,
     pub(crate) allow_upgrades: Option<At<Vec<At<String>>>>,
     pub(crate) policies: RawPolicies,
     /// Those that could be read; unreadable when none could.
@@ -61,6 +63,7 @@ impl RawConfig {
             requests: RawRequests::read(&mut section, reading),
             set_response_headers: section.pairs("set_response_headers", reading),
             pass_identity_headers: section.flag("pass_identity_headers", reading),
+            breakers: RawBreakers::read(&mut section, reading),
             allow_upgrades: section.texts("allow_upgrades", reading),
             policies: RawPolicies::read(&mut section, reading),
             routes: routes(&mut section, reading),

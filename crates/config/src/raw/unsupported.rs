@@ -18,15 +18,15 @@ pub(crate) struct Unsupported {
     common_variable: bool,
 }
 
-const fn key(name: &'static str) -> Unsupported {
+pub(super) const fn key(name: &'static str) -> Unsupported {
     Unsupported { name, same: &[], instead: None, common_variable: false }
 }
 
-const fn instead(name: &'static str, instead: &'static str) -> Unsupported {
+pub(super) const fn instead(name: &'static str, instead: &'static str) -> Unsupported {
     Unsupported { instead: Some(instead), ..key(name) }
 }
 
-const fn same(name: &'static str, same: &'static [&'static str], instead: &'static str) -> Unsupported {
+pub(super) const fn same(name: &'static str, same: &'static [&'static str], instead: &'static str) -> Unsupported {
     Unsupported { same, instead: Some(instead), ..key(name) }
 }
 
@@ -49,7 +49,6 @@ pub(crate) const GLOBAL: &[Unsupported] = &[
     key("branding"),
     instead("certificate", "Put it in a file, and give that with `certificate_file`."),
     instead("certificate_key", "Put it in a file, and give that with `certificate_key_file`."),
-    key("circuit_breaker_thresholds"),
     instead("client_ca", "It is `downstream_mtls: {ca: BASE64}` now."),
     instead("client_ca_file", "It is `downstream_mtls: {ca_file: FILE}` now."),
     same("cookie_http_only", &["true"], "The session cookie is always HttpOnly."),
@@ -105,21 +104,20 @@ pub(crate) const ROUTE: &[Unsupported] = &[
     instead("allowed_groups", "Write it as a policy: `policy: [{allow: {or: [{groups: {has: NAME}}]}}]`."),
     instead("allowed_idp_claims", "Write it as a policy: `policy: [{allow: {or: [{claim/NAME: {has: VALUE}}]}}]`."),
     key("bearer_token_format"),
-    key("circuit_breaker_thresholds"),
     key("depends_on"),
     key("enable_google_cloud_serverless_authentication"),
-    key("health_checks"),
-    key("healthy_panic_threshold"),
     key("id"),
     key("identity_providers"),
     key("idp_access_token_allowed_audiences"),
     instead("idp_client_id", "All routes share the one provider at the top of the file."),
     instead("idp_client_secret", "All routes share the one provider at the top of the file."),
-    key("lb_config"),
-    instead("load_balancing_policy*", "Several addresses in `to` take turns."),
+    instead("lb_config", "It is `load_balancing_policy` now; its tables and rings have no settings of their own."),
+    instead(
+        "load_balancing_policy_config",
+        "`load_balancing_policy` alone says it; tables and rings have no settings.",
+    ),
     key("logo_url"),
     key("mcp"),
-    key("outlier_detection"),
     key("session_recording"),
     instead(
         "set_authorization_header",

@@ -54,7 +54,7 @@ fn keys_that_are_unknown_or_not_supported_yet() {
         ("pomerium, saying nothing", with("autocert: false\nservices: all\ncookie_http_only: true\nssh_address: \"\"")),
         (
             "pomerium, in a route",
-            forwarding("lb_config: {}\nload_balancing_policy: RING_HASH\nlogo_url: x\nmcp:\n  server: {}"),
+            forwarding("lb_config: {}\nload_balancing_policy_config: {}\nlogo_url: x\nmcp:\n  server: {}"),
         ),
         ("both names of routes", format!("{ROUTE}policy: []\n")),
     ];
@@ -202,7 +202,6 @@ fn where_routes_lead() {
             to(&format!("[\"unix:///run/app.sock?x\", \"http+unix:///run/a%20b\", \"unix:///{}\"]", "x".repeat(103))),
         ),
         ("a family that there is none", format!("dns_lookup_family: V4\n{}", to("http://app"))),
-        ("a weight", to("[\"http://a:80,1\", \"http://b:80,2\"]")),
         ("a password", to("http://me:hunter2@app")),
         ("a query", to("http://app/?x=1")),
         ("different paths", to("[http://a/x, http://b/y]")),

@@ -10,6 +10,7 @@
 mod acme;
 mod assertion;
 mod bad;
+mod balancing;
 mod certificates;
 mod client_certificates;
 mod client_pair;

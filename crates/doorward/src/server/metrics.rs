@@ -3,11 +3,12 @@
 //! Refuses: labels that come from requests. Names here are those of the configuration, so their number is bounded.
 
 mod load;
+mod upstreams;
 
 use std::fmt;
 use std::sync::Arc;
 
-use doorward_proxy::{DecisionCount, DifferenceCount, ProxyBody};
+use doorward_proxy::{DecisionCount, DifferenceCount, ProxyBody, UpstreamFigure};
 use doorward_transport::{Handler, Peer};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -45,6 +46,8 @@ pub(crate) struct Figures {
     pub(crate) shadow_differences: Vec<DifferenceCount>,
     /// What is under way, and what was refused.
     pub(crate) load: LoadFigures,
+    /// What came of requests at upstreams, by address.
+    pub(crate) upstreams: Vec<UpstreamFigure>,
 }
 
 /// One certificate.
@@ -131,6 +134,7 @@ impl Collector for Source {
         decisions(&mut encoder, &figures.decisions)?;
         shadow_differences(&mut encoder, &figures.shadow_differences)?;
         load::encode(&mut encoder, &figures.load)?;
+        upstreams::encode(&mut encoder, &figures.upstreams)?;
         let tunnels = ConstGauge::new(i64::try_from(figures.tunnels).unwrap_or(i64::MAX));
         let help = "WebSockets and long answers that are open";
         tunnels.encode(encoder.encode_descriptor("tunnels", help, None, MetricType::Gauge)?)
@@ -216,6 +220,13 @@ mod tests {
                 ],
                 rate_limited: vec![RateLimitedCount { route: RouteId::new("app"), by: "identity", count: 14 }],
             },
+            upstreams: vec![UpstreamFigure {
+                upstream: "http://app:8080".into(),
+                healthy: false,
+                outcomes: vec![("answered", 12), ("broke-off", 0)],
+                retries: 13,
+                ejections: 14,
+            }],
         };
         let page = Metrics::new(Arc::new(move || figures.clone())).text().unwrap();
         for line in [
@@ -236,6 +247,10 @@ mod tests {
             "doorward_refused_total{reason=\"overloaded\"} 13",
             "doorward_refused_total{reason=\"rate-limited\",route=\"app\"} 14",
             "doorward_rate_limited_total{route=\"app\",by=\"identity\"} 14",
+            "doorward_upstream_requests_total{upstream=\"http://app:8080\",outcome=\"answered\"} 12",
+            "doorward_upstream_healthy{upstream=\"http://app:8080\"} 0",
+            "doorward_upstream_retries_total{upstream=\"http://app:8080\"} 13",
+            "doorward_upstream_ejections_total{upstream=\"http://app:8080\"} 14",
         ] {
             assert!(page.lines().any(|there| there == line), "{line}\n{page}");
         }

@@ -214,6 +214,7 @@ impl Service {
                     refusals: refusals(&snapshot, &admission),
                     rate_limited: snapshot.rate_limited(),
                 },
+                upstreams: snapshot.upstreams(),
                 ..Figures::default()
             };
             if let Some(certificates) = &certificates {
@@ -226,6 +227,7 @@ impl Service {
     pub(crate) fn status(&self, sessions: &SessionHealth) -> Status {
         let sessions = sessions.clone();
         let (told, tunnels, certificates) = (Arc::clone(&self.told), self.tunnels(), self.certificates.clone());
+        let snapshot = self.snapshot();
         Arc::new(move || {
             let config = Arc::clone(&told.lock().unwrap_or_else(PoisonError::into_inner));
             json!({
@@ -233,6 +235,7 @@ impl Service {
                 "sign_in": config.sign_in.origin.to_string(),
                 "tunnels": tunnels.count(),
                 "sessions": sessions.status(),
+                "upstreams": upstreams(&snapshot.load()),
                 "tls": certificates.as_ref().map(|certificates| certificates.status(SystemTime::now())),
             })
         })
@@ -245,6 +248,13 @@ fn refusals(snapshot: &Snapshot, admission: &Admission) -> Vec<RefusalCount> {
     let of_connections =
         Reason::ALL.map(|reason| RefusalCount { route: None, reason: reason.as_str(), count: counts.of(reason) });
     snapshot.refusals().into_iter().chain(of_connections).collect()
+}
+
+/// How many addresses there are, and which of them are not well.
+fn upstreams(snapshot: &Snapshot) -> serde_json::Value {
+    let figures = snapshot.upstreams();
+    let unhealthy: Vec<_> = figures.iter().filter(|figure| !figure.healthy).map(|figure| &*figure.upstream).collect();
+    json!({ "addresses": figures.len(), "unhealthy": unhealthy })
 }
 
 impl Lasting {

@@ -19,7 +19,7 @@ use tokio::time::Sleep;
 use super::{BoxError, GivenUp};
 use crate::RequestId;
 use crate::held::{End, Terms, Watch};
-use crate::upstreams::Lease;
+use crate::upstreams::{InFlight, Lease};
 use doorward_hygiene::headers::{is_reserved, strip_hop_by_hop};
 
 /// After how many frames a body that never paused counts as long.
@@ -33,6 +33,8 @@ pub(crate) struct Download {
     upstream: Incoming,
     /// The connection, until the body is read to its end.
     lease: Option<Lease>,
+    /// Counts it as a request of the upstream's until it is read to its end.
+    in_flight: Option<InFlight>,
     life: Life,
     frames: u32,
     /// Whether it comes on a stream of HTTP/2.
@@ -59,9 +61,16 @@ impl Download {
         let request_id = terms.request_id;
         let stream = lease.as_ref().is_some_and(Lease::is_stream);
         let life = Life::Short(terms);
-        let mut download = Self { upstream, lease, life, frames: 0, stream, waiting: false, request_id };
+        let mut download =
+            Self { upstream, lease, in_flight: None, life, frames: 0, stream, waiting: false, request_id };
         download.settle();
         download
+    }
+
+    /// As a request that is counted until the body ends.
+    pub(crate) fn counting(mut self, in_flight: InFlight) -> Self {
+        self.in_flight = Some(in_flight).filter(|_| !self.upstream.is_end_stream());
+        self
     }
 
     pub(super) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
@@ -120,11 +129,13 @@ impl Download {
         if let Some(lease) = self.lease.take() {
             lease.give_back();
         }
+        self.in_flight = None;
         self.life = Life::Over;
     }
 
     fn broke_off(&mut self, error: BoxError) -> BoxError {
         self.lease = None;
+        self.in_flight = None;
         self.life = Life::Over;
         let cause = error.source().map(ToString::to_string);
         tracing::warn!(request_id = %self.request_id, %error, cause, "the upstream broke off in the middle of its answer");
@@ -133,6 +144,7 @@ impl Download {
 
     fn cut(&mut self, end: End) -> BoxError {
         self.lease = None;
+        self.in_flight = None;
         tracing::info!(request_id = %self.request_id, reason = %end, "a long answer was cut off");
         Box::new(end)
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use doorward_config::{
-    HeaderContent, HostHeader, Limit, LookupFamily, PathRule, Target, Upstream, UpstreamScheme, UpstreamTls,
+    Balancing, HeaderContent, HostHeader, Limit, LookupFamily, PathRule, Target, Upstream, UpstreamScheme, UpstreamTls,
     UpstreamUrl,
 };
 use http_body_util::{BodyExt, Empty, Full};
@@ -142,12 +142,14 @@ async fn several_addresses_take_turns_and_a_dead_one_is_passed_over() {
         addresses: addresses.into(),
         lookup: LookupFamily::default(),
         tls: UpstreamTls::default(),
+        balancing: Balancing::default(),
     });
     let front = Front::start(route(target)).await;
     for _ in 0..6 {
         assert_eq!(front.get("/").await.status, 200);
     }
-    assert_eq!((seen_first.all().len(), seen_second.all().len()), (2, 4));
+    // Each of the living has the same share of the dead one's.
+    assert_eq!((seen_first.all().len(), seen_second.all().len()), (3, 3));
     let got = seen_second.all();
     assert!(got.iter().all(|got| header(got, "host") == Some(second.to_string().as_str())));
 }

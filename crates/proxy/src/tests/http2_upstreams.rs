@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use doorward_config::{LookupFamily, Target, Upstream, UpstreamScheme, UpstreamTls, UpstreamUrl};
+use doorward_config::{Balancing, LookupFamily, Target, Upstream, UpstreamScheme, UpstreamTls, UpstreamUrl};
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream};
 use http::{HeaderMap, Request, Response};
@@ -22,7 +22,12 @@ use super::support::*;
 
 pub(super) fn h2c(address: SocketAddr) -> Upstream {
     let at = UpstreamUrl { scheme: UpstreamScheme::H2c, host: address.ip().to_string(), port: address.port() };
-    Upstream { addresses: vec![at], lookup: LookupFamily::default(), tls: UpstreamTls::default() }
+    Upstream {
+        addresses: vec![at],
+        lookup: LookupFamily::default(),
+        tls: UpstreamTls::default(),
+        balancing: Balancing::default(),
+    }
 }
 
 async fn front(address: SocketAddr) -> Front {

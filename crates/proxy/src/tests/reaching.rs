@@ -75,7 +75,12 @@ async fn tls_route(alpn: &[&[u8]]) -> Route {
     });
     let at = UpstreamUrl { scheme: UpstreamScheme::Https, host: "127.0.0.1".into(), port };
     let tls = UpstreamTls { authorities: vec![certificate], ..UpstreamTls::default() };
-    let mut route = route(Target::Upstream(Upstream { addresses: vec![at], lookup: LookupFamily::default(), tls }));
+    let mut route = route(Target::Upstream(Upstream {
+        addresses: vec![at],
+        lookup: LookupFamily::default(),
+        tls,
+        balancing: doorward_config::Balancing::default(),
+    }));
     route.upgrades.websocket = true;
     route.host_header = HostHeader::Preserve;
     route
@@ -118,7 +123,12 @@ async fn a_websocket_over_tls_is_asked_for_in_http1_whatever_else_is_spoken() {
 
 fn unix(scheme: UpstreamScheme, path: &Path, tls: UpstreamTls) -> Upstream {
     let at = UpstreamUrl { scheme, host: path.to_str().unwrap().into(), port: 0 };
-    Upstream { addresses: vec![at], lookup: LookupFamily::default(), tls }
+    Upstream {
+        addresses: vec![at],
+        lookup: LookupFamily::default(),
+        tls,
+        balancing: doorward_config::Balancing::default(),
+    }
 }
 
 #[tokio::test]

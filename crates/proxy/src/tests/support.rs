@@ -14,8 +14,8 @@ use doorward_authorize::{
     Action, Case, Criterion, Networks, Operator, Policy, RouteId, Rule, StringMatcher, StringTest,
 };
 use doorward_config::{
-    Assertion, EscapedSlashes, HostHeader, IssuerFormat, Limit, Limits, LookupFamily, PathRule, Proxies, RateLimit,
-    Route, RouteLimits, Target, Underscored, Upstream, UpstreamScheme, UpstreamTls, UpstreamUrl,
+    Assertion, Balancing, EscapedSlashes, HostHeader, IssuerFormat, Limit, Limits, LookupFamily, PathRule, Proxies,
+    RateLimit, Route, RouteLimits, Target, Underscored, Upstream, UpstreamScheme, UpstreamTls, UpstreamUrl,
 };
 use doorward_hygiene::{CleanHead, Hostname, OriginPattern};
 use doorward_identity::{Claims, Email, Groups, Identity, Subject, VerifiedEmail};
@@ -75,6 +75,7 @@ pub(crate) fn upstream_at(address: SocketAddr) -> Target {
         }],
         lookup: LookupFamily::default(),
         tls: UpstreamTls::default(),
+        balancing: Balancing::default(),
     })
 }
 
@@ -496,6 +497,10 @@ impl Reply {
 }
 
 impl Connection {
+    pub(crate) fn of(stream: TcpStream) -> Self {
+        Self { stream, read: Vec::new() }
+    }
+
     pub(crate) async fn send(&mut self, text: &str) {
         self.stream.write_all(text.as_bytes()).await.unwrap();
     }

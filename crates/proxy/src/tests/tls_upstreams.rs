@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doorward_config::{
-    ClientCertificatePair, LookupFamily, Secret, Target, Upstream, UpstreamScheme, UpstreamTls, UpstreamUrl,
+    Balancing, ClientCertificatePair, LookupFamily, Secret, Target, Upstream, UpstreamScheme, UpstreamTls, UpstreamUrl,
 };
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, PKCS_ECDSA_P256_SHA256,
@@ -104,11 +104,8 @@ async fn upstream_like(
 }
 
 fn https(host: &str, port: u16, tls: UpstreamTls) -> Upstream {
-    Upstream {
-        addresses: vec![UpstreamUrl { scheme: UpstreamScheme::Https, host: host.into(), port }],
-        lookup: LookupFamily::default(),
-        tls,
-    }
+    let addresses = vec![UpstreamUrl { scheme: UpstreamScheme::Https, host: host.into(), port }];
+    Upstream { addresses, lookup: LookupFamily::default(), tls, balancing: Balancing::default() }
 }
 
 fn trusting(certificate: &CertificateDer<'static>) -> UpstreamTls {

@@ -5,6 +5,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use doorward_config::LookupFamily;
@@ -197,6 +198,25 @@ pub(super) struct Target {
     pub(super) shown: Option<Arc<Shown>>,
     /// Whether HTTP/2 is spoken without being negotiated.
     pub(super) h2c: bool,
+    /// How many of the connections are open, tunnels aside.
+    pub(super) open: Arc<AtomicUsize>,
+}
+
+/// Counts a connection as open until dropped.
+#[derive(Debug)]
+pub(super) struct Open(Arc<AtomicUsize>);
+
+impl Open {
+    fn count(open: &Arc<AtomicUsize>) -> Self {
+        open.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(open))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Where it is.
@@ -227,6 +247,7 @@ pub(super) struct Dialled {
     pub(super) address: String,
     /// What TLS showed of us on it.
     pub(super) shown: Option<Arc<Shown>>,
+    pub(super) open: Open,
 }
 
 /// Opens a stream. `within` limits the look-up, the connecting to all addresses together, and the handshake, each.
@@ -239,9 +260,9 @@ pub(super) async fn dial(target: &Target, within: Duration, offer: Offer) -> Res
         }
         Place::Unix(path) => (Wire::Unix(open(path, within).await?), path.display().to_string()),
     };
-    let shown = target.shown.clone();
+    let (shown, open) = (target.shown.clone(), Open::count(&target.open));
     let Some((config, name)) = &target.tls else {
-        return Ok(Dialled { wire: plain, http2: target.h2c && offer == Offer::Both, address, shown });
+        return Ok(Dialled { wire: plain, http2: target.h2c && offer == Offer::Both, address, shown, open });
     };
     let connector = TlsConnector::from(offering(config, offer));
     let encrypted = timeout(within, async {
@@ -252,7 +273,7 @@ pub(super) async fn dial(target: &Target, within: Duration, offer: Offer) -> Res
         })
     });
     match encrypted.await {
-        Ok(Ok(wire)) => Ok(Dialled { http2: wire.chose_http2(), wire, address, shown }),
+        Ok(Ok(wire)) => Ok(Dialled { http2: wire.chose_http2(), wire, address, shown, open }),
         Ok(Err(source)) => Err(failed(address, source, target.shown.as_deref())),
         Err(_) => Err(DialError::HandshakeTimedOut { address, after: within }),
     }

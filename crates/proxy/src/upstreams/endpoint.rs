@@ -5,6 +5,7 @@
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use doorward_config::{LookupFamily, UpstreamScheme, UpstreamUrl};
@@ -17,13 +18,13 @@ use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tokio::time::{Instant, timeout_at};
 
+use super::address::InFlight;
 use super::again::Again;
 use super::client_certificate::Shown;
-use super::dial::{self, DialError, Offer, Place, Target};
+use super::dial::{self, DialError, Dialled, Offer, Place, Target};
 use super::http2::{self, Stream};
 use super::pool::{Lease, Pool};
 use super::shared::Shared;
-use super::wire::Wire;
 use super::{Exchange, UpstreamLimits};
 use crate::body::{Progress, Upload};
 use crate::error::{BuildError, ForwardError};
@@ -40,7 +41,7 @@ pub(super) struct Endpoint {
     pub(super) label: Arc<str>,
     /// What stands in Host unless the route says otherwise.
     pub(super) authority: HeaderValue,
-    target: Target,
+    pub(super) target: Target,
     pool: Arc<Pool>,
     /// Where HTTP/2 may be spoken.
     shared: Option<Arc<Shared>>,
@@ -92,8 +93,13 @@ impl Endpoint {
         };
         let h2c = url.scheme == UpstreamScheme::H2c;
         let shared = (h2c || tls.is_some()).then(Arc::default);
-        let target = Target { place, lookup, tls, shown, h2c };
+        let target = Target { place, lookup, tls, shown, h2c, open: Arc::default() };
         Ok(Self { label: label.into(), authority, target, pool: Pool::new(limits.pool), shared })
+    }
+
+    /// How many connections are open, kept ones included and tunnels aside.
+    pub(super) fn open_connections(&self) -> usize {
+        self.target.open.load(Ordering::Relaxed)
     }
 
     /// A connection that is there already. One that is to be upgraded is never that.
@@ -114,7 +120,7 @@ impl Endpoint {
             Some(shared) if !upgrade => Box::pin(shared.connect(&self.target, within)).await,
             _ => {
                 let dialled = dial::dial(&self.target, within, Offer::Http1).await?;
-                Ok(Sender::Alone(alone(dialled.wire, upgrade).await?))
+                Ok(Sender::Alone(alone(dialled, upgrade).await?))
             }
         }
     }
@@ -241,9 +247,14 @@ impl Endpoint {
     }
 
     /// The answer, with what its body comes on; without that, the connection is its own.
-    pub(super) fn answered(&self, response: Response<Incoming>, sender: Option<Sender>) -> Exchange {
+    pub(super) fn answered(
+        &self,
+        response: Response<Incoming>,
+        sender: Option<Sender>,
+        in_flight: InFlight,
+    ) -> Exchange {
         let lease = sender.map(|sender| Lease::new(sender, &self.pool));
-        Exchange { response, lease, upstream: Arc::clone(&self.label) }
+        Exchange { response, lease, upstream: Arc::clone(&self.label), in_flight }
     }
 }
 
@@ -254,15 +265,19 @@ enum Unanswered {
 }
 
 /// HTTP/1.1 on a stream.
-pub(super) async fn alone(wire: Wire, upgrade: bool) -> Result<SendRequest<Upload>, DialError> {
+pub(super) async fn alone(dialled: Dialled, upgrade: bool) -> Result<SendRequest<Upload>, DialError> {
     let mut builder = Builder::new();
     builder.max_buf_size(LARGEST_BUFFER).max_header_size(LARGEST_HEAD);
+    let Dialled { wire, open, .. } = dialled;
     let (sender, connection) = builder.handshake(TokioIo::new(wire)).await.map_err(DialError::Http)?;
     // How a connection ends is told to the request on it; nobody else needs to know.
     if upgrade {
         tokio::spawn(async move { drop(connection.with_upgrades().await) });
     } else {
-        tokio::spawn(async move { drop(connection.await) });
+        tokio::spawn(async move {
+            drop(connection.await);
+            drop(open);
+        });
     }
     Ok(sender)
 }

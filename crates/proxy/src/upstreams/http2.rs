@@ -60,7 +60,7 @@ pub(super) struct Connection {
 impl Connection {
     /// Begins HTTP/2 and waits for the upstream's settings, `within` so long.
     pub(super) async fn begin(dialled: Dialled, within: Duration) -> Result<Arc<Self>, DialError> {
-        let Dialled { wire, address, shown, .. } = dialled;
+        let Dialled { wire, address, shown, open, .. } = dialled;
         let (wire, greeting) = Greeted::new(wire);
         let mut builder = Builder::new(TokioExecutor::new());
         builder
@@ -111,6 +111,8 @@ impl Connection {
             if let Some(connection) = known.upgrade() {
                 connection.most.store(driver.current_max_send_streams().min(MOST_STREAMS), Ordering::Relaxed);
             }
+            // Moved in here: it counts for as long as the connection is driven.
+            let _open = &open;
             ended.map(drop)
         }));
         Ok(connection)

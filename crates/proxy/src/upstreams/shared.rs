@@ -86,7 +86,7 @@ impl Shared {
         let dialled = dial::dial(target, within, Offer::Both).await?;
         self.speaks_http1.store(!dialled.http2, Ordering::Relaxed);
         if !dialled.http2 {
-            return Ok(Sender::Alone(alone(dialled.wire, false).await?));
+            return Ok(Sender::Alone(alone(dialled, false).await?));
         }
         let connection = Connection::begin(dialled, within).await?;
         let stream = connection.first_stream();

@@ -1,7 +1,7 @@
 use std::time::{Duration, SystemTime};
 
 use doorward_authorize::{Decision, Facts, Policy, RouteId, Visitor};
-use doorward_config::{LookupFamily, Upstream, UpstreamScheme, UpstreamTls, UpstreamUrl};
+use doorward_config::{Balancing, LookupFamily, Upstream, UpstreamScheme, UpstreamTls, UpstreamUrl};
 use doorward_hygiene::{Hostname, NormalPath};
 use http::{HeaderMap, Method, Request};
 
@@ -17,7 +17,7 @@ fn clients(upstream: &Upstream, previous: Option<&Upstreams>) -> Upstreams {
 /// What the log says when a connection is tried, or nothing when it comes about.
 pub(crate) async fn dial_error(upstream: &Upstream) -> Option<String> {
     let client = clients(upstream, None).client(upstream).unwrap();
-    let dialed = client.endpoints[0].connect(Duration::from_secs(2), false).await;
+    let dialed = client.members.get(0).unwrap().address.endpoint.connect(Duration::from_secs(2), false).await;
     dialed.err().map(|error| error.to_string())
 }
 
@@ -39,7 +39,7 @@ pub(crate) async fn exchange_error(upstream: &Upstream) -> Option<String> {
     };
     let policy = Policy::new(RouteId::new("app"), support::everybody());
     let Decision::Allow(permit) = policy.decide(&facts, Visitor::Anonymous) else { panic!("everybody may") };
-    let outgoing = Outgoing { request: Request::new(Upload::nothing()), within: None, upgrade: false };
+    let outgoing = Outgoing { request: Request::new(Upload::nothing()), within: None, upgrade: false, key: 0 };
     client.forward(permit, &RouteId::new("app"), outgoing).await.err().map(|error| error.to_string())
 }
 
@@ -53,6 +53,7 @@ fn http(host: &str, port: u16) -> Upstream {
         addresses: vec![UpstreamUrl { scheme: UpstreamScheme::Http, host: host.into(), port }],
         lookup: LookupFamily::default(),
         tls: UpstreamTls::default(),
+        balancing: Balancing::default(),
     }
 }
 
@@ -94,7 +95,7 @@ async fn a_permit_opens_the_door_of_its_own_route_only() {
     for (route, arrives) in [("other", false), ("app", true)] {
         let Decision::Allow(permit) = policy.decide(&facts, Visitor::Anonymous) else { panic!("everybody may") };
         let request = Request::new(Upload::nothing());
-        let outgoing = Outgoing { request, within: None, upgrade: false };
+        let outgoing = Outgoing { request, within: None, upgrade: false, key: 0 };
         let answer = client.forward(permit, &RouteId::new(route), outgoing).await;
         assert_eq!(answer.is_ok(), arrives, "{route}");
         assert_eq!(seen.all().len(), usize::from(arrives), "{route}");

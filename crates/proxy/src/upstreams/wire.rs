@@ -36,6 +36,11 @@ macro_rules! each {
 }
 
 impl Wire {
+    /// Whether it is encrypted.
+    pub(super) fn is_tls(&self) -> bool {
+        matches!(self, Self::Tls(_) | Self::TlsUnix(_))
+    }
+
     /// Whether TLS has settled on HTTP/2.
     pub(super) fn chose_http2(&self) -> bool {
         let chosen = match self {
