@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::header::CONNECTION;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
@@ -19,7 +19,7 @@ use crate::watch::Underway;
 
 /// A body that ends its request when it is dropped.
 pub(crate) struct Answer<B> {
-    /// None when the handler panicked.
+    /// None when the handler panicked, or nobody may be sent one.
     body: Option<B>,
     _underway: Underway,
 }
@@ -32,13 +32,15 @@ pub(crate) async fn answer<H: Handler>(
     underway: Underway,
 ) -> Response<Answer<H::Body>> {
     let protocol = peer.protocol;
+    // RFC 9110 §9.3.2. The library leaves the body out by itself in HTTP/1 only; in HTTP/2 it is a protocol error.
+    let bodiless = protocol == Protocol::Http2 && request.method() == Method::HEAD;
     let outcome = AssertUnwindSafe(async { handler.handle(request, peer).await }).catch_unwind().await;
     match outcome {
         Ok(response) => {
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 underway.upgrades();
             }
-            response.map(|body| Answer { body: Some(body), _underway: underway })
+            response.map(|body| Answer { body: (!bodiless).then_some(body), _underway: underway })
         }
         Err(panic) => {
             tracing::error!(panic = message(panic.as_ref()), "answering a request panicked; it got a 500");
