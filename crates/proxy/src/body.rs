@@ -17,7 +17,7 @@ use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 
 pub(crate) use download::Download;
-pub(crate) use upload::{Progress, Upload};
+pub(crate) use upload::{GivenUp, Progress, Returned, Upload};
 
 /// The body of every answer.
 pub struct ProxyBody(Kind);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::upstreams::DialError;
+use crate::upstreams::{DialError, said};
 
 /// Whose fault an error is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +119,13 @@ impl ForwardError {
         if source.is_user() {
             return Self::ClientGone(source);
         }
+        if let Some(error) = said(&source) {
+            // A reset of ours: because the body that the visitor was sending broke off.
+            if error.is_reset() && !error.is_remote() && !error.is_library() {
+                return Self::ClientGone(source);
+            }
+            return Self::BrokeOff { upstream, what: http2_end(error), source };
+        }
         let what = if source.is_parse() {
             "answered with something that is no HTTP/1.1"
         } else if source.is_incomplete_message() {
@@ -127,6 +134,22 @@ impl ForwardError {
             "broke off"
         };
         Self::BrokeOff { upstream, what, source }
+    }
+}
+
+/// How an exchange in HTTP/2 ended before its answer (RFC 9113 §7).
+fn http2_end(error: &h2::Error) -> &'static str {
+    use h2::Reason;
+    let Some(reason) = error.reason() else { return "closed the connection before it answered" };
+    match (error.is_go_away(), reason) {
+        (_, Reason::REFUSED_STREAM) => "took no more requests (REFUSED_STREAM)",
+        (_, Reason::ENHANCE_YOUR_CALM) => "says that it is asked too much (ENHANCE_YOUR_CALM)",
+        (_, Reason::HTTP_1_1_REQUIRED) => "wants HTTP/1.1 for this request (HTTP_1_1_REQUIRED)",
+        (_, Reason::PROTOCOL_ERROR) => "broke off over a breach of HTTP/2 (PROTOCOL_ERROR)",
+        (_, Reason::INTERNAL_ERROR) => "broke off over an error of its own (INTERNAL_ERROR)",
+        (false, Reason::CANCEL) => "cancelled the request (CANCEL)",
+        (true, _) => "closed the connection before it answered (GOAWAY)",
+        (false, _) => "reset the request",
     }
 }
 

@@ -2,12 +2,16 @@
 //!
 //! Refuses to send anything without a [`Permit`] of the very route it is sent for.
 
+mod again;
 mod certificate_problem;
 mod client_certificate;
 mod danger;
 mod dial;
 mod endpoint;
+mod greeting;
+mod http2;
 mod pool;
+mod shared;
 mod tls;
 mod wire;
 
@@ -18,7 +22,6 @@ use std::time::Duration;
 
 use doorward_authorize::{Permit, RouteId};
 use doorward_config::Upstream;
-use doorward_hygiene::Scheme;
 use http::header::HOST;
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -29,7 +32,8 @@ pub use certificate_problem::CertificateProblem;
 pub use client_certificate::ClientCertificateProblem;
 use client_certificate::Shown;
 pub use dial::DialError;
-use endpoint::{Endpoint, Failed, send};
+use endpoint::{Endpoint, Failed};
+pub(crate) use http2::said;
 pub(crate) use pool::Lease;
 use pool::PoolLimits;
 use tls::TlsProfiles;
@@ -115,7 +119,7 @@ pub(crate) struct Exchange {
 
 impl UpstreamClient {
     fn new(upstream: &Upstream, profiles: &mut TlsProfiles, limits: UpstreamLimits) -> Result<Self, BuildError> {
-        let needs_tls = upstream.addresses.iter().find(|address| address.scheme == Scheme::Https);
+        let needs_tls = upstream.addresses.iter().find(|address| address.scheme.is_tls());
         let tls = match needs_tls {
             None => None,
             Some(address) if upstream.tls.skip_verify => Some(TlsProfiles::unverified(&address.to_string())?),
@@ -161,9 +165,8 @@ impl UpstreamClient {
             if !hosted {
                 request.headers_mut().insert(HOST, endpoint.authority.clone());
             }
-            let kept = if upgrade { None } else { endpoint.pool.take() };
-            if let Some(mut sender) = kept {
-                match send(&mut sender, request, within, progress.as_deref(), endpoint).await {
+            if let Some(mut sender) = endpoint.take(upgrade) {
+                match endpoint.send(&mut sender, request, within, progress.as_deref()).await {
                     Ok(response) => return Ok(endpoint.answered(response, Some(sender))),
                     Err(Failed::NeverSent(back, _)) => request = *back,
                     Err(Failed::For(error)) => return Err(error),
@@ -171,11 +174,9 @@ impl UpstreamClient {
             }
             match endpoint.connect(self.limits.connect, upgrade).await {
                 Ok(mut sender) => {
-                    return match send(&mut sender, request, within, progress.as_deref(), endpoint).await {
+                    return match endpoint.send(&mut sender, request, within, progress.as_deref()).await {
                         Ok(response) => Ok(endpoint.answered(response, (!upgrade).then_some(sender))),
-                        Err(Failed::NeverSent(_, error)) => Err(endpoint
-                            .refused_us(&error)
-                            .unwrap_or_else(|| ForwardError::ClosedAtOnce { upstream: endpoint.label.clone() })),
+                        Err(Failed::NeverSent(_, error)) => Err(endpoint.never_sent(error)),
                         Err(Failed::For(error)) => Err(error),
                     };
                 }

@@ -4,8 +4,6 @@
 
 use std::net::IpAddr;
 
-use doorward_hygiene::Scheme;
-
 use super::Compiler;
 use crate::domain::route::{HeaderPart, Target};
 use crate::domain::sign_in::{Provider, SignIn};
@@ -64,9 +62,11 @@ fn tokens(pairs: &At<HeaderPairs>) -> impl Iterator<Item = (&At<String>, &'stati
 
 /// Whether nobody but this machine can read what goes there.
 fn is_safe_from_readers(address: &UpstreamUrl) -> bool {
-    let is_loopback = match address.host.parse::<IpAddr>() {
+    if address.scheme.is_tls() || address.scheme.is_unix() {
+        return true;
+    }
+    match address.host.parse::<IpAddr>() {
         Ok(ip) => ip.to_canonical().is_loopback(),
         Err(_) => address.host.eq_ignore_ascii_case("localhost"),
-    };
-    address.scheme == Scheme::Https || is_loopback
+    }
 }

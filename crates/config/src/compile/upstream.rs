@@ -4,7 +4,7 @@ use doorward_hygiene::{Authority, Hostname, NormalPath, Scheme};
 use rustls_pki_types::CertificateDer;
 
 use super::Compiler;
-use crate::domain::upstream::{Upstream, UpstreamTls, UpstreamUrl};
+use crate::domain::upstream::{Upstream, UpstreamScheme, UpstreamTls, UpstreamUrl};
 use crate::raw::At;
 use crate::raw::route::RawUpstreamTls;
 
@@ -77,7 +77,7 @@ impl Compiler<'_> {
         authorities.extend(self.authorities(&raw.custom_ca, "tls_custom_ca", "tls_custom_ca_file"));
         let server_name = self.upstream_server_name(raw);
         let skip_verify = raw.skip_verify.as_ref().is_some_and(|flag| flag.value);
-        let over_tls = addresses.iter().any(|address| address.scheme == Scheme::Https);
+        let over_tls = addresses.iter().any(|address| address.scheme.is_tls());
         if let Some(flag) = raw.skip_verify.as_ref().filter(|flag| flag.value) {
             if over_tls {
                 self.problems.warning(
@@ -87,7 +87,11 @@ impl Compiler<'_> {
                      and if only the name differs, give that with `tls_server_name`.",
                 );
             } else if !addresses.is_empty() {
-                self.problems.hint(&flag.place, "`tls_skip_verify` has no effect with an http `to`", "Remove it.");
+                self.problems.hint(
+                    &flag.place,
+                    "`tls_skip_verify` has no effect: no address in `to` is reached over TLS",
+                    "Remove it.",
+                );
             }
         }
         UpstreamTls {
@@ -122,12 +126,15 @@ fn parse(text: &str) -> Result<Address, Wrong> {
         return Err(("`to` is without `http://` or `https://`".into(), plain.unwrap_or_else(|_| example())));
     };
     let scheme = match scheme.to_ascii_lowercase().as_str() {
-        "http" => Scheme::Http,
-        "https" => Scheme::Https,
-        later @ ("h2c" | "unix" | "http+unix" | "https+unix" | "tcp" | "udp" | "ssh") => {
-            return Err((format!("`{later}://` in `to` is not supported yet"), example()));
+        "http" => UpstreamScheme::Http,
+        "https" => UpstreamScheme::Https,
+        "h2c" => UpstreamScheme::H2c,
+        "unix" | "http+unix" => return socket(UpstreamScheme::Unix, rest),
+        "https+unix" => return socket(UpstreamScheme::UnixTls, rest),
+        other @ ("tcp" | "udp" | "ssh") => {
+            return Err((format!("`{other}://` in `to` is not supported: only HTTP is forwarded"), example()));
         }
-        _ => return Err(("`to` begins with neither `http://` nor `https://`".into(), example())),
+        _ => return Err(("`to` begins with none of `http://`, `https://`, `h2c://` and `unix://`".into(), example())),
     };
     let (authority, path) = rest.split_at(rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len()));
     if authority.contains('@') {
@@ -168,5 +175,34 @@ fn parse(text: &str) -> Result<Address, Wrong> {
         }
     };
     let host = authority.host.as_str().trim_matches(['[', ']']).to_owned();
-    Ok(Address { url: UpstreamUrl { scheme, host, port: authority.port_for(scheme) }, base })
+    let port = authority.port_for(if scheme.is_tls() { Scheme::Https } else { Scheme::Http });
+    Ok(Address { url: UpstreamUrl { scheme, host, port }, base })
+}
+
+/// The longest path of a unix socket, in bytes: what the systems' addresses have room for.
+const LONGEST_SOCKET_PATH: usize = 103;
+
+/// A unix socket: all of the rest is its path.
+fn socket(scheme: UpstreamScheme, path: &str) -> Result<Address, Wrong> {
+    let mend = || {
+        format!(
+            "Write `to: {}:///run/app.sock`; what comes before the visitor's path is `prefix_rewrite`.",
+            scheme.as_str()
+        )
+    };
+    if !path.starts_with('/') || path.ends_with('/') {
+        return Err(("a unix socket in `to` needs an absolute path, with three slashes".into(), mend()));
+    }
+    if path.len() > LONGEST_SOCKET_PATH {
+        let what =
+            format!("the path of a unix socket has at most {LONGEST_SOCKET_PATH} bytes, and this one {}", path.len());
+        return Err((what, "Put the socket elsewhere, or reach it through a symbolic link.".into()));
+    }
+    if path.contains(['?', '#', '%', '\\', ',']) || path.chars().any(char::is_control) {
+        return Err((
+            "the path of a unix socket in `to` may not hold `?`, `#`, `%`, `,`, `\\` or control characters".into(),
+            mend(),
+        ));
+    }
+    Ok(Address { url: UpstreamUrl { scheme, host: path.to_owned(), port: 0 }, base: None })
 }

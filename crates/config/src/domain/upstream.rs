@@ -3,7 +3,6 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use doorward_hygiene::Scheme;
 use rustls_pki_types::CertificateDer;
 
 use crate::Secret;
@@ -15,27 +14,69 @@ use crate::Secret;
 pub struct Upstream {
     /// Its addresses; at least one.
     pub addresses: Vec<UpstreamUrl>,
-    /// How its certificate is judged. Without meaning for http addresses.
+    /// How its certificate is judged. Without meaning for addresses without TLS.
     pub tls: UpstreamTls,
+}
+
+/// How an application is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum UpstreamScheme {
+    /// `http://`: HTTP/1.1 in the clear.
+    Http,
+    /// `https://`: HTTP/2 or HTTP/1.1 over TLS, as the application prefers (ALPN, RFC 7301).
+    Https,
+    /// `h2c://`: HTTP/2 in the clear, known beforehand to be spoken there (RFC 9113 §3.3).
+    H2c,
+    /// `unix://`: HTTP/1.1 over a socket of this machine.
+    Unix,
+    /// `https+unix://`: as `https`, over a socket of this machine.
+    UnixTls,
+}
+
+impl UpstreamScheme {
+    /// As it is written in `to`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+            Self::H2c => "h2c",
+            Self::Unix => "unix",
+            Self::UnixTls => "https+unix",
+        }
+    }
+
+    /// Whether what is sent there is encrypted, and the application's certificate is judged.
+    pub fn is_tls(self) -> bool {
+        matches!(self, Self::Https | Self::UnixTls)
+    }
+
+    /// Whether it is a socket of this machine.
+    pub fn is_unix(self) -> bool {
+        matches!(self, Self::Unix | Self::UnixTls)
+    }
 }
 
 /// One address of an application. A path in `to` is not kept here: it is the route's `prefix_rewrite`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct UpstreamUrl {
-    /// http or https.
-    pub scheme: Scheme,
-    /// A DNS name or an IP address, the latter without brackets.
+    /// How it is spoken to.
+    pub scheme: UpstreamScheme,
+    /// A DNS name or an IP address, the latter without brackets; of a unix socket, its path.
     pub host: String,
-    /// The port.
+    /// The port; 0 of a unix socket.
     pub port: u16,
 }
 
 impl UpstreamUrl {
-    /// What stands in a Host header: the host, in brackets if IPv6, with the port unless it is the default.
+    /// What stands in a Host header: the host, in brackets if IPv6, with the port unless it is the default; of a unix
+    /// socket, `localhost`.
     pub fn authority(&self) -> String {
+        if self.scheme.is_unix() {
+            return "localhost".to_owned();
+        }
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
         match (self.scheme, self.port) {
-            (Scheme::Http, 80) | (Scheme::Https, 443) => host,
+            (UpstreamScheme::Http | UpstreamScheme::H2c, 80) | (UpstreamScheme::Https, 443) => host,
             (_, port) => format!("{host}:{port}"),
         }
     }
@@ -43,10 +84,10 @@ impl UpstreamUrl {
 
 impl fmt::Display for UpstreamUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = match self.scheme {
-            Scheme::Http => "http",
-            Scheme::Https => "https",
-        };
+        let scheme = self.scheme.as_str();
+        if self.scheme.is_unix() {
+            return write!(f, "{scheme}://{}", self.host);
+        }
         write!(f, "{scheme}://{}", self.authority())
     }
 }

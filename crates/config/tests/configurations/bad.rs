@@ -195,7 +195,12 @@ fn where_routes_lead() {
             ),
         ),
         ("no scheme", to("app:8080")),
-        ("h2c, unix, tcp", to("[\"h2c://app:8080\", \"unix:///run/app.sock\", \"tcp://app:1\"]")),
+        ("tcp, ssh", to("[\"tcp://app:1\", \"ssh://app:22\", \"gopher://app\"]")),
+        ("sockets without a path", to("[\"unix://run/app.sock\", \"unix:///run/\", \"https+unix://\"]")),
+        (
+            "sockets that are none",
+            to(&format!("[\"unix:///run/app.sock?x\", \"http+unix:///run/a%20b\", \"unix:///{}\"]", "x".repeat(103))),
+        ),
         ("a weight", to("[\"http://a:80,1\", \"http://b:80,2\"]")),
         ("a password", to("http://me:hunter2@app")),
         ("a query", to("http://app/?x=1")),

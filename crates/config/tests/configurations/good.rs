@@ -226,6 +226,26 @@ fn a_path_in_to_is_a_rewrite_unless_there_is_one() {
 }
 
 #[test]
+fn every_way_to_reach_an_application() {
+    for (to, shown, host) in [
+        ("http://app:80", "http://app", "app"),
+        ("HTTPS://app", "https://app", "app"),
+        ("https://app:80", "https://app:80", "app:80"),
+        ("h2c://app", "h2c://app", "app"),
+        ("h2c://[::1]:50051", "h2c://[::1]:50051", "[::1]:50051"),
+        ("unix:///run/a b@c.sock", "unix:///run/a b@c.sock", "localhost"),
+        ("http+unix:///run/app.sock", "unix:///run/app.sock", "localhost"),
+        ("https+unix:///run/app.sock", "https+unix:///run/app.sock", "localhost"),
+    ] {
+        let loaded = loaded(&route_with(&format!("to: {to}\nallow_any_authenticated_user: true")));
+        assert_eq!(loaded.hints, [], "{to}");
+        let Target::Upstream(upstream) = &loaded.config.routes[0].target else { panic!("{to}") };
+        let [address] = upstream.addresses.as_slice() else { panic!("{to}") };
+        assert_eq!((address.to_string().as_str(), address.authority().as_str()), (shown, host), "{to}");
+    }
+}
+
+#[test]
 fn redirects_and_responses() {
     let text = route_with(
         "allow_public_unauthenticated_access: true\nredirect:\n  host_redirect: New.example.com\n  port_redirect: 8443\n  \

@@ -16,7 +16,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Sleep;
 
-use super::BoxError;
+use super::{BoxError, GivenUp};
 use crate::RequestId;
 use crate::held::{End, Terms, Watch};
 use crate::upstreams::Lease;
@@ -35,6 +35,8 @@ pub(crate) struct Download {
     lease: Option<Lease>,
     life: Life,
     frames: u32,
+    /// Whether it comes on a stream of HTTP/2.
+    stream: bool,
     /// Whether the last time it was asked, the upstream had nothing.
     waiting: bool,
     request_id: RequestId,
@@ -55,7 +57,9 @@ impl Download {
     /// Takes over an answer's body and the connection it comes from.
     pub(crate) fn new(upstream: Incoming, lease: Option<Lease>, terms: Terms) -> Self {
         let request_id = terms.request_id;
-        let mut download = Self { upstream, lease, life: Life::Short(terms), frames: 0, waiting: false, request_id };
+        let stream = lease.as_ref().is_some_and(Lease::is_stream);
+        let life = Life::Short(terms);
+        let mut download = Self { upstream, lease, life, frames: 0, stream, waiting: false, request_id };
         download.settle();
         download
     }
@@ -87,12 +91,9 @@ impl Download {
                 self.settle();
                 Some(Ok(cleaned(frame)))
             }
-            Some(Err(error)) => {
-                self.lease = None;
-                self.life = Life::Over;
-                tracing::warn!(request_id = %self.request_id, %error, "the upstream broke off in the middle of its answer");
-                Some(Err(error.into()))
-            }
+            Some(Err(error)) => Some(Err(self.broke_off(error.into()))),
+            // The library takes a stream given up without an error for one that is at its end.
+            None if self.stream && !self.upstream.is_end_stream() => Some(Err(self.broke_off(GivenUp.into()))),
             None => {
                 self.finish();
                 None
@@ -120,6 +121,14 @@ impl Download {
             lease.give_back();
         }
         self.life = Life::Over;
+    }
+
+    fn broke_off(&mut self, error: BoxError) -> BoxError {
+        self.lease = None;
+        self.life = Life::Over;
+        let cause = error.source().map(ToString::to_string);
+        tracing::warn!(request_id = %self.request_id, %error, cause, "the upstream broke off in the middle of its answer");
+        error
     }
 
     fn cut(&mut self, end: End) -> BoxError {

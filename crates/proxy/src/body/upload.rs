@@ -2,6 +2,7 @@
 //!
 //! Refuses trailers that a head may not have either: hop-by-hop ones and names in which only we may speak.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,9 +12,22 @@ use std::time::Duration;
 use bytes::Bytes;
 use doorward_assertion::Signer;
 use doorward_hygiene::headers::{strip_hop_by_hop, strip_reserved};
+use http::Version;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
+
+use super::BoxError;
+
+/// How much of an upload is remembered, in bytes and in frames: each may hold on to the buffer it was read into.
+const MOST_KEPT: usize = 64 * 1024;
+const MOST_FRAMES: usize = 4;
+
+/// Whoever sends a body has given it up before its end.
+#[derive(Debug, thiserror::Error)]
+#[error("the stream was given up before its end")]
+pub(crate) struct GivenUp;
 
 /// What is sent to an upstream: the client's body as it comes, or nothing.
 #[derive(Debug)]
@@ -23,6 +37,10 @@ pub(crate) struct Upload {
     progress: Option<Arc<Progress>>,
     /// Who tells claims, and in which headers.
     signer: Option<Arc<Signer>>,
+    /// Whether it comes on a stream of HTTP/2, which tells its end from its being given up.
+    stream: bool,
+    /// What has passed, while it may have to be sent once more.
+    passed: Option<Box<Passed>>,
 }
 
 /// How far an upload has come, for the clock that waits for the answer.
@@ -55,7 +73,7 @@ impl Progress {
 
 impl Upload {
     /// The client's body. In its trailers nobody speaks for `signer`.
-    pub(crate) fn new(body: Incoming, signer: Option<Arc<Signer>>) -> Self {
+    pub(crate) fn new(body: Incoming, version: Version, signer: Option<Arc<Signer>>) -> Self {
         if body.is_end_stream() {
             return Self::nothing();
         }
@@ -65,12 +83,28 @@ impl Upload {
             waits_for_client: AtomicBool::new(false),
             finished: AtomicBool::new(false),
         };
-        Self { client: Some(body), progress: Some(Arc::new(progress)), signer }
+        let progress = Some(Arc::new(progress));
+        Self { client: Some(body), progress, signer, stream: version == Version::HTTP_2, passed: None }
     }
 
     /// No body.
     pub(crate) const fn nothing() -> Self {
-        Self { client: None, progress: None, signer: None }
+        Self { client: None, progress: None, signer: None, stream: false, passed: None }
+    }
+
+    /// From now on it comes back when it is let go of, as long as little of it has passed. None when there is no body.
+    pub(crate) fn want_back(&mut self) -> Option<Returned> {
+        self.client.as_ref()?;
+        let (back, returned) = oneshot::channel();
+        let before = self.passed.take().map(|passed| passed.again).unwrap_or_default();
+        self.passed = Some(Box::new(Passed { again: before, back: Some(back), ..Passed::default() }));
+        Some(returned)
+    }
+
+    /// How many bytes are to be sent once more.
+    fn again(&self) -> u64 {
+        let frames = self.passed.as_ref().map(|passed| passed.again.iter());
+        frames.into_iter().flatten().fold(0, |sum: u64, frame| sum.saturating_add(frame.len() as u64))
     }
 
     /// How far it has come; None when there is nothing to wait for.
@@ -79,19 +113,90 @@ impl Upload {
     }
 }
 
+/// Where an upload comes back.
+pub(crate) type Returned = oneshot::Receiver<Upload>;
+
+/// The beginning of an upload that may have to be sent once more.
+#[derive(Debug, Default)]
+struct Passed {
+    /// What has passed before and is to be sent first.
+    again: VecDeque<Bytes>,
+    /// What has passed now.
+    frames: VecDeque<Bytes>,
+    size: usize,
+    /// To whom it goes back; None when too much has passed.
+    back: Option<oneshot::Sender<Upload>>,
+}
+
+impl Passed {
+    fn note(&mut self, frame: &Frame<Bytes>) {
+        let Some(back) = &self.back else { return };
+        match frame.data_ref() {
+            Some(data) if !back.is_closed() => {
+                self.size = self.size.saturating_add(data.len());
+                self.frames.push_back(data.clone());
+            }
+            // Trailers come at the very end, and nobody sends them in a hurry.
+            _ => self.forget(),
+        }
+        if self.size > MOST_KEPT || self.frames.len() > MOST_FRAMES {
+            self.forget();
+        }
+    }
+
+    fn forget(&mut self) {
+        self.back = None;
+        self.frames = VecDeque::new();
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        let Some(passed) = self.passed.take() else { return };
+        let Passed { again, mut frames, back: Some(back), .. } = *passed else { return };
+        frames.extend(again);
+        // Nobody waits for it any more: then this was the end of it.
+        let _unwanted = back.send(Self {
+            client: self.client.take(),
+            progress: self.progress.take(),
+            signer: self.signer.take(),
+            stream: self.stream,
+            passed: Some(Box::new(Passed { again: frames, ..Passed::default() })),
+        });
+    }
+}
+
 impl Body for Upload {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BoxError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
         let Some(client) = &mut this.client else { return Poll::Ready(None) };
-        let polled = Pin::new(client).poll_frame(cx);
+        if let Some(data) = this.passed.as_mut().and_then(|passed| passed.again.pop_front()) {
+            let frame = Frame::data(data);
+            if let Some(passed) = &mut this.passed {
+                passed.note(&frame);
+            }
+            return Poll::Ready(Some(Ok(frame)));
+        }
+        let mut polled = Pin::new(&mut *client).poll_frame(cx).map_err(BoxError::from);
+        if this.stream && matches!(polled, Poll::Ready(None)) && !client.is_end_stream() {
+            // The library takes a stream given up without an error for one that is at its end.
+            polled = Poll::Ready(Some(Err(GivenUp.into())));
+        }
         if let Some(progress) = &this.progress {
             match &polled {
                 Poll::Pending => progress.waits_for_client.store(true, Ordering::Relaxed),
                 Poll::Ready(Some(Ok(_))) => progress.frame_passed(),
                 Poll::Ready(None | Some(Err(_))) => progress.finished.store(true, Ordering::Relaxed),
+            }
+        }
+        if let Some(passed) = &mut this.passed {
+            match &polled {
+                Poll::Ready(Some(Ok(frame))) => passed.note(frame),
+                Poll::Ready(Some(Err(_))) => passed.forget(),
+                Poll::Ready(None) | Poll::Pending => {}
             }
         }
         polled.map_ok(|frame| match frame.into_trailers() {
@@ -108,10 +213,16 @@ impl Body for Upload {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.client.as_ref().is_none_or(Incoming::is_end_stream)
+        self.again() == 0 && self.client.as_ref().is_none_or(Incoming::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.client.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        let mut hint = self.client.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint);
+        match (self.again(), hint.exact()) {
+            (0, _) => {}
+            (again, Some(left)) => hint = SizeHint::with_exact(left.saturating_add(again)),
+            (_, None) => hint = SizeHint::default(),
+        }
+        hint
     }
 }

@@ -55,7 +55,7 @@ pub(crate) fn request(head: CleanHead, body: Incoming, said: Said<'_>) -> Result
         .map_err(|_| ForwardError::Internal("the route's prefix_rewrite makes no path"))?;
     let parts = head.request_parts();
     let target = target.or_else(|| parts.uri.path_and_query().cloned());
-    let body = if upgrade { Upload::nothing() } else { Upload::new(body, snapshot.signer.clone()) };
+    let body = if upgrade { Upload::nothing() } else { Upload::new(body, parts.version, snapshot.signer.clone()) };
 
     let mut headers = parts.headers;
     let wants_trailers = says_trailers(&headers);

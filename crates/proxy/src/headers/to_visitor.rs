@@ -32,7 +32,7 @@ pub(crate) enum Framing {
 pub(crate) fn clean(parts: &mut Parts, route: &ServedRoute, cookie_stem: &str) -> Result<Framing, &'static str> {
     let framing = check_framing(&mut parts.headers)?;
     let trailers = parts.headers.get(TRAILER).and_then(announced);
-    let chunked = parts.headers.contains_key(TRANSFER_ENCODING);
+    let chunked = parts.headers.contains_key(TRANSFER_ENCODING) || parts.version == Version::HTTP_2;
     strip_response(&mut parts.headers, cookie_stem);
     if chunked && let Some(trailers) = trailers {
         parts.headers.insert(TRAILER, trailers);

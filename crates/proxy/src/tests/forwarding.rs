@@ -4,8 +4,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use doorward_config::{HeaderContent, HostHeader, Limit, PathRule, Target, Upstream, UpstreamTls, UpstreamUrl};
-use doorward_hygiene::Scheme;
+use doorward_config::{
+    HeaderContent, HostHeader, Limit, PathRule, Target, Upstream, UpstreamScheme, UpstreamTls, UpstreamUrl,
+};
 use http_body_util::{BodyExt, Empty, Full};
 use tokio::io::AsyncWriteExt;
 
@@ -132,7 +133,7 @@ async fn several_addresses_take_turns_and_a_dead_one_is_passed_over() {
     let (second, seen_second) = upstream_saying(OK).await;
     let dead = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let addresses = [first, dead, second].map(|at| UpstreamUrl {
-        scheme: Scheme::Http,
+        scheme: UpstreamScheme::Http,
         host: at.ip().to_string(),
         port: at.port(),
     });

@@ -12,9 +12,10 @@ use bytes::Bytes;
 use doorward_assertion::{Keyring, Signer, SigningKeys};
 use doorward_authorize::{Action, Case, Criterion, Operator, Policy, RouteId, Rule, StringMatcher, StringTest};
 use doorward_config::{
-    Assertion, HostHeader, IssuerFormat, Limit, PathRule, Route, Target, Upstream, UpstreamTls, UpstreamUrl,
+    Assertion, HostHeader, IssuerFormat, Limit, PathRule, Route, Target, Upstream, UpstreamScheme, UpstreamTls,
+    UpstreamUrl,
 };
-use doorward_hygiene::{CleanHead, Hostname, OriginPattern, Scheme};
+use doorward_hygiene::{CleanHead, Hostname, OriginPattern};
 use doorward_identity::{Claims, Email, Groups, Identity, Subject, VerifiedEmail};
 use doorward_sessions::{
     Heard, LiveSession, MemoryStore, NewSession, Refreshed, Renewed, Sessions, StoreUnavailable, Tokens,
@@ -65,7 +66,11 @@ pub(crate) fn only(email: &str) -> Vec<Rule> {
 
 pub(crate) fn upstream_at(address: SocketAddr) -> Target {
     Target::Upstream(Upstream {
-        addresses: vec![UpstreamUrl { scheme: Scheme::Http, host: address.ip().to_string(), port: address.port() }],
+        addresses: vec![UpstreamUrl {
+            scheme: UpstreamScheme::Http,
+            host: address.ip().to_string(),
+            port: address.port(),
+        }],
         tls: UpstreamTls::default(),
     })
 }

@@ -4,8 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorward_config::{ClientCertificatePair, Secret, Target, Upstream, UpstreamTls, UpstreamUrl};
-use doorward_hygiene::Scheme;
+use doorward_config::{ClientCertificatePair, Secret, Target, Upstream, UpstreamScheme, UpstreamTls, UpstreamUrl};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, PKCS_ECDSA_P256_SHA256,
     SanType,
@@ -103,7 +102,7 @@ async fn upstream_like(
 }
 
 fn https(host: &str, port: u16, tls: UpstreamTls) -> Upstream {
-    Upstream { addresses: vec![UpstreamUrl { scheme: Scheme::Https, host: host.into(), port }], tls }
+    Upstream { addresses: vec![UpstreamUrl { scheme: UpstreamScheme::Https, host: host.into(), port }], tls }
 }
 
 fn trusting(certificate: &CertificateDer<'static>) -> UpstreamTls {

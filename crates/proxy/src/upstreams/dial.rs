@@ -4,25 +4,28 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::{AlertDescription, ClientConfig, Error, InvalidMessage, PeerIncompatible};
 use rustls_pki_types::ServerName;
 use socket2::{SockRef, TcpKeepalive};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 
 use super::certificate_problem::CertificateProblem;
 use super::client_certificate::{ClientCertificateProblem, Shown};
-use super::tls::{error_in, problem_in};
+use super::tls::{HTTP1, error_in, problem_in};
 use super::wire::Wire;
 
 /// How many addresses of one name are tried.
 const MOST_ADDRESSES: usize = 8;
 /// Quiet connections are probed so that middleboxes keep them and dead peers are noticed.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
+/// How long it is waited before a unix socket whose queue is full is tried again.
+const QUEUE_FULL: Duration = Duration::from_millis(10);
 
 /// Why no stream to an upstream came about. The display says the address and the reason.
 #[derive(Debug, thiserror::Error)]
@@ -47,13 +50,13 @@ pub enum DialError {
     #[error("{address} refused the connection: nothing listens there")]
     Refused {
         /// The address tried last.
-        address: SocketAddr,
+        address: String,
     },
     /// Nobody answered.
     #[error("{address} did not answer within {} s", after.as_secs_f32())]
     TimedOut {
         /// The address tried last.
-        address: SocketAddr,
+        address: String,
         /// The limit.
         after: Duration,
     },
@@ -61,7 +64,7 @@ pub enum DialError {
     #[error("connecting to {address} failed: {source}")]
     Connect {
         /// The address tried last.
-        address: SocketAddr,
+        address: String,
         /// What the system says.
         source: io::Error,
     },
@@ -69,7 +72,7 @@ pub enum DialError {
     #[error("{address} did not finish the TLS handshake within {} s; does it speak TLS on that port?", after.as_secs_f32())]
     HandshakeTimedOut {
         /// The address.
-        address: SocketAddr,
+        address: String,
         /// The limit.
         after: Duration,
     },
@@ -77,7 +80,7 @@ pub enum DialError {
     #[error("{address}: {problem}")]
     Certificate {
         /// The address.
-        address: SocketAddr,
+        address: String,
         /// Why.
         problem: CertificateProblem,
     },
@@ -94,7 +97,7 @@ pub enum DialError {
     )]
     OldTls {
         /// The address.
-        address: SocketAddr,
+        address: String,
     },
     /// It answers, but not in TLS.
     #[error(
@@ -103,7 +106,7 @@ pub enum DialError {
     )]
     NoTls {
         /// The address.
-        address: SocketAddr,
+        address: String,
     },
     /// It speaks TLS, but with nothing that we have too.
     #[error(
@@ -112,7 +115,7 @@ pub enum DialError {
     )]
     NothingInCommon {
         /// The address.
-        address: SocketAddr,
+        address: String,
         /// What the TLS library says.
         source: io::Error,
     },
@@ -120,48 +123,153 @@ pub enum DialError {
     #[error("the TLS handshake with {address} failed: {source}; does it speak TLS on that port?")]
     Handshake {
         /// The address.
-        address: SocketAddr,
+        address: String,
         /// What the TLS library says.
         source: io::Error,
+    },
+    /// No file has the name of the unix socket.
+    #[error("there is no socket {path}: is the application running?")]
+    NoSocket {
+        /// Its path.
+        path: String,
+    },
+    /// The unix socket may not be used.
+    #[error(
+        "the socket {path} may not be used: permission denied; Doorward's user needs write permission on it, and search \
+         permission (x) on the directories above it"
+    )]
+    SocketDenied {
+        /// Its path.
+        path: String,
+    },
+    /// It answers in HTTP/1.1 where HTTP/2 was promised.
+    #[error("{address} answers in HTTP/1.1, not in HTTP/2: write `http://` instead of `h2c://` in `to`")]
+    OnlyHttp1 {
+        /// The address.
+        address: String,
+    },
+    /// It closes the connection where HTTP/2 should begin.
+    #[error(
+        "{address} closed the connection instead of beginning HTTP/2; if it speaks HTTP/1.1 there, write `http://` \
+         instead of `h2c://` in `to`"
+    )]
+    NoHttp2 {
+        /// The address.
+        address: String,
+    },
+    /// It says nothing where HTTP/2 should begin.
+    #[error("{address} sent no HTTP/2 settings within {} s; does it speak HTTP/2 there?", after.as_secs_f32())]
+    SilentHttp2 {
+        /// The address.
+        address: String,
+        /// The limit.
+        after: Duration,
     },
     /// The HTTP connection could not be set up on the stream.
     #[error("no HTTP connection came about: {0}")]
     Http(#[source] hyper::Error),
+    /// As another request's, which was dialling when this one came.
+    #[error("{0}")]
+    Together(Arc<DialError>),
 }
 
 impl DialError {
     /// Whether it was time that ran out, so that the answer is 504 and not 502.
     pub(crate) fn is_timeout(&self) -> bool {
-        matches!(self, Self::LookupTimedOut { .. } | Self::TimedOut { .. } | Self::HandshakeTimedOut { .. })
+        match self {
+            Self::LookupTimedOut { .. }
+            | Self::TimedOut { .. }
+            | Self::HandshakeTimedOut { .. }
+            | Self::SilentHttp2 { .. } => true,
+            Self::Together(error) => error.is_timeout(),
+            _ => false,
+        }
     }
 }
 
 /// Where to dial, and as whom the other side must prove itself.
 #[derive(Debug, Clone)]
 pub(super) struct Target {
-    pub(super) host: Box<str>,
-    pub(super) port: u16,
+    pub(super) place: Place,
     /// For `https`: the settings and the name its certificate must have.
     pub(super) tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     /// What those settings show of us.
     pub(super) shown: Option<Arc<Shown>>,
+    /// Whether HTTP/2 is spoken without being negotiated.
+    pub(super) h2c: bool,
+}
+
+/// Where it is.
+#[derive(Debug, Clone)]
+pub(super) enum Place {
+    /// On the network.
+    Tcp { host: Box<str>, port: u16 },
+    /// A socket of this machine.
+    Unix(Box<Path>),
+}
+
+/// Which protocols are offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Offer {
+    /// HTTP/2, and HTTP/1.1 for those who do not speak it.
+    Both,
+    /// HTTP/1.1 alone, which can be upgraded.
+    Http1,
+}
+
+/// A stream that has come about.
+#[derive(Debug)]
+pub(super) struct Dialled {
+    pub(super) wire: Wire,
+    /// Whether it is HTTP/2 that is spoken on it.
+    pub(super) http2: bool,
+    /// Where it leads, for errors.
+    pub(super) address: String,
+    /// What TLS showed of us on it.
+    pub(super) shown: Option<Arc<Shown>>,
 }
 
 /// Opens a stream. `within` limits the look-up, the connecting to all addresses together, and the handshake, each.
-pub(super) async fn dial(target: &Target, within: Duration) -> Result<Wire, DialError> {
-    let (stream, address) = connect(target, within).await?;
-    prepare(&stream);
-    let Some((config, name)) = &target.tls else { return Ok(Wire::Plain(stream)) };
-    let handshake = TlsConnector::from(Arc::clone(config)).connect(name.clone(), stream);
-    match timeout(within, handshake).await {
-        Ok(Ok(stream)) => Ok(Wire::Tls(Box::new(stream))),
+pub(super) async fn dial(target: &Target, within: Duration, offer: Offer) -> Result<Dialled, DialError> {
+    let (plain, address) = match &target.place {
+        Place::Tcp { host, port } => {
+            let (stream, address) = connect(host, *port, within).await?;
+            prepare(&stream);
+            (Wire::Tcp(stream), address.to_string())
+        }
+        Place::Unix(path) => (Wire::Unix(open(path, within).await?), path.display().to_string()),
+    };
+    let shown = target.shown.clone();
+    let Some((config, name)) = &target.tls else {
+        return Ok(Dialled { wire: plain, http2: target.h2c && offer == Offer::Both, address, shown });
+    };
+    let connector = TlsConnector::from(offering(config, offer));
+    let encrypted = timeout(within, async {
+        Ok(match plain {
+            Wire::Tcp(stream) => Wire::Tls(Box::new(connector.connect(name.clone(), stream).await?)),
+            Wire::Unix(stream) => Wire::TlsUnix(Box::new(connector.connect(name.clone(), stream).await?)),
+            already => already,
+        })
+    });
+    match encrypted.await {
+        Ok(Ok(wire)) => Ok(Dialled { http2: wire.chose_http2(), wire, address, shown }),
         Ok(Err(source)) => Err(failed(address, source, target.shown.as_deref())),
         Err(_) => Err(DialError::HandshakeTimedOut { address, after: within }),
     }
 }
 
+/// The settings, which offer both, or those that offer HTTP/1.1 alone.
+fn offering(config: &Arc<ClientConfig>, offer: Offer) -> Arc<ClientConfig> {
+    if offer == Offer::Both {
+        return Arc::clone(config);
+    }
+    let mut config = ClientConfig::clone(config);
+    config.alpn_protocols = vec![HTTP1.to_vec()];
+    Arc::new(config)
+}
+
 /// Which of the ways to fail it was.
-fn failed(address: SocketAddr, source: io::Error, shown: Option<&Shown>) -> DialError {
+pub(super) fn failed(address: String, source: io::Error, shown: Option<&Shown>) -> DialError {
     let Some(error) = error_in(&source) else { return DialError::Handshake { address, source } };
     if let Some(problem) = problem_in(error) {
         return DialError::Certificate { address, problem };
@@ -181,9 +289,8 @@ fn failed(address: SocketAddr, source: io::Error, shown: Option<&Shown>) -> Dial
     }
 }
 
-async fn connect(target: &Target, within: Duration) -> Result<(TcpStream, SocketAddr), DialError> {
-    let host: &str = &target.host;
-    let lookup = tokio::net::lookup_host((host, target.port));
+async fn connect(host: &str, port: u16, within: Duration) -> Result<(TcpStream, SocketAddr), DialError> {
+    let lookup = tokio::net::lookup_host((host, port));
     let addresses: Vec<SocketAddr> = match timeout(within, lookup).await {
         Ok(Ok(found)) => found.take(MOST_ADDRESSES).collect(),
         Ok(Err(source)) => return Err(DialError::Lookup { host: host.into(), source }),
@@ -198,17 +305,45 @@ async fn connect(target: &Target, within: Duration) -> Result<(TcpStream, Socket
         let now = Instant::now();
         let share = now + deadline.saturating_duration_since(now) / left.max(1);
         left = left.saturating_sub(1);
+        let at = || address.to_string();
         last = Some(match timeout_at(share, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => return Ok((stream, address)),
-            Ok(Err(source)) if source.kind() == io::ErrorKind::ConnectionRefused => DialError::Refused { address },
-            Ok(Err(source)) => DialError::Connect { address, source },
-            Err(_) => DialError::TimedOut { address, after: within },
+            Ok(Err(source)) if source.kind() == io::ErrorKind::ConnectionRefused => {
+                DialError::Refused { address: at() }
+            }
+            Ok(Err(source)) => DialError::Connect { address: at(), source },
+            Err(_) => DialError::TimedOut { address: at(), after: within },
         });
     }
     Err(last.unwrap_or_else(|| DialError::Lookup {
         host: host.into(),
         source: io::Error::new(io::ErrorKind::NotFound, "it has no addresses"),
     }))
+}
+
+/// Opens a unix socket.
+async fn open(path: &Path, within: Duration) -> Result<UnixStream, DialError> {
+    let shown = || path.display().to_string();
+    let deadline = Instant::now() + within;
+    loop {
+        let source = match timeout_at(deadline, UnixStream::connect(path)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(source)) => source,
+            Err(_) => return Err(DialError::TimedOut { address: shown(), after: within }),
+        };
+        return Err(match source.kind() {
+            io::ErrorKind::NotFound => DialError::NoSocket { path: shown() },
+            io::ErrorKind::PermissionDenied => DialError::SocketDenied { path: shown() },
+            io::ErrorKind::ConnectionRefused => DialError::Refused { address: shown() },
+            // Its queue is full: unlike those of the network, such a socket says so instead of letting us wait.
+            io::ErrorKind::WouldBlock if Instant::now() < deadline => {
+                tokio::time::sleep(QUEUE_FULL).await;
+                continue;
+            }
+            io::ErrorKind::WouldBlock => DialError::TimedOut { address: shown(), after: within },
+            _ => DialError::Connect { address: shown(), source },
+        });
+    }
 }
 
 fn prepare(stream: &TcpStream) {

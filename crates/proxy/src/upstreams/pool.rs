@@ -9,6 +9,8 @@ use std::time::Duration;
 use hyper::client::conn::http1::SendRequest;
 use tokio::time::Instant;
 
+use super::endpoint::Sender;
+use super::http2::Stream;
 use crate::body::Upload;
 
 /// What bounds the idle connections of one upstream address.
@@ -125,21 +127,35 @@ async fn sweep(pool: Weak<Pool>, idle: Duration) {
     }
 }
 
-/// A connection in use, on its way back to its pool once its answer is read to the end.
+/// A connection in use, on its way back to its pool once its answer is read to the end; or a stream, as long as it lasts.
 #[derive(Debug)]
-pub(crate) struct Lease {
-    sender: SendRequest<Upload>,
-    pool: Arc<Pool>,
+pub(crate) struct Lease(Leased);
+
+#[derive(Debug)]
+enum Leased {
+    Pooled { sender: SendRequest<Upload>, pool: Arc<Pool> },
+    Stream(Stream),
 }
 
 impl Lease {
     /// Takes the connection out on loan.
-    pub(super) fn new(sender: SendRequest<Upload>, pool: Arc<Pool>) -> Self {
-        Self { sender, pool }
+    pub(super) fn new(sender: Sender, pool: &Arc<Pool>) -> Self {
+        Self(match sender {
+            Sender::Alone(sender) => Leased::Pooled { sender, pool: Arc::clone(pool) },
+            Sender::Stream(stream) => Leased::Stream(stream),
+        })
     }
 
-    /// Gives it back. Dropping the lease instead closes the connection.
+    /// Whether the answer comes on a stream of HTTP/2.
+    pub(crate) fn is_stream(&self) -> bool {
+        matches!(self.0, Leased::Stream(_))
+    }
+
+    /// Gives it back. Dropping the lease instead closes the connection, unless others share it.
     pub(crate) fn give_back(self) {
-        self.pool.put(self.sender);
+        match self.0 {
+            Leased::Pooled { sender, pool } => pool.put(sender),
+            Leased::Stream(stream) => drop(stream),
+        }
     }
 }

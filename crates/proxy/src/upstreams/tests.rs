@@ -1,8 +1,8 @@
 use std::time::{Duration, SystemTime};
 
 use doorward_authorize::{Decision, Facts, Policy, RouteId, Visitor};
-use doorward_config::{Upstream, UpstreamTls, UpstreamUrl};
-use doorward_hygiene::{Hostname, NormalPath, Scheme};
+use doorward_config::{Upstream, UpstreamScheme, UpstreamTls, UpstreamUrl};
+use doorward_hygiene::{Hostname, NormalPath};
 use http::{HeaderMap, Method, Request};
 
 use super::{Outgoing, UpstreamLimits, Upstreams};
@@ -50,7 +50,7 @@ pub(crate) fn build_error(upstream: &Upstream) -> String {
 
 fn http(host: &str, port: u16) -> Upstream {
     Upstream {
-        addresses: vec![UpstreamUrl { scheme: Scheme::Http, host: host.into(), port }],
+        addresses: vec![UpstreamUrl { scheme: UpstreamScheme::Http, host: host.into(), port }],
         tls: UpstreamTls::default(),
     }
 }

@@ -16,6 +16,11 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use super::certificate_problem::{CertificateProblem, explain};
 use super::danger::AnyCertificate;
 
+/// HTTP/2, as TLS calls it (RFC 7301 §6).
+pub(super) const HTTP2: &[u8] = b"h2";
+/// HTTP/1.1, as TLS calls it.
+pub(super) const HTTP1: &[u8] = b"http/1.1";
+
 /// Makes client configurations, each distinct set of settings once: a thousand upstreams that trust the system's
 /// authorities share one copy of them.
 #[derive(Debug, Default)]
@@ -87,7 +92,7 @@ fn client_config(provider: Arc<CryptoProvider>, verifier: Arc<dyn ServerCertVeri
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![HTTP2.to_vec(), HTTP1.to_vec()];
     Ok(config)
 }
 
