@@ -29,6 +29,7 @@ mod table;
 mod target;
 mod tls;
 mod tokens;
+mod upgrades;
 mod upstream;
 mod validity;
 
@@ -84,6 +85,7 @@ impl Compiler<'_> {
             response_headers: &global,
             pass_identity_headers: raw.pass_identity_headers.as_ref().is_some_and(|flag| flag.value),
             assertion: self.assertion_of_routes(&raw.assertion.of_routes),
+            upgrades: self.upgrades(raw.allow_upgrades.as_ref()).unwrap_or_default(),
         };
         self.shared_policies(&raw.policies);
         let support_contact = self.support_contact(raw.policies.support_contact.as_ref());

@@ -10,6 +10,7 @@ pub(crate) mod sessions;
 pub(crate) mod sign_in;
 pub(crate) mod timeouts;
 pub(crate) mod tls;
+pub(crate) mod upgrades;
 pub(crate) mod upstream;
 
 use std::net::SocketAddr;

@@ -35,6 +35,7 @@ pub use domain::sessions::{Cookie, SameSite, SessionSettings, StoreAddress, Stor
 pub use domain::sign_in::{BuiltInUser, OidcProvider, Provider, ProviderKind, SignIn};
 pub use domain::timeouts::{Limit, Timeouts};
 pub use domain::tls::{CertificatePair, Tls};
+pub use domain::upgrades::Upgrades;
 pub use domain::upstream::{ClientCertificatePair, Upstream, UpstreamScheme, UpstreamTls, UpstreamUrl};
 pub use domain::{Config, LogLevel};
 pub use expectations::{is_configuration, load_expectations};

@@ -21,6 +21,7 @@ mod template;
 pub(crate) mod tls;
 pub(crate) mod top;
 mod unsupported;
+pub(crate) mod upgrades;
 
 pub(crate) use header::{HeaderPairs, OF_THE_CONNECTION};
 pub(crate) use section::{Section, nearest};

@@ -251,7 +251,7 @@ fn facts<'q>(question: &'q Question, headers: &'q HeaderMap, certificate: &'q Pr
 fn after_policy(route: &Route, question: &Question, verdict: Verdict) -> Option<(&'static str, &'static str)> {
     let refused = verdict == Verdict::Allow
         && question.websocket
-        && !route.websockets
+        && !route.upgrades.websocket
         && matches!(route.target, Target::Upstream(_));
     refused.then_some(("websockets-not-allowed", "the policy allows it, but the route has no allow_websockets"))
 }

@@ -80,7 +80,7 @@ mod tests {
     use doorward_authorize::{
         Action, Case, Criterion, Networks, Operator, Origin, Policy, RouteId, Rule, StringMatcher, StringTest,
     };
-    use doorward_config::{HostHeader, Limit, StaticResponse, Target};
+    use doorward_config::{HostHeader, Limit, StaticResponse, Target, Upgrades};
     use doorward_hygiene::OriginPattern;
     use doorward_identity::{Claims, Groups, Subject, VerifiedEmail};
     use http::{HeaderValue, StatusCode};
@@ -106,7 +106,7 @@ mod tests {
             show_error_details: false,
             authentication_max_age: None,
             target: Target::Response(StaticResponse { status: StatusCode::OK, body: String::new() }),
-            websockets: false,
+            upgrades: Upgrades::default(),
             host_header: HostHeader::OfUpstream,
             prefix_rewrite: None,
             set_request_headers: Vec::new(),

@@ -1,13 +1,13 @@
 //! The head of a request that was found to have one meaning.
 //!
-//! Refuses: CONNECT and TRACE, targets without a path, no host or two hosts, a host that this connection was
+//! Refuses: TRACE, CONNECT for anything but a WebSocket, targets without a path, no host or two hosts, a host that this connection was
 //! not opened for, paths that could be read two ways, bodies framed twice, half a WebSocket handshake, and more
 //! than 128 header lines.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONTENT_LENGTH, HOST, SEC_WEBSOCKET_KEY, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderValue, Method, Uri, Version};
 
@@ -18,7 +18,7 @@ use crate::hostname::{Hostname, InvalidHostname};
 use crate::origin::{RequestOrigin, Scheme};
 use crate::path::NormalPath;
 use crate::unclean::Unclean;
-use crate::upgrade::{self, Upgrade};
+use crate::upgrade::{self, ConnectProtocol, Upgrade, WebSocketHandshake};
 
 #[cfg(test)]
 mod tests;
@@ -51,12 +51,15 @@ pub struct CleanHead {
 impl CleanHead {
     /// Looks at everything in a request's head that two readers could disagree about.
     ///
-    /// An `Upgrade` to anything but a WebSocket is dropped, and the head is a plain request's.
+    /// An `Upgrade` that nobody could pass on is dropped, and the head is a plain request's. An extended CONNECT (RFC
+    /// 8441), for which whoever read the wire puts a [`crate::ConnectProtocol`] among the extensions, is a GET from here
+    /// on: what is decided on, and sent to an application, is the same whichever way a WebSocket is asked for.
     ///
     /// # Errors
     /// [`Unclean`] says what was wrong first; it knows the status of the answer.
     pub fn inspect(mut parts: Parts, arrived: &ArrivedOn) -> Result<Self, Unclean> {
-        if matches!(parts.method, Method::CONNECT | Method::TRACE) {
+        let extended = parts.extensions.get::<ConnectProtocol>().is_some();
+        if parts.method == Method::TRACE || (parts.method == Method::CONNECT && !extended) {
             return Err(Unclean::Method);
         }
         if parts.headers.len() > MOST_HEADERS {
@@ -76,6 +79,9 @@ impl CleanHead {
         let upgrade = upgrade::classify(&parts)?;
         if upgrade.is_none() {
             parts.headers.remove(UPGRADE);
+        }
+        if extended {
+            parts.method = Method::GET;
         }
         let client = arrived.client.ip().to_canonical();
         Ok(Self { parts, authority, path, upgrade, client, over_tls: arrived.over_tls })
@@ -126,9 +132,27 @@ impl CleanHead {
         self.parts.version
     }
 
-    /// The WebSocket handshake, if the request is one.
+    /// What the request asks to switch to, if it does.
     pub fn upgrade(&self) -> Option<&Upgrade> {
         self.upgrade.as_ref()
+    }
+
+    /// Whether it asks for a WebSocket.
+    pub fn is_websocket(&self) -> bool {
+        self.upgrade.as_ref().is_some_and(Upgrade::is_websocket)
+    }
+
+    /// Makes the WebSocket of an extended CONNECT one that HTTP/1.1 can ask for: by a handshake of ours.
+    pub fn bridge(&mut self, handshake: WebSocketHandshake) {
+        self.parts.headers.insert(SEC_WEBSOCKET_KEY, handshake.key.clone());
+        self.upgrade = Some(Upgrade::WebSocket(handshake));
+    }
+
+    /// Makes it a plain request: the upgrade it asks for is not to be had, and a server may ignore that it was asked
+    /// for (RFC 9110 §7.8). Not for a WebSocket, whose client cannot do with less.
+    pub fn drop_upgrade(&mut self) {
+        self.upgrade = None;
+        self.parts.headers.remove(UPGRADE);
     }
 
     /// The address at the other end of the connection; an IPv4 address is written as one, also on a socket
@@ -144,7 +168,7 @@ impl CleanHead {
 
     /// Whether a browser is opening a page, so that a redirect to sign in leads somewhere.
     pub fn is_page_load(&self) -> bool {
-        accepts::is_page_load(&self.parts)
+        self.upgrade.is_none() && accepts::is_page_load(&self.parts)
     }
 
     /// Which page caused the request, compared with the host it is for.

@@ -23,4 +23,4 @@ pub use hostname::{Hostname, InvalidHostname};
 pub use origin::{InvalidOrigin, Origin, RequestOrigin, Scheme};
 pub use path::{InvalidPath, NormalPath, starts_with_segments};
 pub use unclean::Unclean;
-pub use upgrade::{Upgrade, WebSocketHandshake};
+pub use upgrade::{ConnectProtocol, InvalidUpgrade, Upgrade, UpgradeToken, WebSocketHandshake};

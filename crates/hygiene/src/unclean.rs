@@ -44,6 +44,9 @@ pub enum Unclean {
     /// A body framed in two ways, or in a way its version does not have.
     #[error("The request's body is framed in two ways.")]
     Framing,
+    /// An extended CONNECT for something other than a WebSocket (RFC 8441 §4).
+    #[error("Only WebSockets can be asked for by CONNECT here.")]
+    ConnectProtocol,
     /// A WebSocket handshake that is not whole.
     #[error("The WebSocket handshake is not valid: {0}.")]
     WebSocket(&'static str),
@@ -63,6 +66,7 @@ impl Unclean {
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::Path(InvalidPath::TooLong) => StatusCode::URI_TOO_LONG,
             Self::WebSocketVersion => StatusCode::UPGRADE_REQUIRED,
+            Self::ConnectProtocol => StatusCode::NOT_IMPLEMENTED,
             Self::TooManyHeaders => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Target
             | Self::Scheme
@@ -94,6 +98,7 @@ impl Unclean {
             Self::Misdirected => "misdirected",
             Self::Path(_) => "bad-path",
             Self::Framing => "bad-framing",
+            Self::ConnectProtocol => "bad-connect-protocol",
             Self::WebSocket(_) => "bad-websocket-handshake",
             Self::WebSocketVersion => "bad-websocket-version",
             Self::TooManyHeaders => "too-many-headers",

@@ -1,7 +1,10 @@
-//! Which requests ask to leave HTTP for a WebSocket (RFC 6455 §4.2.1).
+//! Which requests ask to leave HTTP: for a WebSocket (RFC 6455 §4.2.1, RFC 8441), or for another protocol.
 //!
-//! Refuses a request that names `websocket` and is not a whole, well-formed handshake. An upgrade to anything
-//! else is not passed on: [`classify`] says there is none, and the caller drops the header.
+//! Refuses a request that names `websocket` and is not a whole, well-formed handshake, and a CONNECT for anything else.
+//! An upgrade that nobody can pass on (several at once, one with a body, one to another HTTP) is none: [`classify`] says
+//! so, and the caller drops the header.
+
+mod token;
 
 use aws_lc_rs::digest;
 use base64::Engine as _;
@@ -12,6 +15,7 @@ use http::{HeaderMap, HeaderValue, Method, Version};
 
 use crate::headers::tokens;
 use crate::unclean::Unclean;
+pub use token::{InvalidUpgrade, UpgradeToken};
 
 /// What a server appends to the key before hashing (RFC 6455 §1.3).
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -21,7 +25,26 @@ const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 pub enum Upgrade {
     /// A WebSocket, by a handshake that was checked.
     WebSocket(WebSocketHandshake),
+    /// A WebSocket on a stream of an HTTP/2 connection (RFC 8441 §5). It has no key.
+    ExtendedConnect,
+    /// Another protocol, which few applications speak and few routes forward.
+    Other(UpgradeToken),
 }
+
+impl Upgrade {
+    /// Whether it is for a WebSocket.
+    pub fn is_websocket(&self) -> bool {
+        match self {
+            Self::WebSocket(_) | Self::ExtendedConnect => true,
+            Self::Other(_) => false,
+        }
+    }
+}
+
+/// The `:protocol` of an extended CONNECT (RFC 8441 §4), for [`crate::CleanHead::inspect`] to find among a request's
+/// extensions. Whoever reads the wire puts it there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectProtocol(pub Box<str>);
 
 /// A client's half of a WebSocket handshake.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +54,13 @@ pub struct WebSocketHandshake {
 }
 
 impl WebSocketHandshake {
+    /// A handshake of our own, by 16 bytes that nobody can guess (RFC 6455 §4.1).
+    ///
+    /// None never happens: base64 is text that a header can carry.
+    pub fn with_nonce(nonce: [u8; 16]) -> Option<Self> {
+        HeaderValue::try_from(STANDARD.encode(nonce)).ok().map(|key| Self { key })
+    }
+
     /// What `Sec-WebSocket-Accept` has to be in the answer (RFC 6455 §4.2.2).
     pub fn expected_accept(&self) -> String {
         // The RFC prescribes SHA-1; nothing secret hangs on it.
@@ -41,25 +71,29 @@ impl WebSocketHandshake {
     }
 }
 
-/// Tells a WebSocket handshake from a plain request.
+/// Tells an upgrade from a plain request.
 pub(crate) fn classify(parts: &Parts) -> Result<Option<Upgrade>, Unclean> {
+    if let Some(protocol) = parts.extensions.get::<ConnectProtocol>() {
+        return extended_connect(parts, protocol).map(Some);
+    }
     let headers = &parts.headers;
     // Only HTTP/1.1 has this mechanism (RFC 9110 §7.8).
     if parts.version != Version::HTTP_11 || !headers.contains_key(UPGRADE) {
         return Ok(None);
     }
-    let (mut named, mut websocket) = (0_usize, false);
+    let (mut named, mut websocket, mut first) = (0_usize, false, None);
     for token in tokens(headers, &UPGRADE) {
         named += 1;
         websocket |= token.eq_ignore_ascii_case(b"websocket");
+        first = first.or(Some(token));
     }
     if !websocket {
-        return Ok(None);
+        return Ok(first.filter(|_| named == 1).and_then(|token| another(parts, token)));
     }
     if named != 1 {
         return Err(Unclean::WebSocket("it names another protocol beside `websocket`"));
     }
-    if !tokens(headers, &CONNECTION).any(|token| token.eq_ignore_ascii_case(b"upgrade")) {
+    if !says_upgrade(headers) {
         return Err(Unclean::WebSocket("its Connection header does not say `upgrade`"));
     }
     if parts.method != Method::GET {
@@ -68,11 +102,7 @@ pub(crate) fn classify(parts: &Parts) -> Result<Option<Upgrade>, Unclean> {
     if has_body(headers) {
         return Err(Unclean::WebSocket("it announces a body"));
     }
-    let mut versions = headers.get_all(SEC_WEBSOCKET_VERSION).iter();
-    match (versions.next(), versions.next()) {
-        (Some(version), None) if version.as_bytes() == b"13" => {}
-        _ => return Err(Unclean::WebSocketVersion),
-    }
+    check_version(headers)?;
     let mut keys = headers.get_all(SEC_WEBSOCKET_KEY).iter();
     match (keys.next(), keys.next()) {
         (Some(key), None) if is_key(key.as_bytes()) => {
@@ -80,6 +110,46 @@ pub(crate) fn classify(parts: &Parts) -> Result<Option<Upgrade>, Unclean> {
         }
         _ => Err(Unclean::WebSocket("it does not carry one Sec-WebSocket-Key of 16 bytes in base64")),
     }
+}
+
+/// An upgrade to something else. What is not put as it should be is no upgrade: a server may always ignore the header
+/// (RFC 9110 §7.8).
+fn another(parts: &Parts, token: &[u8]) -> Option<Upgrade> {
+    let token = UpgradeToken::parse(std::str::from_utf8(token).ok()?).ok()?;
+    (says_upgrade(&parts.headers) && !has_body(&parts.headers)).then_some(Upgrade::Other(token))
+}
+
+/// RFC 8441 §4 and §5: the request has a scheme and a path, and neither key nor body.
+fn extended_connect(parts: &Parts, protocol: &ConnectProtocol) -> Result<Upgrade, Unclean> {
+    if parts.method != Method::CONNECT || parts.version != Version::HTTP_2 {
+        return Err(Unclean::Method);
+    }
+    if &*protocol.0 != "websocket" {
+        return Err(Unclean::ConnectProtocol);
+    }
+    if parts.uri.scheme().is_none() || parts.uri.authority().is_none() || parts.uri.path_and_query().is_none() {
+        return Err(Unclean::Target);
+    }
+    if has_body(&parts.headers) {
+        return Err(Unclean::WebSocket("it announces a body"));
+    }
+    if parts.headers.contains_key(SEC_WEBSOCKET_KEY) {
+        return Err(Unclean::WebSocket("over HTTP/2 it carries no Sec-WebSocket-Key"));
+    }
+    check_version(&parts.headers)?;
+    Ok(Upgrade::ExtendedConnect)
+}
+
+fn check_version(headers: &HeaderMap) -> Result<(), Unclean> {
+    let mut versions = headers.get_all(SEC_WEBSOCKET_VERSION).iter();
+    match (versions.next(), versions.next()) {
+        (Some(version), None) if version.as_bytes() == b"13" => Ok(()),
+        _ => Err(Unclean::WebSocketVersion),
+    }
+}
+
+fn says_upgrade(headers: &HeaderMap) -> bool {
+    tokens(headers, &CONNECTION).any(|token| token.eq_ignore_ascii_case(b"upgrade"))
 }
 
 fn has_body(headers: &HeaderMap) -> bool {
@@ -93,91 +163,4 @@ fn is_key(text: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use http::{Request, StatusCode};
-
-    const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
-
-    fn handshake(change: &[(&str, &str)]) -> Parts {
-        let mut request = Request::get("/");
-        let mut headers = vec![
-            ("connection", "keep-alive, Upgrade"),
-            ("upgrade", "websocket"),
-            ("sec-websocket-version", "13"),
-            ("sec-websocket-key", KEY),
-        ];
-        headers.retain(|(name, _)| !change.iter().any(|(changed, _)| changed == name));
-        for (name, value) in headers.into_iter().chain(change.iter().copied().filter(|(_, value)| *value != "-")) {
-            request = request.header(name, value);
-        }
-        request.body(()).unwrap().into_parts().0
-    }
-
-    #[test]
-    fn a_browsers_handshake_is_a_websocket() {
-        let Ok(Some(Upgrade::WebSocket(handshake))) = classify(&handshake(&[("upgrade", "WebSocket")])) else {
-            panic!("not taken for a WebSocket");
-        };
-        assert_eq!(handshake.key, KEY);
-        // The example of RFC 6455 §1.3.
-        assert_eq!(handshake.expected_accept(), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-    }
-
-    #[test]
-    fn an_empty_body_announced_is_none() {
-        assert!(matches!(classify(&handshake(&[("content-length", "0")])), Ok(Some(_))));
-    }
-
-    #[test]
-    fn other_upgrades_are_plain_requests() {
-        for upgrade in ["h2c", "TLS/1.0", "websocket2", "websocket/13", "foo, bar", "", ","] {
-            assert_eq!(classify(&handshake(&[("upgrade", upgrade)])), Ok(None), "{upgrade:?}");
-        }
-        let mut old = handshake(&[]);
-        old.version = Version::HTTP_10;
-        assert_eq!(classify(&old), Ok(None));
-    }
-
-    #[test]
-    fn half_a_handshake_is_refused() {
-        for change in [
-            &[("upgrade", "websocket, h2c")][..],
-            &[("upgrade", "h2c, websocket")],
-            &[("upgrade", "websocket, websocket")],
-            &[("upgrade", "h2c"), ("upgrade", "websocket")],
-            &[("connection", "-")],
-            &[("connection", "keep-alive")],
-            &[("connection", "upgraded")],
-            &[("content-length", "5")],
-            &[("content-length", "0"), ("content-length", "5")],
-            &[("transfer-encoding", "chunked")],
-            &[("sec-websocket-key", "-")],
-            &[("sec-websocket-key", KEY), ("sec-websocket-key", KEY)],
-            &[("sec-websocket-key", "")],
-            &[("sec-websocket-key", "dGhlIHNhbXBsZSBub25j")],
-            &[("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZTEyMzQ1")],
-            &[("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=!")],
-            &[("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZR==")],
-        ] {
-            let refused = classify(&handshake(change)).unwrap_err();
-            assert_eq!(refused.status(), StatusCode::BAD_REQUEST, "{change:?}");
-        }
-        let mut post = handshake(&[]);
-        post.method = Method::POST;
-        assert_eq!(classify(&post).unwrap_err().status(), StatusCode::BAD_REQUEST);
-    }
-
-    #[test]
-    fn another_version_is_told_which_one_we_speak() {
-        for change in [
-            &[("sec-websocket-version", "8")][..],
-            &[("sec-websocket-version", "-")],
-            &[("sec-websocket-version", "13, 8")],
-            &[("sec-websocket-version", "013")],
-            &[("sec-websocket-version", "13"), ("sec-websocket-version", "13")],
-        ] {
-            assert_eq!(classify(&handshake(change)), Err(Unclean::WebSocketVersion), "{change:?}");
-        }
-    }
-}
+mod tests;

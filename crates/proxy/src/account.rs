@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use doorward_authorize::{Decision, Grounds, Judgement, Reasons, RouteId};
-use doorward_hygiene::{Authority, CleanHead};
+use doorward_hygiene::{Authority, CleanHead, Upgrade};
 use doorward_pages::Format;
 use doorward_sessions::Known;
 use doorward_telemetry::{AccessLine, AccessLog, DecidingRule, RequestId};
@@ -44,7 +44,24 @@ pub(crate) struct Account {
     /// Why it was refused, where it was not policy that did.
     refused: Option<&'static str>,
     upstream: Option<Arc<str>>,
+    upgrade: Asks,
     status: u16,
+}
+
+/// What is asked for beyond an answer, and whether it was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asks {
+    Nothing,
+    /// By `Upgrade`.
+    Upgrade {
+        websocket: bool,
+    },
+    /// By an extended CONNECT.
+    Stream,
+    /// It is a tunnel.
+    Got {
+        websocket: bool,
+    },
 }
 
 impl Account {
@@ -68,12 +85,42 @@ impl Account {
             shadow: None,
             refused: None,
             upstream: None,
+            upgrade: Asks::Nothing,
             status: CLIENT_CLOSED,
         }
     }
 
     pub(crate) fn note_host(&mut self, head: &CleanHead) {
         self.authority = Some(head.authority().clone());
+        self.upgrade = match head.upgrade() {
+            None => Asks::Nothing,
+            Some(Upgrade::ExtendedConnect) => {
+                // As policy sees it.
+                self.method = head.method().clone();
+                Asks::Stream
+            }
+            Some(upgrade) => Asks::Upgrade { websocket: upgrade.is_websocket() },
+        };
+    }
+
+    /// Both sides have switched.
+    pub(crate) fn note_tunnel(&mut self) {
+        self.upgrade = match self.upgrade {
+            Asks::Upgrade { websocket } | Asks::Got { websocket } => Asks::Got { websocket },
+            Asks::Nothing | Asks::Stream => Asks::Got { websocket: true },
+        };
+    }
+
+    /// Whether whoever asked for a WebSocket on a stream would take this answer for one: there every success says yes
+    /// (RFC 8441 §5), and what follows it is no page.
+    pub(crate) fn is_misleading(&self, status: StatusCode) -> bool {
+        self.upgrade == Asks::Stream && status.is_success()
+    }
+
+    /// Whether the connection may not go on after this answer: whoever asked to leave HTTP may have sent other things
+    /// already, and those are no requests.
+    pub(crate) fn ends_connection(&self, status: StatusCode) -> bool {
+        matches!(self.upgrade, Asks::Upgrade { .. }) && status != StatusCode::SWITCHING_PROTOCOLS
     }
 
     pub(crate) fn note_route(&mut self, route: &RouteId) {
@@ -187,7 +234,7 @@ impl Drop for Account {
             shadow_reason: shadow_reason.as_deref(),
             upstream: self.upstream.as_deref(),
             user_agent: self.user_agent.as_ref().and_then(|agent| agent.to_str().ok()),
-            websocket: self.status == StatusCode::SWITCHING_PROTOCOLS.as_u16(),
+            websocket: self.upgrade == Asks::Got { websocket: true },
         });
     }
 }

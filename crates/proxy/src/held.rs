@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 use doorward_authorize::{Facts, RouteId};
-use doorward_hygiene::{CleanHead, Hostname, NormalPath};
+use doorward_hygiene::{CleanHead, Hostname, NormalPath, Upgrade, UpgradeToken};
 use doorward_identity::Presented;
 use doorward_sessions::LiveSession;
 use doorward_transport::ClientChain;
@@ -36,12 +36,14 @@ pub(crate) struct HeldFacts {
     pub(crate) port: Option<u16>,
     pub(crate) path: NormalPath,
     pub(crate) uri: Uri,
-    /// Those that were passed on. Kept only where the route's policy looks at them, and for WebSockets.
+    /// Those that were passed on. Kept only where the route's policy looks at them, and for tunnels.
     pub(crate) headers: Option<HeaderMap>,
     pub(crate) source_ip: IpAddr,
     /// What the client's connection showed, to be judged again.
     pub(crate) client_chain: Option<Arc<ClientChain>>,
     pub(crate) websocket: bool,
+    /// Of a tunnel that is no WebSocket.
+    pub(crate) protocol: Option<UpgradeToken>,
 }
 
 impl HeldFacts {
@@ -52,17 +54,23 @@ impl HeldFacts {
         route: &ServedRoute,
         client_chain: Option<&Arc<ClientChain>>,
     ) -> Self {
-        let websocket = head.upgrade().is_some();
+        let websocket = head.is_websocket();
+        let protocol = match head.upgrade() {
+            Some(Upgrade::Other(token)) => Some(token.clone()),
+            _ => None,
+        };
+        let is_tunnel = head.upgrade().is_some();
         Self {
             method: head.method().clone(),
             host: head.host().clone(),
             port: head.authority().port,
             path: head.path().clone(),
             uri: uri.clone(),
-            headers: (websocket || route.policy_reads_headers).then(|| passed_on(head.headers())),
+            headers: (is_tunnel || route.policy_reads_headers).then(|| passed_on(head.headers())),
             source_ip: head.client_ip(),
             client_chain: client_chain.cloned(),
             websocket,
+            protocol,
         }
     }
 

@@ -12,7 +12,7 @@ use doorward_authorize::{Decision, Grounds, Reasons};
 use doorward_hygiene::CleanHead;
 use doorward_telemetry::AccessLog;
 use doorward_transport::{Handler, Peer};
-use http::header::{CACHE_CONTROL, SET_COOKIE};
+use http::header::{CACHE_CONTROL, CONNECTION, SET_COOKIE};
 use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
@@ -68,7 +68,8 @@ impl Pipeline {
     ) -> Result<Response<ProxyBody>, Refusal> {
         let now = (self.0.clock)();
         let snapshot = self.0.snapshot.load_full();
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        upgrade::note_protocol(&mut parts);
 
         // One meaning, or no answer but a refusal.
         let mut head = CleanHead::inspect(parts, &redirect::arrived_on(peer))?;
@@ -142,7 +143,11 @@ impl Pipeline {
         account.note_upstream(&exchange.upstream);
         let switched = exchange.response.status() == StatusCode::SWITCHING_PROTOCOLS;
         Ok(match asked.filter(|_| switched) {
-            Some(asked) => asked.switch(exchange, route, &snapshot.cookie_stem, terms)?,
+            Some(asked) => {
+                let response = asked.switch(exchange, route, &snapshot.cookie_stem, terms)?;
+                account.note_tunnel();
+                response
+            }
             None => answer::pass_on(exchange, route, &snapshot.cookie_stem, terms)?,
         })
     }
@@ -165,6 +170,13 @@ impl Handler for Pipeline {
             account.note_refusal(&refusal);
             respond::refuse(&refusal, &account)
         });
+        if account.is_misleading(response.status()) {
+            account.note_refusal(&Refusal::NoWebSocket);
+            response = respond::refuse(&Refusal::NoWebSocket, &account);
+        }
+        if account.ends_connection(response.status()) {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         if let Some(ticket) = new_ticket {
             // Nobody may keep an answer with somebody's ticket.
             response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

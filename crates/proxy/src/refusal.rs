@@ -43,6 +43,9 @@ pub(crate) enum Refusal {
     /// A WebSocket on a route that has none.
     #[error("a WebSocket on a route without allow_websockets")]
     NoWebSockets,
+    /// A WebSocket asked for over HTTP/2, and what answers is a page.
+    #[error("a WebSocket asked for where there is none")]
+    NoWebSocket,
     /// The upstream gave no answer that could be passed on.
     #[error(transparent)]
     Forward(Box<ForwardError>),
@@ -82,6 +85,7 @@ impl Refusal {
             Self::ClientCertificate(_) => "invalid-client-certificate",
             Self::CrossOrigin => "cross-origin",
             Self::NoWebSockets => "websockets-not-allowed",
+            Self::NoWebSocket => "no-websocket",
             Self::Forward(error) => error.word(),
         })
     }

@@ -121,6 +121,12 @@ fn problem<'a>(refusal: &Refusal, words: &'a str) -> Problem<'a> {
             "This route does not forward WebSockets.",
             Some("If you run this server and the application needs them, set `allow_websockets: true` on the route."),
         ),
+        Refusal::NoWebSocket => (
+            StatusCode::BAD_REQUEST,
+            "There is no WebSocket here",
+            "A WebSocket was asked for, and what is at this address answers with pages.",
+            None,
+        ),
         // Answered with pages of their own; here for the type's sake.
         Refusal::Denied(_) | Refusal::ClientCertificate(_) => {
             (StatusCode::FORBIDDEN, "Access denied", "Policy does not allow this.", None)

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use doorward_authorize::{Action, Criterion, Decision, Facts, Judgement, Policy, Rule, Shadow, Visitor};
 use doorward_config::{Limit, Redirect, Route, Target};
-use doorward_hygiene::CleanHead;
+use doorward_hygiene::{CleanHead, Upgrade};
 use doorward_identity::Presented;
 use doorward_sessions::Known;
 use http::{HeaderMap, StatusCode};
@@ -87,7 +87,7 @@ impl ServedRoute {
     pub(crate) fn decide(&self, request: &Asked<'_>) -> (Decision, Option<Judgement>) {
         let headers = self.read_headers.seen(request.head.headers());
         let (facts, visitor) = (request.facts(&headers), request.who());
-        let decision = self.settings.policy.decide(&facts, visitor);
+        let decision = self.decision(&facts, visitor, self.switches_to_another(request.head));
         self.tally.count(&decision);
         let shadow = self.settings.policy_shadow.as_ref().map(|shadow| shadow.judge(&facts, visitor));
         let differs = shadow.filter(|shadow| shadow.verdict != decision.verdict());
@@ -95,6 +95,21 @@ impl ServedRoute {
             self.tally.count_difference(decision.verdict(), shadow);
         }
         (decision, differs)
+    }
+
+    /// Whether the request is going to be a tunnel that is no WebSocket.
+    fn switches_to_another(&self, head: &CleanHead) -> bool {
+        matches!(head.upgrade(), Some(Upgrade::Other(token)) if self.settings.upgrades.others.contains(token))
+    }
+
+    /// What policy says. A tunnel to another protocol is neither a WebSocket nor a request like others: a policy that
+    /// tells those apart has to allow it as either.
+    pub(crate) fn decision(&self, facts: &Facts<'_>, visitor: Visitor<'_>, switches: bool) -> Decision {
+        let decision = self.settings.policy.decide(facts, visitor);
+        if !switches || !matches!(decision, Decision::Allow(_)) {
+            return decision;
+        }
+        self.settings.policy.decide(&Facts { websocket: !facts.websocket, ..*facts }, visitor)
     }
 
     /// What a denied visitor would have needed, where the route tells.
@@ -131,7 +146,7 @@ impl<'a> Asked<'a> {
             headers,
             source_ip: head.client_ip(),
             client_certificate: self.client_certificate,
-            websocket: head.upgrade().is_some(),
+            websocket: head.is_websocket(),
             now: self.now,
         }
     }

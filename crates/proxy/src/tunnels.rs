@@ -137,7 +137,11 @@ fn changes_by_itself(held: &Held, snapshot: &Snapshot) -> bool {
 fn is_still_allowed(held: &Held, snapshot: &Snapshot, now: SystemTime) -> bool {
     let facts = &held.facts;
     let Ok(route) = snapshot.table().find(&facts.host, facts.port, &facts.path) else { return false };
-    if facts.websocket && !route.settings.websockets {
+    let upgrades = &route.settings.upgrades;
+    if facts.websocket && !upgrades.websocket {
+        return false;
+    }
+    if facts.protocol.as_ref().is_some_and(|protocol| !upgrades.others.contains(protocol)) {
         return false;
     }
     // A policy that looks at headers which were not kept cannot be asked: that is a no.
@@ -150,7 +154,9 @@ fn is_still_allowed(held: &Held, snapshot: &Snapshot, now: SystemTime) -> bool {
     }
     let known = held.session.as_ref().map(|session| session.known());
     let visitor = visitor(known.as_deref());
-    matches!(route.settings.policy.decide(&facts.at(&HeaderMap::new(), &certificate, now), visitor), Decision::Allow(_))
+    let none = HeaderMap::new();
+    let decision = route.decision(&facts.at(&none, &certificate, now), visitor, facts.protocol.is_some());
+    matches!(decision, Decision::Allow(_))
 }
 
 /// An entry in the registry, for as long as this lives.

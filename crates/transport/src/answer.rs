@@ -27,13 +27,16 @@ pub(crate) struct Answer<B> {
 /// Has the handler answer; a panic becomes a 500 that, under HTTP/1, closes the connection.
 pub(crate) async fn answer<H: Handler>(
     handler: H,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     peer: Arc<Peer>,
     underway: Underway,
 ) -> Response<Answer<H::Body>> {
     let protocol = peer.protocol;
     // RFC 9110 §9.3.2. The library leaves the body out by itself in HTTP/1 only; in HTTP/2 it is a protocol error.
     let bodiless = protocol == Protocol::Http2 && request.method() == Method::HEAD;
+    if protocol == Protocol::Http2 && request.method() == Method::CONNECT {
+        request.extensions_mut().insert(underway.connection());
+    }
     let outcome = AssertUnwindSafe(async { handler.handle(request, peer).await }).catch_unwind().await;
     match outcome {
         Ok(response) => {

@@ -72,7 +72,9 @@ impl<H: Handler> Connections<H> {
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .keep_alive_interval(PING_INTERVAL)
-            .keep_alive_timeout(PING_TIMEOUT);
+            .keep_alive_timeout(PING_TIMEOUT)
+            // WebSockets over HTTP/2 (RFC 8441); the handler says what becomes of every CONNECT.
+            .enable_connect_protocol();
         Self { handler, kind, limits, drain, http1, http2 }
     }
 

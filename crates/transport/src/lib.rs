@@ -1,8 +1,8 @@
 //! Sockets, TLS accept, limits and drain: from a listening address to one HTTP request at a time.
 //!
-//! Refuses: what is neither TLS nor HTTP, connections beyond the limit, whoever is silent or slow for too long,
-//! heads over their limits, and HTTP/2 extended CONNECT, which is not offered. Nothing here decides on a
-//! request; [`Handler`] gets every one that was read whole.
+//! Refuses: what is neither TLS nor HTTP, connections beyond the limits, whoever is silent or slow for too long,
+//! and heads over their limits. Nothing here decides on a request; [`Handler`] gets every one that was read whole,
+//! extended CONNECT (RFC 8441) included.
 
 mod accept;
 mod answer;
@@ -36,3 +36,4 @@ pub use listener::{Kind, Listener};
 pub use peer::{Arrival, Peer, Protocol};
 pub use tickets::{MOST_TICKET_KEYS, TICKET_KEY, TICKET_KEY_NAME, TicketKey, TicketKeys};
 pub use tls::{challenge_config, server_config};
+pub use watch::InUse;

@@ -170,6 +170,18 @@ impl Underway {
     }
 }
 
+impl Underway {
+    /// For what outlives the answer.
+    pub(crate) fn connection(&self) -> InUse {
+        InUse(Arc::new(self.0.request()))
+    }
+}
+
+/// Keeps a connection from being taken for idle: for a tunnel on one of its streams, whose answer was over when it began.
+/// Among the extensions of a CONNECT over HTTP/2.
+#[derive(Debug, Clone)]
+pub struct InUse(#[expect(dead_code, reason = "held, for its end to be noticed")] Arc<Underway>);
+
 impl Drop for Underway {
     fn drop(&mut self) {
         let watch = &self.0;

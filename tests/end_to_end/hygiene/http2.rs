@@ -79,7 +79,7 @@ async fn a_malformed_head_is_refused() {
         ("an empty authority", instead(authority, ":authority", "")),
         ("a Host of another name", with(authority, &[("host", "evil.example")])),
         ("two Hosts", with(authority, &[("host", authority), ("host", authority)])),
-        ("a WebSocket by extended CONNECT, which was not offered", with(authority, &[(":protocol", "websocket")])),
+        ("the protocol of an extended CONNECT with GET", with(authority, &[(":protocol", "websocket")])),
     ];
     for (what, lines) in cases {
         let mut connection = RawHttp2::connect(door.setup.address(), "app.example.test").await;

@@ -15,6 +15,7 @@ use super::policy_warnings::LookedAt;
 use super::ppl::PlacedRule;
 use crate::domain::route::{HostHeader, PathRule, Route};
 use crate::domain::timeouts::Limit;
+use crate::domain::upgrades::Upgrades;
 use crate::problem::Place;
 use crate::raw::duration::Span;
 use crate::raw::route::RawRoute;
@@ -29,6 +30,7 @@ pub(super) struct Defaults<'a> {
     pub(super) response_headers: &'a ResponseHeaders,
     pub(super) pass_identity_headers: bool,
     pub(super) assertion: OfRoutes,
+    pub(super) upgrades: Upgrades,
 }
 
 /// The routes that could be made out.
@@ -95,8 +97,8 @@ impl Compiler<'_> {
             self.target(raw, defaults).map_or((None, None), |(target, base)| (Some(target), base));
         let prefix_rewrite = self.prefix_rewrite(raw, path.as_ref(), base_path);
         let host_header = self.host_header(raw);
-        let websockets = raw.allow_websockets.as_ref().is_some_and(|flag| flag.value);
-        self.blank_editor(raw, host_header.as_ref(), websockets);
+        let upgrades = self.upgrades_of_route(raw, &defaults.upgrades);
+        self.blank_editor(raw, host_header.as_ref(), upgrades.websocket);
         let response_headers = self.route_headers(raw.set_response_headers.as_ref(), defaults.response_headers);
         let set_request_headers = self.request_headers(raw.set_request_headers.as_ref());
         self.tokens_in_the_clear(raw.set_request_headers.as_ref(), target.as_ref());
@@ -127,7 +129,7 @@ impl Compiler<'_> {
             authentication_max_age,
             name: raw.name.as_ref().map_or_else(|| default_name(&from, &path), |name| name.value.clone()),
             description: raw.description.as_ref().map(|text| text.value.clone()).unwrap_or_default(),
-            websockets,
+            upgrades,
             host_header: host_header.unwrap_or(HostHeader::OfUpstream),
             prefix_rewrite,
             set_request_headers,
@@ -255,6 +257,8 @@ impl Compiler<'_> {
         }
         let unused = [
             ("allow_websockets", raw.allow_websockets.as_ref().map(|at| &at.place)),
+            ("allow_spdy", raw.upgrades.spdy.as_ref().map(|at| &at.place)),
+            ("allow_upgrades", raw.upgrades.list.as_ref().map(|at| &at.place)),
             ("preserve_host_header", raw.preserve_host_header.as_ref().map(|at| &at.place)),
             ("host_rewrite", raw.host_rewrite.as_ref().map(|at| &at.place)),
             ("prefix_rewrite", raw.prefix_rewrite.as_ref().map(|at| &at.place)),

@@ -11,6 +11,7 @@ use regex::Regex;
 
 use super::assertion::IssuerFormat;
 use super::timeouts::Limit;
+use super::upgrades::Upgrades;
 use super::upstream::Upstream;
 
 /// One route.
@@ -38,8 +39,8 @@ pub struct Route {
     pub authentication_max_age: Option<Duration>,
     /// What answers.
     pub target: Target,
-    /// Whether WebSockets are forwarded.
-    pub websockets: bool,
+    /// What requests may switch to.
+    pub upgrades: Upgrades,
     /// The Host header the upstream gets.
     pub host_header: HostHeader,
     /// What replaces the prefix (or the whole of an exact path) on the way to the upstream. A path in `to`

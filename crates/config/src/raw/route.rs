@@ -4,6 +4,7 @@ use super::assertion::RawRouteAssertion;
 use super::duration::Span;
 use super::policy::RawPolicy;
 use super::unsupported::{NONE, ROUTE};
+use super::upgrades::RawUpgrades;
 use super::{At, Given, HeaderPairs, Pairs, RawSecret, Reading, Section};
 use crate::Limit;
 use crate::problem::Place;
@@ -26,6 +27,7 @@ pub(crate) struct RawRoute {
     pub(crate) host_rewrite: Option<At<String>>,
     pub(crate) preserve_host_header: Option<At<bool>>,
     pub(crate) allow_websockets: Option<At<bool>>,
+    pub(crate) upgrades: RawUpgrades,
     pub(crate) set_request_headers: Option<At<HeaderPairs>>,
     pub(crate) remove_request_headers: Option<At<Vec<At<String>>>>,
     pub(crate) set_response_headers: Option<At<Pairs>>,
@@ -90,6 +92,7 @@ impl RawRoute {
             host_rewrite: section.text("host_rewrite", reading),
             preserve_host_header: section.flag("preserve_host_header", reading),
             allow_websockets: section.flag("allow_websockets", reading),
+            upgrades: RawUpgrades::read(&mut section, reading),
             set_request_headers: section.header_pairs("set_request_headers", reading),
             remove_request_headers: section.texts("remove_request_headers", reading),
             set_response_headers: section.pairs("set_response_headers", reading),

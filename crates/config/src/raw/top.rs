@@ -28,6 +28,7 @@ pub(crate) struct RawConfig {
     pub(crate) assertion: RawAssertion,
     pub(crate) set_response_headers: Option<At<Pairs>>,
     pub(crate) pass_identity_headers: Option<At<bool>>,
+    pub(crate) allow_upgrades: Option<At<Vec<At<String>>>>,
     pub(crate) policies: RawPolicies,
     /// Those that could be read; unreadable when none could.
     pub(crate) routes: Given<Vec<RawRoute>>,
@@ -47,6 +48,7 @@ impl RawConfig {
             assertion: RawAssertion::read(&mut section, reading),
             set_response_headers: section.pairs("set_response_headers", reading),
             pass_identity_headers: section.flag("pass_identity_headers", reading),
+            allow_upgrades: section.texts("allow_upgrades", reading),
             policies: RawPolicies::read(&mut section, reading),
             routes: routes(&mut section, reading),
             tests: section.node("tests").map(|node| expectations::tests(&node, reading)).unwrap_or_default(),

@@ -40,7 +40,6 @@ const SHARED_STORE: &str = "There is no broker of its own: replicas share a stor
 /// At the top of the file.
 pub(crate) const GLOBAL: &[Unsupported] = &[
     instead("access_log_fields", "The access log has a fixed set of fields."),
-    key("allow_upgrades"),
     instead("authenticate_callback_path", "The redirect URI is `/oauth2/callback` on a dedicated sign-in host."),
     instead("authenticate_internal_service_url", "There is one process, so nothing is called internally."),
     instead("authorize_*", "There is one process; the decision is made in it."),
@@ -109,8 +108,6 @@ pub(crate) const GLOBAL: &[Unsupported] = &[
 
 /// In a route.
 pub(crate) const ROUTE: &[Unsupported] = &[
-    key("allow_spdy"),
-    key("allow_upgrades"),
     instead("allowed_groups", "Write it as a policy: `policy: [{allow: {or: [{groups: {has: NAME}}]}}]`."),
     instead("allowed_idp_claims", "Write it as a policy: `policy: [{allow: {or: [{claim/NAME: {has: VALUE}}]}}]`."),
     key("bearer_token_format"),

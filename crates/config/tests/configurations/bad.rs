@@ -54,7 +54,7 @@ fn keys_that_are_unknown_or_not_supported_yet() {
         ("pomerium, saying nothing", with("autocert: false\nservices: all\ncookie_http_only: true\nssh_address: \"\"")),
         (
             "pomerium, in a route",
-            forwarding("lb_config: {}\nload_balancing_policy: RING_HASH\nallow_spdy: true\nmcp:\n  server: {}"),
+            forwarding("lb_config: {}\nload_balancing_policy: RING_HASH\nlogo_url: x\nmcp:\n  server: {}"),
         ),
         ("both names of routes", format!("{ROUTE}policy: []\n")),
     ];
@@ -270,6 +270,17 @@ fn paths_and_hosts_of_routes() {
         ("host with a scheme", forwarding("host_rewrite: https://app.internal")),
         ("websockets without the host", forwarding("allow_websockets: true")),
         ("websockets with another host", forwarding("allow_websockets: true\nhost_rewrite: app.internal")),
+        ("upgrades", forwarding("allow_upgrades: [h2c, TLS/1.2, WebSocket/13, \"a b\", \"\"]")),
+        (
+            "upgrades taken back",
+            forwarding("allow_upgrades: [websocket, SPDY/3.1]\nallow_websockets: false\nallow_spdy: false"),
+        ),
+        (
+            "upgrades of nothing",
+            route_with(
+                "redirect: {host_redirect: a.example}\nallow_spdy: true\nallow_upgrades: [tcp]\nallow_any_authenticated_user: true",
+            ),
+        ),
         ("timeouts", forwarding("timeout: 30\nidle_timeout: soon")),
     ];
     insta::assert_snapshot!(book(&World::default(), &cases));

@@ -19,7 +19,7 @@ fn the_example_is_clean() {
     assert_eq!(loaded.hints, []);
     let [route] = loaded.config.routes.as_slice() else { panic!("not one route") };
     assert_eq!(route.from.to_string(), "https://code.localhost");
-    assert!(route.websockets);
+    assert!(route.upgrades.websocket);
     assert_eq!(route.host_header, HostHeader::Preserve);
     assert!(
         matches!(&route.target, Target::Upstream(upstream) if upstream.addresses[0].to_string() == "http://code-server:8080")
@@ -189,6 +189,29 @@ fn providers_have_their_defaults() {
     assert_eq!(provider.redirect_path, "/oauth2/callback");
     assert_eq!(provider.scopes, ["openid", "email"]);
     assert!(provider.request_params.is_empty(), "what is given replaces the defaults");
+}
+
+#[test]
+fn upgrades_are_listed_or_switched_on() {
+    for (top, of_route, websocket, others) in [
+        ("", "", false, &[][..]),
+        ("", "allow_websockets: true", true, &[]),
+        ("", "allow_spdy: true", false, &["spdy/3.1"]),
+        ("", "allow_upgrades: [WebSocket, SPDY/3.1, tcp, TCP]", true, &["spdy/3.1", "tcp"]),
+        ("", "allow_upgrades: spdy/3.1\nallow_spdy: true", false, &["spdy/3.1"]),
+        ("allow_upgrades: [websocket, spdy/3.1]", "", true, &["spdy/3.1"]),
+        // A list of its own takes the place of the one at the top, and the switches have the last word.
+        ("allow_upgrades: [websocket, spdy/3.1]", "allow_upgrades: [tcp]", false, &["tcp"]),
+        ("allow_upgrades: [websocket, spdy/3.1]", "allow_upgrades: []", false, &[]),
+        ("allow_upgrades: [websocket, spdy/3.1]", "allow_websockets: false", false, &["spdy/3.1"]),
+        ("allow_upgrades: [websocket, spdy/3.1]", "allow_spdy: false", true, &[]),
+        ("allow_upgrades: [tcp]", "allow_websockets: true", true, &["tcp"]),
+    ] {
+        let route = route_with(&format!("to: http://app:8080\n{of_route}\nallow_any_authenticated_user: true"));
+        let upgrades = loaded(&format!("{top}\n{route}")).config.routes.remove(0).upgrades;
+        let named: Vec<_> = upgrades.others.iter().map(doorward_hygiene::UpgradeToken::as_str).collect();
+        assert_eq!((upgrades.websocket, &*named), (websocket, others), "{top} and {of_route}");
+    }
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn it_has_what_code_server_needs() {
     assert_eq!(config.listeners.address.to_string(), "127.0.0.1:8443");
     let [route] = config.routes.as_slice() else { panic!("not one route") };
     assert_eq!(route.from.to_string(), "https://code.localhost:8443");
-    assert!(route.websockets);
+    assert!(route.upgrades.websocket);
     assert_eq!(route.host_header, HostHeader::Preserve);
     assert!(matches!(&route.target, Target::Upstream(upstream) if upstream.addresses[0].port == 8080));
     let Provider::BuiltIn(users) = &config.sign_in.provider else { panic!("no accounts") };

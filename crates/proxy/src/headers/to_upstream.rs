@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use doorward_assertion::{Introduction, Told, Visit};
 use doorward_config::HostHeader;
 use doorward_hygiene::headers::{is_reserved, set_forwarded, strip_cookies, strip_hop_by_hop, strip_reserved};
-use doorward_hygiene::{Authority, CleanHead};
+use doorward_hygiene::{Authority, CleanHead, Upgrade, UpgradeToken};
 use doorward_identity::Presented;
 use doorward_telemetry::RequestId;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
@@ -47,7 +47,10 @@ pub(crate) fn request(head: CleanHead, body: Incoming, said: Said<'_>) -> Result
     let Said { snapshot, route, .. } = said;
     let settings = &route.settings;
     let (authority, client) = (head.authority().clone(), head.client_ip());
-    let upgrade = head.upgrade().is_some();
+    let upgrade = head.upgrade().map(|upgrade| match upgrade {
+        Upgrade::WebSocket(_) | Upgrade::ExtendedConnect => HeaderValue::from_static("websocket"),
+        Upgrade::Other(token) => as_written(head.headers(), token),
+    });
     let rewrite = settings.prefix_rewrite.as_deref();
     let target = rewrite
         .map(|with| rewritten(&settings.path, with, head.path(), head.query()))
@@ -55,7 +58,8 @@ pub(crate) fn request(head: CleanHead, body: Incoming, said: Said<'_>) -> Result
         .map_err(|_| ForwardError::Internal("the route's prefix_rewrite makes no path"))?;
     let parts = head.request_parts();
     let target = target.or_else(|| parts.uri.path_and_query().cloned());
-    let body = if upgrade { Upload::nothing() } else { Upload::new(body, parts.version, snapshot.signer.clone()) };
+    let body =
+        if upgrade.is_some() { Upload::nothing() } else { Upload::new(body, parts.version, snapshot.signer.clone()) };
 
     let mut headers = parts.headers;
     let wants_trailers = says_trailers(&headers);
@@ -96,9 +100,9 @@ pub(crate) fn request(head: CleanHead, body: Incoming, said: Said<'_>) -> Result
         };
     }
 
-    if upgrade {
+    if let Some(protocol) = upgrade {
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(UPGRADE, protocol);
     } else {
         frame(&mut headers, &body, trailers.as_ref());
         if wants_trailers {
@@ -113,6 +117,12 @@ pub(crate) fn request(head: CleanHead, body: Incoming, said: Said<'_>) -> Result
     *request.version_mut() = Version::HTTP_11;
     *request.headers_mut() = headers;
     Ok(request)
+}
+
+/// The protocol as the visitor wrote it: applications may be strict where the RFC is not.
+fn as_written(headers: &HeaderMap, token: &UpgradeToken) -> HeaderValue {
+    let written = headers.get(UPGRADE).filter(|value| token.is(value.as_bytes())).cloned();
+    written.or_else(|| HeaderValue::from_str(token.as_str()).ok()).unwrap_or(HeaderValue::from_static(""))
 }
 
 fn set_host(headers: &mut HeaderMap, rule: &HostHeader, authority: &Authority) {

@@ -65,7 +65,7 @@ async fn a_shadow_is_seen_and_never_enforced() {
 async fn a_shadow_is_asked_about_websockets_too_and_a_public_one_opens_nothing() {
     let (target, seen) = answering().await;
     let mut tried = shadowed(with_policy(route(target), only(ALICE)), everybody());
-    tried.websockets = true;
+    tried.upgrades.websocket = true;
     let front = front(tried).await;
     let handshake = "GET / HTTP/1.1\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
                      sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nconnection: upgrade";

@@ -14,7 +14,7 @@ const SOON: Duration = Duration::from_secs(10);
 
 fn anybodys(address: SocketAddr) -> Route {
     let mut route = with_policy(route(upstream_at(address)), allow(Criterion::AuthenticatedUser));
-    route.websockets = true;
+    route.upgrades.websocket = true;
     route
 }
 
@@ -137,7 +137,7 @@ async fn whoever_loses_their_rights_while_the_upstream_takes_the_handshake_gets_
     })
     .await;
     let mut route = with_policy(route(upstream_at(address)), only(ALICE));
-    route.websockets = true;
+    route.upgrades.websocket = true;
     let front = Front::start(route).await;
     let alice = front.visitors.sign_in(ALICE).await;
     let mut connection = front.connect().await;

@@ -88,7 +88,7 @@ pub(crate) fn route(target: Target) -> Route {
         show_error_details: false,
         authentication_max_age: None,
         target,
-        websockets: false,
+        upgrades: doorward_config::Upgrades::default(),
         host_header: HostHeader::OfUpstream,
         prefix_rewrite: None,
         set_request_headers: Vec::new(),

@@ -79,7 +79,7 @@ pub(crate) async fn echo() -> (SocketAddr, Seen) {
 
 fn alices(address: SocketAddr) -> Route {
     let mut route = with_policy(route(upstream_at(address)), only(ALICE));
-    route.websockets = true;
+    route.upgrades.websocket = true;
     route
 }
 
@@ -193,7 +193,7 @@ async fn a_reload_ends_the_tunnels_it_no_longer_allows() {
     let (address, _) = echo().await;
     let changes: [fn(&mut Route); 3] = [
         |route| *route = with_policy(route.clone(), only(BOB)),
-        |route| route.websockets = false,
+        |route| route.upgrades.websocket = false,
         |route| route.from = doorward_hygiene::OriginPattern::parse("https://elsewhere.test").unwrap(),
     ];
     for change in changes {
@@ -329,7 +329,7 @@ async fn whoever_may_not_have_one_gets_none_and_the_upstream_hears_nothing() {
     front.reload(vec![with_policy(alices(address), only(BOB))]);
     assert_eq!(ask(&front, "").await, 403);
     let mut without = alices(address);
-    without.websockets = false;
+    without.upgrades.websocket = false;
     front.reload(vec![without]);
     assert_eq!(ask(&front, "\r\norigin: https://app.test").await, 403);
     assert!(seen.all().is_empty());

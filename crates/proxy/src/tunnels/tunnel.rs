@@ -5,6 +5,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use doorward_authorize::RouteId;
+use doorward_transport::InUse;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, timeout};
@@ -35,12 +36,14 @@ pub(crate) struct Tunnel {
     pub(crate) upstream: OnUpgrade,
     pub(crate) watch: Watch,
     pub(crate) log: TunnelLog,
+    /// The connection that the visitor's side is a stream of, if it is one.
+    pub(crate) connection: Option<InUse>,
 }
 
 impl Tunnel {
     /// Joins them until something ends it, and logs what.
     pub(crate) async fn run(self) {
-        let Self { client, upstream, mut watch, log } = self;
+        let Self { client, upstream, mut watch, log, connection: _connection } = self;
         let begun = Instant::now();
         let (why, up, down) = match timeout(TO_SWITCH, async { tokio::join!(client, upstream) }).await {
             Ok((Ok(client), Ok(upstream))) => {
