@@ -8,6 +8,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
+    clippy::print_stdout,
     reason = "all of this crate is tests: what goes wrong should end one"
 )]
 #![allow(
@@ -21,6 +22,7 @@
 
 mod accounts;
 mod acme;
+mod chaos;
 mod client_certificates;
 mod command_line;
 mod disk_full;
@@ -31,6 +33,7 @@ mod hygiene;
 mod identity;
 mod introductions;
 mod lifecycle;
+mod load;
 mod matrix;
 mod policy;
 mod records;
@@ -38,6 +41,7 @@ mod refresh;
 mod replicas;
 mod scanner;
 mod sign_in;
+mod soak;
 mod strangers;
 mod tls;
 mod websockets;

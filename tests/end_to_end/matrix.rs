@@ -24,7 +24,7 @@ use crate::harness::setup::Setup;
 use crate::harness::visitor::{Protocol, Sent, Visitor, Whole};
 
 /// What applications may speak.
-const APPLICATIONS: &[Speaks] = &[Speaks::Http1, Speaks::Http1Tls];
+const APPLICATIONS: &[Speaks] = &[Speaks::Http1, Speaks::Http1Tls, Speaks::Http2Tls, Speaks::Http2];
 
 /// One Doorward before one application of each kind.
 struct Stage {

@@ -26,11 +26,9 @@ pub(crate) const NONCE: &str = "x-nonce";
 pub(crate) enum Speaks {
     Http1,
     Http1Tls,
-    #[allow(dead_code, reason = "no route leads to one yet")]
     /// Both by ALPN, as most do: HTTP/1.1 too, for WebSockets.
     Http2Tls,
-    #[allow(dead_code, reason = "no route leads to one yet")]
-    /// HTTP/2 without TLS, with prior knowledge (RFC 9113 §3.3).
+    /// HTTP/2 without TLS, with prior knowledge (RFC 9113 §3.3); HTTP/1.1 too, for WebSockets.
     Http2,
 }
 
@@ -162,6 +160,13 @@ impl Scripted {
     }
 }
 
+impl Scripted {
+    /// Forgets what happened so far, so that a long test does not gather it.
+    pub(crate) fn forget(&self) {
+        self.shared.noted.send_modify(Vec::clear);
+    }
+}
+
 /// `length` bytes that only this nonce has, each place different from the one before.
 pub(crate) fn bytes_of(nonce: &str, length: usize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(length + 256);
@@ -189,7 +194,11 @@ async fn connection(stream: TcpStream, speaks: Speaks, tls: Option<TlsAcceptor>,
     shared.open.send_modify(|open| *open += 1);
     let _open = Open(Arc::clone(&shared));
     match tls {
-        None => serve(stream, speaks.is_http2(), &shared).await,
+        None => {
+            let mut first = [0; 3];
+            let http2 = speaks.is_http2() && stream.peek(&mut first).await.is_ok() && first == *b"PRI";
+            serve(stream, http2, &shared).await;
+        }
         Some(tls) => {
             let Ok(stream) = tls.accept(stream).await else { return };
             let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");

@@ -12,11 +12,15 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::authority::Authority;
 use super::doorward::Doorward;
+use super::raw::Io;
 use super::setup::DOMAIN;
 use super::tls::{shake_hands, trusting};
+use super::websocket::{self, Socket};
 use super::within;
 
 pub(crate) type Sent = UnsyncBoxBody<Bytes, std::io::Error>;
@@ -45,7 +49,7 @@ pub(crate) struct Visitor {
     sender: Sender,
     authority: String,
     /// The socket once more, to close it without a word.
-    socket: std::net::TcpStream,
+    socket: Option<std::net::TcpStream>,
 }
 
 #[derive(Debug)]
@@ -98,7 +102,7 @@ impl Visitor {
                 Sender::Http2(sender)
             }
         };
-        Ok(Self { sender, authority: door.authority(host), socket })
+        Ok(Self { sender, authority: door.authority(host), socket: Some(socket) })
     }
 
     pub(crate) fn protocol(&self) -> Protocol {
@@ -115,6 +119,11 @@ impl Visitor {
             Protocol::Http1 => builder.uri(path).header(HOST, &self.authority),
             Protocol::Http2 => builder.version(Version::HTTP_2).uri(format!("https://{}{path}", self.authority)),
         }
+    }
+
+    /// Lets the connection go on for what is open on it.
+    pub(crate) fn leave_open(mut self) {
+        self.socket = None;
     }
 
     /// Whether the connection takes another request.
@@ -168,7 +177,49 @@ impl Visitor {
 
 impl Drop for Visitor {
     fn drop(&mut self) {
-        let _gone_already = self.socket.shutdown(std::net::Shutdown::Both);
+        if let Some(socket) = &self.socket {
+            let _gone_already = socket.shutdown(std::net::Shutdown::Both);
+        }
+    }
+}
+
+/// Asks for a WebSocket in the way of the protocol, as a page of that host does; the status when it is refused.
+pub(crate) async fn socket(
+    door: &Doorward,
+    host: &str,
+    protocol: Protocol,
+    headers: &[(&str, &str)],
+) -> Result<Socket, u16> {
+    let origin = door.setup.origin(host);
+    let mut all = vec![("Origin", origin.as_str())];
+    all.extend(headers);
+    if protocol == Protocol::Http1 {
+        let raw = door.raw(host).await;
+        return websocket::over(raw, &door.authority(host), "/socket", &all).await.map_err(|refused| refused.status);
+    }
+    let mut visitor = Visitor::connect(door, host, protocol).await;
+    // What a server allows is known once its settings have come.
+    let _settled = visitor.get("/.doorward/user", "").await;
+    let socket = visitor.websocket(&all).await;
+    visitor.leave_open();
+    socket
+}
+
+impl Visitor {
+    /// A WebSocket on this connection, which has to be HTTP/2 (RFC 8441). The connection lives as long as it.
+    pub(crate) async fn websocket(&mut self, headers: &[(&str, &str)]) -> Result<Socket, u16> {
+        let mut request = self.request("CONNECT", "/socket").header("sec-websocket-version", "13");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.extension(hyper::ext::Protocol::from_static("websocket")).body(nothing()).unwrap();
+        let mut answer = within("an answer to CONNECT", self.send(request)).await.unwrap();
+        if answer.status() != http::StatusCode::OK {
+            return Err(answer.status().as_u16());
+        }
+        let stream = within("the stream", hyper::upgrade::on(&mut answer)).await.unwrap();
+        let stream: Box<dyn Io> = Box::new(TokioIo::new(stream));
+        Ok(WebSocketStream::from_raw_socket(stream, Role::Client, None).await)
     }
 }
 

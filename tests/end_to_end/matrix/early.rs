@@ -3,13 +3,14 @@
 use std::time::{Duration, Instant};
 
 use super::for_each_pair;
+use crate::harness::scene::{ANYBODY_SIGNED_IN, Scene};
 use crate::harness::scripted::{NONCE, bytes_of};
-use crate::harness::visitor::{fed, streamed, whole};
+use crate::harness::visitor::{Protocol, Visitor, fed, streamed, whole};
 use crate::harness::within;
 
 const UPLOAD: usize = 5 << 20;
-/// Far below every time limit: nobody waited for one of them.
-const PROMPT: Duration = Duration::from_secs(8);
+/// Far less than an upload is held for.
+const PROMPT: Duration = Duration::from_secs(25);
 
 #[tokio::test]
 async fn an_early_answer_arrives_whole() {
@@ -30,7 +31,7 @@ async fn an_early_answer_arrives_whole() {
                     Err(error) => Err(error),
                 };
                 if rest == "drop" && !pair.application().speaks().is_http2() {
-                    // The reset of the connection may be faster than the answer. It must not look like one, then.
+                    // The application's reset of the connection may be faster than the answer. It must not look like one, then.
                     if answer.as_ref().map_or(true, |answer| answer.status == 502) {
                         continue;
                     }
@@ -66,7 +67,6 @@ async fn an_answer_does_not_wait_for_an_upload_that_never_goes_on() {
 
 #[tokio::test]
 async fn an_early_answer_disturbs_no_other_stream() {
-    use crate::harness::visitor::Protocol;
     for_each_pair("", |pair| async move {
         if pair.down == Protocol::Http1 {
             return;
@@ -89,4 +89,24 @@ async fn an_early_answer_disturbs_no_other_stream() {
         assert!(visitor.is_open(), "the connection of the others lives");
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_refusal_reaches_who_is_still_uploading() {
+    let scene = Scene::with_app(ANYBODY_SIGNED_IN).await;
+    for protocol in Protocol::ALL {
+        for round in 0..5 {
+            let mut visitor = Visitor::connect(&scene.door, "app", protocol).await;
+            let request = visitor.request("POST", "/").header("accept", "application/json");
+            let request = request.body(streamed(vec![b'u'; UPLOAD], None)).unwrap();
+            let answer = match within("a refusal", visitor.send(request)).await {
+                Ok(answer) => whole(answer).await,
+                Err(error) => Err(error),
+            };
+            let answer = answer.unwrap_or_else(|error| panic!("{} {round}: {error:?}", protocol.name()));
+            assert_eq!(answer.status, 401, "{}", protocol.name());
+            assert!(answer.body.ends_with(b"}") || answer.body.ends_with(b"}\n"), "{:?}", answer.body);
+        }
+    }
+    assert_eq!(scene.arrivals(), 0);
 }

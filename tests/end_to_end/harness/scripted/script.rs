@@ -27,7 +27,7 @@ type Frames = Vec<Result<Frame<Bytes>, Error>>;
 /// How much of a streamed body is told in one piece.
 const PIECE: usize = 16 * 1024;
 /// How long an upload is left unread by `hold`.
-const HOLDING: Duration = Duration::from_secs(15);
+const HOLDING: Duration = Duration::from_secs(60);
 
 pub(super) async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> Result<Response<Told>, Error> {
     let nonce = request.headers().get(NONCE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
@@ -43,36 +43,14 @@ pub(super) async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> R
         "report" => report(request, &guard).await?,
         // The body, while it comes.
         "echo" => echo(request, &guard),
-        // bytes/LENGTH/length|streamed
-        "bytes" => bytes(number(0), words.get(1) == Some(&"length"), &guard.nonce),
-        // Bytes, then trailers.
-        "trailers" => trailers(number(0), &guard.nonce),
         // early/STATUS/LENGTH/read|hold|drop: an answer that does not wait for the body.
         "early" => early(request, number(0), number(1), words.get(2).copied().unwrap_or_default(), &guard),
-        // break/LENGTH/length|streamed: bytes, then no end.
-        "break" => breaks(number(0), words.get(1) == Some(&"length"), &guard.nonce),
-        // The connection (HTTP/1.1) or the stream (HTTP/2) ends without an answer.
-        "close" => return Err(Error::other("closed without an answer, as asked")),
-        "hang" => std::future::pending().await,
-        // late/MILLISECONDS, then the nonce.
-        "late" => {
-            tokio::time::sleep(Duration::from_millis(number(0) as u64)).await;
-            plain(200, Full::from(bytes_of(&guard.nonce, 100)))
-        }
-        // events/COUNT/MILLISECONDS: that many, a pause after each. No count is without end.
-        "events" => events(number(0), number(1) as u64, &guard.nonce),
-        // empty/STATUS
-        "empty" => plain(number(0), Empty::new()),
-        // As HEAD wants it: a length and no byte.
-        "length" => {
-            let mut answer = plain(200, Empty::new());
-            answer.headers_mut().insert("content-length", HeaderValue::from(number(0)));
-            answer
-        }
-        // heads/COUNT/LENGTH
-        "heads" => heads(number(0), number(1)),
         "socket" => socket(request, &guard)?,
-        _ => plain(404, Empty::new()),
+        _ => {
+            // A polite application reads what it does not want.
+            drain(request.into_body());
+            unasked(behaviour, number(0), number(1), words.get(1) == Some(&"length"), &guard.nonce).await?
+        }
     };
     guard.done = true;
     let nonce = guard.nonce.clone();
@@ -80,6 +58,53 @@ pub(super) async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> R
     let (mut parts, body) = answer.into_parts();
     parts.headers.insert(NONCE, HeaderValue::from_str(&guard.nonce).unwrap());
     Ok(Response::from_parts(parts, Watched { inner: body, watch }.boxed_unsync()))
+}
+
+/// The behaviours that do not look at the request.
+async fn unasked(
+    behaviour: &str,
+    first: usize,
+    second: usize,
+    says_length: bool,
+    nonce: &str,
+) -> Result<Response<Told>, Error> {
+    Ok(match behaviour {
+        // bytes/LENGTH/length|streamed
+        "bytes" => bytes(first, says_length, nonce),
+        // trailers/LENGTH: bytes, then trailers.
+        "trailers" => trailers(first, nonce),
+        // break/LENGTH/length|streamed: bytes, then no end.
+        "break" => breaks(first, says_length, nonce),
+        // The connection (HTTP/1.1) or the stream (HTTP/2) ends without an answer.
+        "close" => return Err(Error::other("closed without an answer, as asked")),
+        "hang" => std::future::pending().await,
+        // late/MILLISECONDS, then bytes.
+        "late" => {
+            tokio::time::sleep(Duration::from_millis(first as u64)).await;
+            plain(200, Full::from(bytes_of(nonce, 100)))
+        }
+        // events/COUNT/MILLISECONDS: that many, a pause after each. No count is without end.
+        "events" => events(first, second as u64, nonce),
+        // empty/STATUS
+        "empty" => plain(first, Empty::new()),
+        // length/BYTES: as HEAD wants it, a length and no byte.
+        "length" => {
+            let mut answer = plain(200, Empty::new());
+            answer.headers_mut().insert("content-length", HeaderValue::from(first));
+            answer
+        }
+        // heads/COUNT/LENGTH
+        "heads" => heads(first, second),
+        // A page to begin with.
+        "" => plain(200, Full::from("a page")),
+        _ => plain(404, Empty::new()),
+    })
+}
+
+fn drain(mut body: Incoming) {
+    if !body.is_end_stream() {
+        tokio::spawn(async move { while let Some(Ok(_)) = body.frame().await {} });
+    }
 }
 
 /// Notes that a request was given up, unless it was done.
@@ -207,9 +232,9 @@ fn trailers(length: usize, nonce: &str) -> Response<Told> {
 
 fn early(request: Request<Incoming>, status: usize, length: usize, rest: &str, guard: &Guard) -> Response<Told> {
     let http2 = request.version() == Version::HTTP_2;
-    let mut body = request.into_body();
+    let body = request.into_body();
     match rest {
-        "read" => drop(tokio::spawn(async move { while let Some(Ok(_)) = body.frame().await {} })),
+        "read" => drain(body),
         // Neither read nor refused, for long.
         "hold" => drop(tokio::spawn(async move {
             tokio::time::sleep(HOLDING).await;
