@@ -10,6 +10,7 @@ mod chain;
 mod client_certificates;
 mod client_pair;
 mod client_rule;
+mod dns;
 mod expectations;
 mod from;
 mod headers;
@@ -81,6 +82,7 @@ impl Compiler<'_> {
         let global = self.global_headers(raw.set_response_headers.as_ref());
         let defaults = route::Defaults {
             timeout: timeouts.upstream,
+            lookup: self.lookup_family(raw.dns_lookup_family.as_ref()),
             authorities: &authorities,
             response_headers: &global,
             pass_identity_headers: raw.pass_identity_headers.as_ref().is_some_and(|flag| flag.value),

@@ -3,6 +3,7 @@
 pub(crate) mod acme;
 pub(crate) mod assertion;
 pub(crate) mod client_certificates;
+pub(crate) mod dns;
 pub(crate) mod expectations;
 pub(crate) mod listeners;
 pub(crate) mod route;

@@ -26,6 +26,7 @@ pub use domain::acme::{
 };
 pub use domain::assertion::{Assertion, ClaimHeader, IssuerFormat};
 pub use domain::client_certificates::{ClientCertificates, Enforcement, NameKind, NameMatch};
+pub use domain::dns::LookupFamily;
 pub use domain::expectations::{
     Expectation, Expectations, InvalidRequestUrl, Person, Question, REASONS_WITHOUT_A_POLICY, RequestUrl, point_in_time,
 };

@@ -31,6 +31,7 @@ pub(crate) struct Account {
     version: Version,
     client: IpAddr,
     accept: Option<HeaderValue>,
+    grpc: bool,
     user_agent: Option<HeaderValue>,
     authority: Option<Authority>,
     route: Option<RouteId>,
@@ -75,6 +76,7 @@ impl Account {
             version: request.version(),
             client: client.to_canonical(),
             accept: request.headers().get(ACCEPT).cloned(),
+            grpc: request.version() == Version::HTTP_2 && respond::grpc::asks(request.headers()),
             user_agent: request.headers().get(USER_AGENT).cloned(),
             authority: None,
             route: None,
@@ -183,6 +185,11 @@ impl Account {
     /// The authority asked for; a dash when it is not known.
     pub(crate) fn host(&self) -> String {
         self.authority.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string)
+    }
+
+    /// Whether it is asked in gRPC, and so answered in it.
+    pub(crate) fn is_grpc(&self) -> bool {
+        self.grpc
     }
 
     pub(crate) fn format(&self) -> Format {

@@ -126,7 +126,9 @@ impl ForwardError {
             }
             return Self::BrokeOff { upstream, what: http2_end(error), source };
         }
-        let what = if source.is_parse() {
+        let what = if source.is_parse_too_large() {
+            "answered with a head of more than 64 KiB or 100 lines"
+        } else if source.is_parse() {
             "answered with something that is no HTTP/1.1"
         } else if source.is_incomplete_message() {
             "closed the connection before it answered"

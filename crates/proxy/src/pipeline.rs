@@ -101,6 +101,7 @@ impl Pipeline {
         account.note_decision(&decision, shadow);
         let permit = match decision {
             Decision::Allow(permit) => permit,
+            Decision::SignIn(_) if account.is_grpc() => return Ok(respond::grpc::sign_in()),
             Decision::SignIn(_) => {
                 let max_age = route.settings.policy.max_age();
                 let answer = snapshot.identify.sign_in(&head, account.request_id().as_str(), max_age, now);

@@ -3,6 +3,8 @@
 //! A visitor is told what they can do and the request's id; names, addresses and reasons, of policies as of upstreams, are
 //! for the log.
 
+pub(crate) mod grpc;
+
 use std::error::Error;
 
 use doorward_hygiene::Accepts;
@@ -46,6 +48,13 @@ pub(crate) fn refuse(refusal: &Refusal, account: &Account) -> Response<ProxyBody
         }),
         other => Page::Problem(problem(other, &words)),
     };
+    if account.is_grpc() {
+        let (status, title) = match &page {
+            Page::Problem(problem) => (problem.status, problem.title),
+            _ => (StatusCode::FORBIDDEN, "Access denied"),
+        };
+        return grpc::refusal(refusal, status, title);
+    }
     let mut response = respond(&page, account.format(), account.request_id().as_str()).map(ProxyBody::full);
     let headers = response.headers_mut();
     match refusal {

@@ -2,6 +2,7 @@
 //!
 //! Refuses to send anything without a [`Permit`] of the very route it is sent for.
 
+mod addresses;
 mod again;
 mod certificate_problem;
 mod client_certificate;
@@ -133,7 +134,15 @@ impl UpstreamClient {
         let endpoints = upstream
             .addresses
             .iter()
-            .map(|address| Endpoint::new(address, tls.as_ref().map(|config| (config, &shown)), server_name, limits))
+            .map(|address| {
+                Endpoint::new(
+                    address,
+                    tls.as_ref().map(|config| (config, &shown)),
+                    server_name,
+                    upstream.lookup,
+                    limits,
+                )
+            })
             .collect::<Result<_, _>>()?;
         Ok(Self { endpoints, next: AtomicUsize::new(0), limits })
     }
@@ -143,8 +152,8 @@ impl UpstreamClient {
     /// The only function that opens a connection to an upstream. The permit is used up: one request each.
     ///
     /// An address that cannot be reached is passed over for the next one. A kept connection that turns out to be
-    /// closed before anything was written costs nothing: the request is sent again on a new one. A request of which
-    /// anything was written is never sent twice.
+    /// closed before anything was written costs nothing: the request is sent again on a new one, and so is, once, one
+    /// that the upstream says it has not begun with. Any other of which anything was written is never sent twice.
     pub(crate) async fn forward(
         &self,
         permit: Permit,
@@ -165,24 +174,31 @@ impl UpstreamClient {
             if !hosted {
                 request.headers_mut().insert(HOST, endpoint.authority.clone());
             }
-            if let Some(mut sender) = endpoint.take(upgrade) {
+            let mut kept = endpoint.take(upgrade);
+            let mut again = false;
+            loop {
+                let fresh = kept.is_none();
+                let mut sender = match kept.take() {
+                    Some(sender) => sender,
+                    None => match endpoint.connect(self.limits.connect, upgrade).await {
+                        Ok(sender) => sender,
+                        Err(source) => {
+                            tracing::debug!(upstream = %endpoint.label, "passed over: {source}");
+                            unreachable = Some(ForwardError::Unreachable { upstream: endpoint.label.clone(), source });
+                            break;
+                        }
+                    },
+                };
                 match endpoint.send(&mut sender, request, within, progress.as_deref()).await {
-                    Ok(response) => return Ok(endpoint.answered(response, Some(sender))),
-                    Err(Failed::NeverSent(back, _)) => request = *back,
+                    Ok(response) => return Ok(endpoint.answered(response, (!upgrade).then_some(sender))),
                     Err(Failed::For(error)) => return Err(error),
-                }
-            }
-            match endpoint.connect(self.limits.connect, upgrade).await {
-                Ok(mut sender) => {
-                    return match endpoint.send(&mut sender, request, within, progress.as_deref()).await {
-                        Ok(response) => Ok(endpoint.answered(response, (!upgrade).then_some(sender))),
-                        Err(Failed::NeverSent(_, error)) => Err(endpoint.never_sent(error)),
-                        Err(Failed::For(error)) => Err(error),
-                    };
-                }
-                Err(source) => {
-                    tracing::debug!(upstream = %endpoint.label, "passed over: {source}");
-                    unreachable = Some(ForwardError::Unreachable { upstream: endpoint.label.clone(), source });
+                    Err(Failed::NeverSent(back, error)) => {
+                        if again || fresh && !http2::is_unprocessed(&error) {
+                            return Err(endpoint.never_sent(error));
+                        }
+                        again = true;
+                        request = *back;
+                    }
                 }
             }
         }

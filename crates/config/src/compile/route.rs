@@ -13,6 +13,7 @@ use super::client_certificates::OfHost;
 use super::headers::ResponseHeaders;
 use super::policy_warnings::LookedAt;
 use super::ppl::PlacedRule;
+use crate::domain::dns::LookupFamily;
 use crate::domain::route::{HostHeader, PathRule, Route};
 use crate::domain::timeouts::Limit;
 use crate::domain::upgrades::Upgrades;
@@ -26,6 +27,7 @@ const SHORTEST_MAX_AGE: Duration = Duration::from_secs(60);
 /// What routes take from the top of the file.
 pub(super) struct Defaults<'a> {
     pub(super) timeout: Limit,
+    pub(super) lookup: LookupFamily,
     pub(super) authorities: &'a [CertificateDer<'static>],
     pub(super) response_headers: &'a ResponseHeaders,
     pub(super) pass_identity_headers: bool,

@@ -37,7 +37,8 @@ impl Compiler<'_> {
             }
             [_] => {
                 if let Some(to) = raw.to.value() {
-                    let (upstream, base) = self.upstream(to, &raw.tls, defaults.authorities)?;
+                    let (mut upstream, base) = self.upstream(to, &raw.tls, defaults.authorities)?;
+                    upstream.lookup = defaults.lookup;
                     return Some((Target::Upstream(upstream), base));
                 }
                 let redirect = raw.redirect.as_ref().map(|redirect| self.redirect(redirect));

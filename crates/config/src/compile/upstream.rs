@@ -4,6 +4,7 @@ use doorward_hygiene::{Authority, Hostname, NormalPath, Scheme};
 use rustls_pki_types::CertificateDer;
 
 use super::Compiler;
+use crate::domain::dns::LookupFamily;
 use crate::domain::upstream::{Upstream, UpstreamScheme, UpstreamTls, UpstreamUrl};
 use crate::raw::At;
 use crate::raw::route::RawUpstreamTls;
@@ -64,7 +65,7 @@ impl Compiler<'_> {
         }
         let tls = self.upstream_tls(raw_tls, global, &addresses);
         let base = base.and_then(|base| Some(At::new(base.value?, &base.place)));
-        whole.then_some((Upstream { addresses, tls }, base))
+        whole.then_some((Upstream { addresses, lookup: LookupFamily::default(), tls }, base))
     }
 
     fn upstream_tls(

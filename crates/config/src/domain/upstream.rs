@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 
 use rustls_pki_types::CertificateDer;
 
+use super::dns::LookupFamily;
 use crate::Secret;
 
 /// An application: where it is and how it is known to be the right one.
@@ -14,6 +15,8 @@ use crate::Secret;
 pub struct Upstream {
     /// Its addresses; at least one.
     pub addresses: Vec<UpstreamUrl>,
+    /// Which addresses of their names are used.
+    pub lookup: LookupFamily,
     /// How its certificate is judged. Without meaning for addresses without TLS.
     pub tls: UpstreamTls,
 }

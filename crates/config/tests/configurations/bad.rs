@@ -201,6 +201,7 @@ fn where_routes_lead() {
             "sockets that are none",
             to(&format!("[\"unix:///run/app.sock?x\", \"http+unix:///run/a%20b\", \"unix:///{}\"]", "x".repeat(103))),
         ),
+        ("a family that there is none", format!("dns_lookup_family: V4\n{}", to("http://app"))),
         ("a weight", to("[\"http://a:80,1\", \"http://b:80,2\"]")),
         ("a password", to("http://me:hunter2@app")),
         ("a query", to("http://app/?x=1")),

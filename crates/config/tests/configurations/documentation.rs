@@ -37,6 +37,7 @@ const TOP: &[&str] = &[
     "databroker_storage_connection_string_file",
     "databroker_storage_type",
     "default_upstream_timeout",
+    "dns_lookup_family",
     "downstream_mtls",
     "global_policy",
     "health_check_addr",

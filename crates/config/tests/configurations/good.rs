@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use doorward_config::{HostHeader, Limit, Loaded, PathRule, Provider, ProviderKind, SameSite, Target};
+use doorward_config::{HostHeader, Limit, Loaded, LookupFamily, PathRule, Provider, ProviderKind, SameSite, Target};
 use doorward_hygiene::Scheme;
 
 use crate::world::{ROUTE, World, forwarding, route_with};
@@ -265,6 +265,20 @@ fn every_way_to_reach_an_application() {
         let Target::Upstream(upstream) = &loaded.config.routes[0].target else { panic!("{to}") };
         let [address] = upstream.addresses.as_slice() else { panic!("{to}") };
         assert_eq!((address.to_string().as_str(), address.authority().as_str()), (shown, host), "{to}");
+    }
+}
+
+#[test]
+fn names_of_applications_are_looked_up_as_said() {
+    for (line, expected) in [
+        ("", LookupFamily::V4Preferred),
+        ("dns_lookup_family: v6_only\n", LookupFamily::V6Only),
+        ("dns_lookup_family: AUTO\n", LookupFamily::V6Preferred),
+        ("dns_lookup_family: ALL\n", LookupFamily::All),
+    ] {
+        let loaded = loaded(&format!("{line}{ROUTE}"));
+        let Target::Upstream(upstream) = &loaded.config.routes[0].target else { panic!("{line}") };
+        assert_eq!(upstream.lookup, expected, "{line}");
     }
 }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use doorward_config::{
-    HeaderContent, HostHeader, Limit, PathRule, Target, Upstream, UpstreamScheme, UpstreamTls, UpstreamUrl,
+    HeaderContent, HostHeader, Limit, LookupFamily, PathRule, Target, Upstream, UpstreamScheme, UpstreamTls,
+    UpstreamUrl,
 };
 use http_body_util::{BodyExt, Empty, Full};
 use tokio::io::AsyncWriteExt;
@@ -137,7 +138,11 @@ async fn several_addresses_take_turns_and_a_dead_one_is_passed_over() {
         host: at.ip().to_string(),
         port: at.port(),
     });
-    let target = Target::Upstream(Upstream { addresses: addresses.into(), tls: UpstreamTls::default() });
+    let target = Target::Upstream(Upstream {
+        addresses: addresses.into(),
+        lookup: LookupFamily::default(),
+        tls: UpstreamTls::default(),
+    });
     let front = Front::start(route(target)).await;
     for _ in 0..6 {
         assert_eq!(front.get("/").await.status, 200);

@@ -12,8 +12,8 @@ use bytes::Bytes;
 use doorward_assertion::{Keyring, Signer, SigningKeys};
 use doorward_authorize::{Action, Case, Criterion, Operator, Policy, RouteId, Rule, StringMatcher, StringTest};
 use doorward_config::{
-    Assertion, HostHeader, IssuerFormat, Limit, PathRule, Route, Target, Upstream, UpstreamScheme, UpstreamTls,
-    UpstreamUrl,
+    Assertion, HostHeader, IssuerFormat, Limit, LookupFamily, PathRule, Route, Target, Upstream, UpstreamScheme,
+    UpstreamTls, UpstreamUrl,
 };
 use doorward_hygiene::{CleanHead, Hostname, OriginPattern};
 use doorward_identity::{Claims, Email, Groups, Identity, Subject, VerifiedEmail};
@@ -71,6 +71,7 @@ pub(crate) fn upstream_at(address: SocketAddr) -> Target {
             host: address.ip().to_string(),
             port: address.port(),
         }],
+        lookup: LookupFamily::default(),
         tls: UpstreamTls::default(),
     })
 }
@@ -492,6 +493,12 @@ impl Connection {
             assert!(self.more().await > 0, "closed before {end:?}: {:?}", String::from_utf8_lossy(&self.read));
         }
         String::from_utf8(std::mem::take(&mut self.read)).unwrap()
+    }
+
+    /// Everything that still comes, until the other side closes or breaks off.
+    pub(crate) async fn rest(&mut self) -> String {
+        while self.more().await > 0 {}
+        String::from_utf8_lossy(&std::mem::take(&mut self.read)).into_owned()
     }
 
     /// Whether the other side closes within this time, whatever it says before.

@@ -4,7 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorward_config::{ClientCertificatePair, Secret, Target, Upstream, UpstreamScheme, UpstreamTls, UpstreamUrl};
+use doorward_config::{
+    ClientCertificatePair, LookupFamily, Secret, Target, Upstream, UpstreamScheme, UpstreamTls, UpstreamUrl,
+};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, PKCS_ECDSA_P256_SHA256,
     SanType,
@@ -102,7 +104,11 @@ async fn upstream_like(
 }
 
 fn https(host: &str, port: u16, tls: UpstreamTls) -> Upstream {
-    Upstream { addresses: vec![UpstreamUrl { scheme: UpstreamScheme::Https, host: host.into(), port }], tls }
+    Upstream {
+        addresses: vec![UpstreamUrl { scheme: UpstreamScheme::Https, host: host.into(), port }],
+        lookup: LookupFamily::default(),
+        tls,
+    }
 }
 
 fn trusting(certificate: &CertificateDer<'static>) -> UpstreamTls {

@@ -1,13 +1,13 @@
 //! Getting a byte stream to an upstream address: look-up, connect, TLS, each with a limit and a plain reason.
 //!
-//! Refuses to wait longer than the limit, however many addresses a name has.
+//! Refuses to wait longer than the limit for any of them.
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use doorward_config::LookupFamily;
 use rustls::{AlertDescription, ClientConfig, Error, InvalidMessage, PeerIncompatible};
 use rustls_pki_types::ServerName;
 use socket2::{SockRef, TcpKeepalive};
@@ -15,13 +15,12 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 
+use super::addresses;
 use super::certificate_problem::CertificateProblem;
 use super::client_certificate::{ClientCertificateProblem, Shown};
 use super::tls::{HTTP1, error_in, problem_in};
 use super::wire::Wire;
 
-/// How many addresses of one name are tried.
-const MOST_ADDRESSES: usize = 8;
 /// Quiet connections are probed so that middleboxes keep them and dead peers are noticed.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 /// How long it is waited before a unix socket whose queue is full is tried again.
@@ -191,6 +190,7 @@ impl DialError {
 #[derive(Debug, Clone)]
 pub(super) struct Target {
     pub(super) place: Place,
+    pub(super) lookup: LookupFamily,
     /// For `https`: the settings and the name its certificate must have.
     pub(super) tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     /// What those settings show of us.
@@ -233,7 +233,7 @@ pub(super) struct Dialled {
 pub(super) async fn dial(target: &Target, within: Duration, offer: Offer) -> Result<Dialled, DialError> {
     let (plain, address) = match &target.place {
         Place::Tcp { host, port } => {
-            let (stream, address) = connect(host, *port, within).await?;
+            let (stream, address) = addresses::connect(host, *port, target.lookup, within).await?;
             prepare(&stream);
             (Wire::Tcp(stream), address.to_string())
         }
@@ -287,38 +287,6 @@ pub(super) fn failed(address: String, source: io::Error, shown: Option<&Shown>) 
         | Error::PeerIncompatible(_) => DialError::NothingInCommon { address, source },
         _ => DialError::Handshake { address, source },
     }
-}
-
-async fn connect(host: &str, port: u16, within: Duration) -> Result<(TcpStream, SocketAddr), DialError> {
-    let lookup = tokio::net::lookup_host((host, port));
-    let addresses: Vec<SocketAddr> = match timeout(within, lookup).await {
-        Ok(Ok(found)) => found.take(MOST_ADDRESSES).collect(),
-        Ok(Err(source)) => return Err(DialError::Lookup { host: host.into(), source }),
-        Err(_) => return Err(DialError::LookupTimedOut { host: host.into(), after: within }),
-    };
-    let deadline = Instant::now() + within;
-    let mut left = u32::try_from(addresses.len()).unwrap_or(1);
-    let mut last = None;
-    for address in addresses {
-        // An even share of what is left for each address, so that one that swallows packets cannot use up
-        // the time of those behind it.
-        let now = Instant::now();
-        let share = now + deadline.saturating_duration_since(now) / left.max(1);
-        left = left.saturating_sub(1);
-        let at = || address.to_string();
-        last = Some(match timeout_at(share, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => return Ok((stream, address)),
-            Ok(Err(source)) if source.kind() == io::ErrorKind::ConnectionRefused => {
-                DialError::Refused { address: at() }
-            }
-            Ok(Err(source)) => DialError::Connect { address: at(), source },
-            Err(_) => DialError::TimedOut { address: at(), after: within },
-        });
-    }
-    Err(last.unwrap_or_else(|| DialError::Lookup {
-        host: host.into(),
-        source: io::Error::new(io::ErrorKind::NotFound, "it has no addresses"),
-    }))
 }
 
 /// Opens a unix socket.

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorward_config::{UpstreamScheme, UpstreamUrl};
+use doorward_config::{LookupFamily, UpstreamScheme, UpstreamUrl};
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
@@ -28,8 +28,10 @@ use super::{Exchange, UpstreamLimits};
 use crate::body::{Progress, Upload};
 use crate::error::{BuildError, ForwardError};
 
-/// How much of an upstream's answer is buffered at most, its head included.
+/// How much of an upstream's answer is buffered at most.
 const LARGEST_BUFFER: usize = 256 * 1024;
+/// How large the head of an answer may be, and its trailers; of lines, the library takes a hundred.
+const LARGEST_HEAD: usize = 64 * 1024;
 
 /// See the module.
 #[derive(Debug)]
@@ -66,6 +68,7 @@ impl Endpoint {
         url: &UpstreamUrl,
         tls: Option<(&Arc<ClientConfig>, &Arc<Shown>)>,
         server_name: Option<&str>,
+        lookup: LookupFamily,
         limits: UpstreamLimits,
     ) -> Result<Self, BuildError> {
         let label = url.to_string();
@@ -89,7 +92,7 @@ impl Endpoint {
         };
         let h2c = url.scheme == UpstreamScheme::H2c;
         let shared = (h2c || tls.is_some()).then(Arc::default);
-        let target = Target { place, tls, shown, h2c };
+        let target = Target { place, lookup, tls, shown, h2c };
         Ok(Self { label: label.into(), authority, target, pool: Pool::new(limits.pool), shared })
     }
 
@@ -237,7 +240,7 @@ enum Unanswered {
 /// HTTP/1.1 on a stream.
 pub(super) async fn alone(wire: Wire, upgrade: bool) -> Result<SendRequest<Upload>, DialError> {
     let mut builder = Builder::new();
-    builder.max_buf_size(LARGEST_BUFFER);
+    builder.max_buf_size(LARGEST_BUFFER).max_header_size(LARGEST_HEAD);
     let (sender, connection) = builder.handshake(TokioIo::new(wire)).await.map_err(DialError::Http)?;
     // How a connection ends is told to the request on it; nobody else needs to know.
     if upgrade {

@@ -17,8 +17,9 @@ use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::time::{Instant, timeout};
 
-use super::dial::{DialError, Dialled};
+use super::dial::{DialError, Dialled, failed};
 use super::greeting::{First, Greeted};
+use super::tls::error_in;
 use crate::body::Upload;
 
 /// How many requests share one connection at most; the upstream may want fewer.
@@ -76,8 +77,10 @@ impl Connection {
             match greeting.first().await {
                 First::Bytes => {}
                 First::Http1 => return Err(DialError::OnlyHttp1 { address: address.clone() }),
-                First::End => return Err(DialError::NoHttp2 { address: address.clone() }),
-                First::Failed(source) => return Err(super::dial::failed(address.clone(), source, shown.as_deref())),
+                First::Failed(source) if error_in(&source).is_some() => {
+                    return Err(failed(address.clone(), source, shown.as_deref()));
+                }
+                First::End | First::Failed(_) => return Err(DialError::NoHttp2 { address: address.clone() }),
             }
             while driver.current_max_send_streams() == BEFORE_SETTINGS {
                 let polled = poll_fn(|cx| Poll::Ready(Pin::new(&mut driver).poll(cx))).await;

@@ -1,7 +1,7 @@
 use std::time::{Duration, SystemTime};
 
 use doorward_authorize::{Decision, Facts, Policy, RouteId, Visitor};
-use doorward_config::{Upstream, UpstreamScheme, UpstreamTls, UpstreamUrl};
+use doorward_config::{LookupFamily, Upstream, UpstreamScheme, UpstreamTls, UpstreamUrl};
 use doorward_hygiene::{Hostname, NormalPath};
 use http::{HeaderMap, Method, Request};
 
@@ -51,6 +51,7 @@ pub(crate) fn build_error(upstream: &Upstream) -> String {
 fn http(host: &str, port: u16) -> Upstream {
     Upstream {
         addresses: vec![UpstreamUrl { scheme: UpstreamScheme::Http, host: host.into(), port }],
+        lookup: LookupFamily::default(),
         tls: UpstreamTls::default(),
     }
 }
