@@ -12,6 +12,7 @@ pub(crate) mod counterpart;
 pub(crate) mod doorward;
 pub(crate) mod hostile_authority;
 pub(crate) mod hostile_provider;
+pub(crate) mod http2_client;
 pub(crate) mod log;
 pub(crate) mod name_server;
 pub(crate) mod ports;

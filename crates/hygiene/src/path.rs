@@ -4,6 +4,7 @@
 //! characters, broken percent triplets, what is not UTF-8 once decoded, raw bytes outside printable ASCII,
 //! and more than 16 KiB.
 
+use bytes::Bytes;
 use http::uri::PathAndQuery;
 
 #[cfg(test)]
@@ -47,6 +48,14 @@ impl NormalPath {
     /// Exactly what the client sent and the upstream gets.
     pub fn raw(&self) -> &str {
         self.raw.path()
+    }
+
+    /// The same in memory of its own, for keeping it long after the request whose buffer it shares.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        // What was parsed once parses again.
+        let raw = PathAndQuery::from_maybe_shared(Bytes::copy_from_slice(self.raw().as_bytes()));
+        Self { raw: raw.unwrap_or_else(|_| self.raw.clone()), ..self.clone() }
     }
 
     /// Percent-decoded once: what routes and rules match on.

@@ -2,6 +2,8 @@
 //!
 //! Refuses to outlive its reason: the session it was opened with, the policy that allowed it, and its limits.
 
+mod detached;
+
 use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;

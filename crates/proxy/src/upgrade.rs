@@ -134,7 +134,8 @@ impl Asked {
             route: terms.route.clone(),
             user: terms.session.as_deref().map(|session| session.known().identity.label().to_owned()),
         };
-        let watch = Watch::on(Terms { idle: route.tunnel_idle, ..terms });
+        let facts = terms.facts.detached();
+        let watch = Watch::on(Terms { idle: route.tunnel_idle, facts, ..terms });
         let tunnel = Tunnel { client: self.client, upstream: upstream_side, watch, log, connection: self.connection };
         tunnels.drain().track(tunnel.run());
         Ok(Response::from_parts(parts, ProxyBody::empty()))

@@ -42,6 +42,10 @@ pub(crate) enum Reply {
     WrongAccept,
     /// The refusal code-server gives: a 403 without any header, and a close.
     RefuseUpgrade,
+    /// Exactly these bytes, a 101 and perhaps more; then every byte that comes is sent back.
+    Switch(Vec<u8>),
+    /// A right 101, and then bytes without end, counted in [`Upstream::flooded`].
+    Flood,
     /// Reads the request and closes without a word.
     HangUp,
 }
@@ -84,6 +88,7 @@ struct Shared {
     arrived: watch::Sender<Vec<Arrived>>,
     /// Bytes of request bodies seen so far.
     body: watch::Sender<u64>,
+    flooded: watch::Sender<u64>,
     /// Connections open now.
     open: watch::Sender<usize>,
     /// WebSockets open now.
@@ -112,6 +117,7 @@ impl Upstream {
             reply: Mutex::new(reply),
             arrived: watch::Sender::default(),
             body: watch::Sender::default(),
+            flooded: watch::Sender::default(),
             open: watch::Sender::default(),
             tunnels: watch::Sender::default(),
             connections: AtomicUsize::new(0),
@@ -147,6 +153,11 @@ impl Upstream {
 
     pub(crate) fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
+    }
+
+    /// How many bytes of a flood the other side has taken.
+    pub(crate) fn flooded(&self) -> u64 {
+        *self.shared.flooded.borrow()
     }
 
     /// Waits until so many requests have come.

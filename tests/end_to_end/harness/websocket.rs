@@ -1,6 +1,7 @@
 //! WebSockets as a client, through our own connection and with any header.
 
 use futures_util::{SinkExt, StreamExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
@@ -43,7 +44,10 @@ pub(crate) async fn open(door: &Doorward, browser: &Browser, host: &str) -> Resu
 }
 
 /// Sends a text and waits for it to come back.
-pub(crate) async fn echo(socket: &mut Socket, text: &str) -> bool {
+pub(crate) async fn echo<S>(socket: &mut WebSocketStream<S>, text: &str) -> bool
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     if socket.send(Message::text(text)).await.is_err() {
         return false;
     }
@@ -57,7 +61,10 @@ pub(crate) async fn echo(socket: &mut Socket, text: &str) -> bool {
 }
 
 /// Waits until the other side ends the connection, and tells how long that took.
-pub(crate) async fn ended(socket: &mut Socket) -> std::time::Duration {
+pub(crate) async fn ended<S>(socket: &mut WebSocketStream<S>) -> std::time::Duration
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let started = std::time::Instant::now();
     within("waiting for the WebSocket to end", async {
         while let Some(Ok(message)) = socket.next().await {

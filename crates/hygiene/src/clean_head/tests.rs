@@ -224,6 +224,34 @@ fn header_lines_are_counted() {
 }
 
 #[test]
+fn an_extended_connect_is_a_get_from_here_on() {
+    let mut connect =
+        parts("CONNECT", "https://code.example/s?x=1", Version::HTTP_2, &[("sec-websocket-version", "13")]);
+    let plain = CleanHead::inspect(connect.clone(), &arrived(Some(TLS))).unwrap_err();
+    assert_eq!(plain, Unclean::Method);
+    connect.extensions.insert(ConnectProtocol("websocket".into()));
+    let mut head = CleanHead::inspect(connect.clone(), &arrived(Some(TLS))).unwrap();
+    assert_eq!((head.method(), head.path_and_query()), (&Method::GET, "/s?x=1"));
+    assert_eq!(head.upgrade(), Some(&Upgrade::ExtendedConnect));
+    assert!(head.is_websocket() && !head.is_page_load());
+    head.bridge(WebSocketHandshake::with_nonce([7; 16]).unwrap());
+    let Some(Upgrade::WebSocket(handshake)) = head.upgrade().cloned() else { panic!("no handshake") };
+    assert_eq!(head.headers().get(SEC_WEBSOCKET_KEY), Some(&handshake.key));
+    // The host is held to the same rules.
+    let elsewhere = CleanHead::inspect(connect, &arrived(Some("other.example"))).unwrap_err();
+    assert_eq!(elsewhere, Unclean::Misdirected);
+}
+
+#[test]
+fn another_upgrade_is_kept_until_somebody_drops_it() {
+    let mut head = get("/", &[("host", TLS), ("connection", "upgrade"), ("upgrade", "SPDY/3.1")]).unwrap();
+    assert!(matches!(head.upgrade(), Some(Upgrade::Other(token)) if token.as_str() == "spdy/3.1"));
+    assert!(!head.is_websocket() && !head.is_page_load());
+    head.drop_upgrade();
+    assert!(head.upgrade().is_none() && !head.headers().contains_key(UPGRADE));
+}
+
+#[test]
 fn an_upgrade_that_is_no_websocket_is_dropped() {
     let head = get("/", &[("host", TLS), ("connection", "upgrade, http2-settings"), ("upgrade", "h2c")]).unwrap();
     assert!(head.upgrade().is_none());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use futures_util::{SinkExt, StreamExt};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
@@ -28,6 +28,15 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, shared: 
             Reply::RawOpen(bytes) => {
                 reader.stream.write_all(&bytes).await?;
                 reader.stream.flush().await?;
+            }
+            Reply::Switch(bytes) => {
+                reader.stream.write_all(&bytes).await?;
+                return echo(reader, shared).await;
+            }
+            Reply::Flood => {
+                let key = arrived.header("sec-websocket-key").unwrap_or_default();
+                switch(&mut reader.stream, &derive_accept_key(key.as_bytes()), &[]).await?;
+                return flood(reader, shared).await;
             }
             Reply::RefuseUpgrade if upgrade => {
                 reader.stream.write_all(b"HTTP/1.1 403 Forbidden\r\n\r\n").await?;
@@ -136,6 +145,40 @@ async fn switch<S: AsyncWrite + Unpin>(stream: &mut S, accept: &str, more: &[(&s
     push(&mut head, more);
     stream.write_all(head.as_bytes()).await?;
     stream.flush().await
+}
+
+/// Sends every byte back until the other side is done.
+async fn echo<S: AsyncRead + AsyncWrite + Unpin>(mut reader: Reader<S>, shared: &Shared) -> std::io::Result<()> {
+    shared.tunnels.send_modify(|open| *open += 1);
+    let outcome = async {
+        let read = reader.buffer.split();
+        reader.stream.write_all(&read).await?;
+        let mut piece = vec![0; 16 * 1024];
+        loop {
+            let count = reader.stream.read(&mut piece).await?;
+            if count == 0 {
+                return reader.stream.shutdown().await;
+            }
+            reader.stream.write_all(&piece[..count]).await?;
+        }
+    }
+    .await;
+    shared.tunnels.send_modify(|open| *open -= 1);
+    outcome
+}
+
+/// Sends for as long as anybody takes it.
+async fn flood<S: AsyncRead + AsyncWrite + Unpin>(mut reader: Reader<S>, shared: &Shared) -> std::io::Result<()> {
+    shared.tunnels.send_modify(|open| *open += 1);
+    let piece = vec![b'x'; 64 * 1024];
+    let outcome = loop {
+        match reader.stream.write(&piece).await {
+            Ok(taken) => shared.flooded.send_modify(|all| *all += taken as u64),
+            Err(error) => break Err(error),
+        }
+    };
+    shared.tunnels.send_modify(|open| *open -= 1);
+    outcome
 }
 
 /// Sends every message back until either side is done.
