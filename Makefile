@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export SKIPPED ?= $(CURDIR)/.run/skipped
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check test-rust test-browser test-compose bench image clean-tools
+.PHONY: help run test check test-rust test-browser test-compose bench soak image clean-tools
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -35,6 +35,9 @@ test-compose: ## docker-compose.yaml in a real engine; skipped where there can b
 
 bench: ## handshakes, decisions, look-ups among many routes and sessions, introductions to upstreams; fails below the bars
 	cargo bench --locked -p doorward-tests --bench handshakes --bench decisions --bench route_table --bench introductions --bench sessions
+
+soak: ## ten minutes of mixed load (SOAK_SECONDS=): a table; fails on a wrong answer and on growth; no part of `make test`
+	cargo test --release --locked -p doorward-tests --test end_to_end soak:: -- --ignored --nocapture
 
 image: ## the container image `doorward`
 	docker build --tag doorward .

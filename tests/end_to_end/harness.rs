@@ -19,11 +19,13 @@ pub(crate) mod ports;
 pub(crate) mod raw;
 pub(crate) mod raw_http2;
 pub(crate) mod scene;
+pub(crate) mod scripted;
 pub(crate) mod setup;
 #[allow(dead_code, reason = "the servers are those of another suite, which uses more of them")]
 pub(crate) mod stores;
 pub(crate) mod tls;
 pub(crate) mod upstream;
+pub(crate) mod visitor;
 pub(crate) mod websocket;
 pub(crate) mod wire;
 

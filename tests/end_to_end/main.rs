@@ -8,6 +8,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
+    clippy::print_stdout,
     reason = "all of this crate is tests: what goes wrong should end one"
 )]
 #![allow(
@@ -22,6 +23,7 @@
 mod accounts;
 mod acme;
 mod balancing;
+mod chaos;
 mod client_certificates;
 mod command_line;
 mod disk_full;
@@ -32,6 +34,8 @@ mod hygiene;
 mod identity;
 mod introductions;
 mod lifecycle;
+mod load;
+mod matrix;
 mod policy;
 mod proxies;
 mod records;
@@ -39,6 +43,7 @@ mod refresh;
 mod replicas;
 mod scanner;
 mod sign_in;
+mod soak;
 mod strangers;
 mod tls;
 mod websockets;

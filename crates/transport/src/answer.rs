@@ -27,7 +27,7 @@ pub(crate) struct Answer<B> {
 /// Who answers.
 enum Said<B> {
     Handler(B),
-    /// We, in so many words; none when they are said, or when the handler panicked.
+    /// We, in so many words; none when they are said, when the handler panicked, or when nobody may be sent a body.
     Plainly(Option<Bytes>),
 }
 
@@ -56,6 +56,8 @@ pub(crate) async fn answer<H: Handler>(
     underway: Underway,
 ) -> Response<Answer<H::Body>> {
     let protocol = peer.protocol;
+    // RFC 9110 §9.3.2. The library leaves the body out by itself in HTTP/1 only; in HTTP/2 it is a protocol error.
+    let bodiless = protocol == Protocol::Http2 && request.method() == Method::HEAD;
     if protocol == Protocol::Http2 && request.method() == Method::CONNECT {
         request.extensions_mut().insert(underway.connection());
     }
@@ -65,7 +67,10 @@ pub(crate) async fn answer<H: Handler>(
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 underway.upgrades();
             }
-            response.map(|body| Answer { body: Said::Handler(body), _underway: underway })
+            response.map(|body| {
+                let body = if bodiless { Said::Plainly(None) } else { Said::Handler(body) };
+                Answer { body, _underway: underway }
+            })
         }
         Err(panic) => {
             tracing::error!(panic = message(panic.as_ref()), "answering a request panicked; it got a 500");

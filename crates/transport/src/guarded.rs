@@ -10,8 +10,11 @@ use crate::framing::Framing;
 use crate::watch::Watch;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// How much of what a client still sends is read and dropped after our last byte.
-const DROPPED: usize = 256 * 1024;
+/// How much of what a client still sends is read and dropped after our last byte. Browsers on HTTP/1.1 read no answer
+/// before their upload is through.
+const DROPPED: usize = 64 * 1024 * 1024;
+/// How much of it a client has to send in the time that a connection lingers, to be listened to for as long again.
+const PACE: usize = 64 * 1024;
 
 /// The stream with its watch, and its place among the listener's connections: a tunnel keeps both.
 #[derive(Debug)]
@@ -108,7 +111,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
             return Poll::Ready(Ok(()));
         }
         self.watch.closing();
-        let mut scratch = [0; 4096];
+        let mut scratch = [0; 16 * 1024];
         while self.dropped < DROPPED {
             let mut scratch = ReadBuf::new(&mut scratch);
             // An error here is the client's, and the end as well.
@@ -118,7 +121,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
             if scratch.filled().is_empty() {
                 break;
             }
+            let paces = self.dropped / PACE;
             self.dropped += scratch.filled().len();
+            if self.dropped / PACE > paces {
+                self.watch.lingering();
+            }
         }
         Poll::Ready(Ok(()))
     }

@@ -131,6 +131,11 @@ impl Watch {
         }
     }
 
+    /// The client is still sending at a good pace, and may go on for as long again.
+    pub(crate) fn lingering(&self) {
+        self.phase_due.store(self.now() + milliseconds(LINGER), Relaxed);
+    }
+
     /// The connection is a tunnel from now on: its bytes are not ours to drop.
     pub(crate) fn upgraded(&self) {
         self.upgraded.store(true, Relaxed);
