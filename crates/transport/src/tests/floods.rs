@@ -70,6 +70,13 @@ async fn a_flood_of_resets_ends_the_connection_and_is_counted() {
         [opened, frame(RESET, 0, id, &8_u32.to_be_bytes())].concat()
     });
     assert!(ended.await);
+    // It is counted when the connection is done with, a moment after its other end has heard so.
+    let counted = async {
+        while server.admission.counts().of(Reason::Resets) == 0 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    timeout(Duration::from_secs(5), counted).await.expect("it is never counted");
     assert_eq!(server.admission.counts().of(Reason::Resets), 1);
     is_served(&server).await;
 }
