@@ -28,7 +28,7 @@ async fn shown(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infa
     Ok(Response::new(Full::from(text)))
 }
 
-fn acceptor(names: &[&str], alpn: &[&[u8]]) -> (TlsAcceptor, CertificateDer<'static>) {
+pub(super) fn acceptor(names: &[&str], alpn: &[&[u8]]) -> (TlsAcceptor, CertificateDer<'static>) {
     let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
     let made = rcgen::generate_simple_self_signed(names).unwrap();
     let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
