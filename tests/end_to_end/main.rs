@@ -31,6 +31,7 @@ mod hygiene;
 mod identity;
 mod introductions;
 mod lifecycle;
+mod limits;
 mod policy;
 mod records;
 mod refresh;

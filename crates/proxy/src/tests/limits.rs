@@ -185,8 +185,9 @@ async fn an_address_is_counted_before_anybody_asks_the_store_and_for_all_routes_
     let (address, _) = upstream_saying(OK).await;
     let mut one = route(upstream_at(address));
     one.path = doorward_config::PathRule::Prefix("/one".into());
-    one.id = doorward_authorize::RouteId::new("one");
-    let other = with_policy(route(upstream_at(address)), only(ALICE));
+    let mut other = route(upstream_at(address));
+    other.id = doorward_authorize::RouteId::new("other");
+    let other = with_policy(other, only(ALICE));
     let settings = FrontSettings::of(vec![one, other]);
     let front = Front::start_with(FrontSettings { rate_limits: vec![rate(RateKey::Address)], ..settings }).await;
     assert_eq!(front.get("/one").await.status, 200);
