@@ -34,6 +34,7 @@ mod hygiene;
 mod identity;
 mod introductions;
 mod lifecycle;
+mod limits;
 mod load;
 mod matrix;
 mod policy;

@@ -17,6 +17,7 @@ mod endpoints;
 mod handover;
 mod hostile_provider;
 mod jars;
+mod limits;
 mod logout;
 mod max_age;
 mod openid;
