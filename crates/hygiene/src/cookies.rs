@@ -13,9 +13,9 @@ const MOST: usize = 256;
 /// (RFC 9113 §8.2.3). Names may come up several times; values are not unquoted.
 pub(crate) fn of(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     headers.get_all(COOKIE).iter().flat_map(|line| items(line.as_bytes())).take(MOST).filter_map(|item| {
-        let (name, value) = std::str::from_utf8(item).ok()?.split_once('=')?;
-        let name = name.trim_ascii_end();
-        (!name.is_empty()).then(|| (name, value.trim_ascii_start()))
+        let (name, value) = item.split_at_checked(item.iter().position(|byte| *byte == b'=')?)?;
+        let (name, value) = (name.trim_ascii_end(), value.get(1..)?.trim_ascii_start());
+        (!name.is_empty()).then_some((std::str::from_utf8(name).ok()?, std::str::from_utf8(value).ok()?))
     })
 }
 

@@ -1,13 +1,14 @@
 //! One line a request, written in batches by a thread of its own so that no request waits for a disk.
 
+mod json;
+
+use std::cell::Cell;
 use std::fmt;
 use std::io::Write;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
-
-use serde::Serialize;
 
 use crate::LogFormat;
 
@@ -16,12 +17,16 @@ const GATHER: Duration = Duration::from_millis(25);
 /// Beyond this many waiting bytes lines are dropped and counted: a stuck reader must not eat the memory.
 const MOST_WAITING: usize = 4 << 20;
 
+thread_local! {
+    /// Where a thread makes its lines, so that none of them allocates.
+    static LINE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
 /// What is said of one request once it is answered. Never the query string, a header value other than the
 /// user agent, or anything secret.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub struct AccessLine<'a> {
     /// The request's id, as the answer carried it.
-    #[serde(rename = "request-id")]
     pub request_id: &'a str,
     /// The request's method.
     pub method: &'a str,
@@ -34,42 +39,30 @@ pub struct AccessLine<'a> {
     /// The answer's status.
     pub status: u16,
     /// From the request's head to the answer's head.
-    #[serde(rename = "duration-ms", serialize_with = "as_milliseconds")]
     pub duration: Duration,
     /// Who asked: the address of the connection.
     pub client: IpAddr,
     /// The route that matched.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub route: Option<&'a str>,
     /// The e-mail address, else the subject, of a known visitor.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<&'a str>,
     /// `allow`, `deny` or `sign-in`; absent when no policy was asked.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub decision: Option<&'static str>,
     /// Why, in kebab-case words, several joined by commas.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'a str>,
     /// The rule that decided, of those who were denied or asked to sign in.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<DecidingRule>,
     /// The line of the configuration that rule stands on.
-    #[serde(rename = "rule-line", skip_serializing_if = "Option::is_none")]
     pub rule_line: Option<u32>,
     /// What the route's shadow policy would have decided, where it differs.
-    #[serde(rename = "shadow-decision", skip_serializing_if = "Option::is_none")]
     pub shadow_decision: Option<&'static str>,
     /// Why it would have.
-    #[serde(rename = "shadow-reason", skip_serializing_if = "Option::is_none")]
     pub shadow_reason: Option<&'a str>,
     /// The upstream that answered.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub upstream: Option<&'a str>,
     /// What the client says it is.
-    #[serde(rename = "user-agent", skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<&'a str>,
     /// Whether this request became a WebSocket.
-    #[serde(skip_serializing_if = "is_false")]
     pub websocket: bool,
 }
 
@@ -89,32 +82,6 @@ impl fmt::Display for DecidingRule {
             Self::NoneHeld => f.write_str("none"),
         }
     }
-}
-
-impl Serialize for DecidingRule {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
-fn is_false(value: &bool) -> bool {
-    !value
-}
-
-fn as_milliseconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    // Three decimals: a microsecond is as fine as anybody reads.
-    #[expect(clippy::cast_precision_loss, reason = "exact up to 285 years")]
-    serializer.serialize_f64(duration.as_micros() as f64 / 1000.0)
-}
-
-#[derive(Serialize)]
-struct JsonLine<'a> {
-    timestamp: jiff::Timestamp,
-    level: &'static str,
-    message: &'static str,
-    #[serde(flatten)]
-    line: &'a AccessLine<'a>,
 }
 
 /// Where access lines go. Clones share one writer.
@@ -173,14 +140,19 @@ impl AccessLog {
     /// Hands a line over. Never waits for the writer; drops the line when four megabytes are waiting.
     pub fn write(&self, line: &AccessLine<'_>) {
         let Some(format) = self.format else { return };
-        let mut text = Vec::with_capacity(512);
+        let mut text = LINE.take();
+        text.clear();
         let formatted = match format {
-            LogFormat::Json => json(&mut text, line),
+            LogFormat::Json => {
+                json::write(&mut text, line, SystemTime::now());
+                Ok(())
+            }
             LogFormat::Human => human(&mut text, line),
         };
         if formatted.is_ok() {
             self.shared.add(&text);
         }
+        LINE.set(text);
     }
 
     /// How many lines were dropped because nobody read them.
@@ -230,13 +202,6 @@ impl Shared {
         self.writing.store(!waiting.is_empty(), Ordering::Release);
         std::mem::swap(&mut *waiting, batch);
     }
-}
-
-fn json(text: &mut Vec<u8>, line: &AccessLine<'_>) -> std::io::Result<()> {
-    let timestamp = jiff::Timestamp::try_from(SystemTime::now()).unwrap_or_default();
-    serde_json::to_writer(&mut *text, &JsonLine { timestamp, level: "INFO", message: "request", line })?;
-    text.push(b'\n');
-    Ok(())
 }
 
 fn human(text: &mut Vec<u8>, line: &AccessLine<'_>) -> std::io::Result<()> {

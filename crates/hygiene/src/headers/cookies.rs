@@ -39,19 +39,21 @@ pub fn strip_cookies(headers: &mut HeaderMap, stem: &str) {
         return;
     };
     let several = lines.next().is_some();
-    let ours =
-        headers.get_all(COOKIE).iter().flat_map(|line| items(line.as_bytes())).any(|item| is_ours(name_of(item), stem));
-    if !several && !ours {
-        return;
-    }
-    let mut left = Vec::with_capacity(first.len());
+    let (mut ours, mut left) = (false, Vec::new());
     for item in headers.get_all(COOKIE).iter().flat_map(|line| items(line.as_bytes())) {
-        if !is_ours(name_of(item), stem) {
-            if !left.is_empty() {
+        if is_ours(name_of(item), stem) {
+            ours = true;
+        } else {
+            if left.is_empty() {
+                left.reserve_exact(first.len());
+            } else {
                 left.extend_from_slice(b"; ");
             }
             left.extend_from_slice(item);
         }
+    }
+    if !several && !ours {
+        return;
     }
     // What came out of header values makes up a header value; were it otherwise, no cookie would pass.
     match HeaderValue::try_from(left) {

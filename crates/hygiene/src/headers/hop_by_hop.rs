@@ -5,8 +5,9 @@ use http::{HeaderMap, HeaderName};
 
 use super::tokens;
 
+const MANY: usize = 12;
 /// Known by name, whether or not a `Connection` line lists them.
-const ALWAYS: [HeaderName; 12] = [
+const ALWAYS: [HeaderName; MANY] = [
     CONNECTION,
     TE,
     TRAILER,
@@ -33,9 +34,35 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
             headers.remove(name);
         }
     }
-    for name in &ALWAYS {
+    // Each name is looked at once, which takes less than asking the map for each that may not be there: it seldom has any.
+    let mut found = [false; MANY];
+    for name in headers.keys() {
+        if let Some(found) = place(name.as_str()).and_then(|place| found.get_mut(place)) {
+            *found = true;
+        }
+    }
+    for (name, _) in ALWAYS.iter().zip(found).filter(|(_, found)| *found) {
         headers.remove(name);
     }
+}
+
+/// Where a name stands among those of [`ALWAYS`].
+fn place(name: &str) -> Option<usize> {
+    Some(match name {
+        "connection" => 0,
+        "te" => 1,
+        "trailer" => 2,
+        "transfer-encoding" => 3,
+        "upgrade" => 4,
+        "proxy-authenticate" => 5,
+        "proxy-authorization" => 6,
+        "keep-alive" => 7,
+        "proxy-connection" => 8,
+        "proxy-authentication-info" => 9,
+        "http2-settings" => 10,
+        "proxy" => 11,
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -49,6 +76,14 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap()))
             .collect()
+    }
+
+    #[test]
+    fn every_known_name_is_found_where_it_stands() {
+        for (index, name) in ALWAYS.iter().enumerate() {
+            assert_eq!(place(name.as_str()), Some(index), "{name}");
+        }
+        assert_eq!(place("host"), None);
     }
 
     #[test]
