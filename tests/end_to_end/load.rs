@@ -135,7 +135,7 @@ impl Visits {
         tally.latencies.extend(latency);
     }
 
-    fn wrong(&self, what: &str, how: String) {
+    fn wrong(&self, what: &str, how: &str) {
         let mut tally = self.tally.lock().unwrap();
         if tally.wrong.len() < 50 {
             tally.wrong.push(format!("{what}: {how}"));
@@ -150,7 +150,7 @@ impl Visits {
         match Visitor::try_connect(&self.door, who.host, who.protocol, 1 << 20).await {
             Ok(visitor) => Some(visitor),
             Err(error) => {
-                self.wrong(who.host, format!("no connection: {error}"));
+                self.wrong(who.host, &format!("no connection: {error}"));
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 None
             }
@@ -173,8 +173,8 @@ impl Visits {
                     // One waits on purpose.
                     self.right(&what, (length != 100).then(|| began.elapsed()));
                 }
-                Ok(answer) => self.wrong(&what, told(&nonce, &answer)),
-                Err(error) => self.wrong(&what, format!("{nonce} {path}: {error:?}")),
+                Ok(answer) => self.wrong(&what, &told(&nonce, &answer)),
+                Err(error) => self.wrong(&what, &format!("{nonce} {path}: {error:?}")),
             }
             kept = Some(visitor);
             tokio::time::sleep(self.pause).await;
@@ -193,8 +193,8 @@ impl Visits {
             let request = request(&visitor, &who, "POST", "/echo", &nonce).body(body).unwrap();
             match visitor.exchange(request).await {
                 Ok(answer) if is_right(&answer, 200, &bytes) => self.right(&what, None),
-                Ok(answer) => self.wrong(&what, told(&nonce, &answer)),
-                Err(error) => self.wrong(&what, format!("{nonce}: {error:?}")),
+                Ok(answer) => self.wrong(&what, &told(&nonce, &answer)),
+                Err(error) => self.wrong(&what, &format!("{nonce}: {error:?}")),
             }
             kept = Some(visitor);
             tokio::time::sleep(self.pause).await;
@@ -208,12 +208,12 @@ impl Visits {
         headers.extend(who.cookie.as_deref().map(|cookie| ("cookie", cookie)));
         let mut socket = match socket(&self.door, who.host, who.protocol, &headers).await {
             Ok(socket) => socket,
-            Err(status) => return self.wrong(&what, format!("refused with {status}")),
+            Err(status) => return self.wrong(&what, &format!("refused with {status}")),
         };
         while self.goes_on() {
             let text = format!("{} {}", self.nonce(), ".".repeat(500));
             if !echo(&mut socket, &text).await {
-                return self.wrong(&what, "ended".into());
+                return self.wrong(&what, "ended");
             }
             self.right(&what, None);
             tokio::time::sleep(self.pause).await;
@@ -227,17 +227,17 @@ impl Visits {
         let request = request(&visitor, &who, "GET", "/events/0/20", &nonce).body(nothing()).unwrap();
         let mut answer = match within("the head of a stream", visitor.send(request)).await {
             Ok(answer) if answer.status() == 200 => answer,
-            other => return self.wrong(&what, format!("{:?}", other.map(|answer| answer.status()))),
+            other => return self.wrong(&what, &format!("{:?}", other.map(|answer| answer.status()))),
         };
         let (mut text, mut next) = (String::new(), 0_u64);
         while self.goes_on() {
             match within("an event", answer.frame()).await {
                 Some(Ok(frame)) => text += std::str::from_utf8(frame.data_ref().unwrap()).unwrap(),
-                other => return self.wrong(&what, format!("broke off after {next}: {other:?}")),
+                other => return self.wrong(&what, &format!("broke off after {next}: {other:?}")),
             }
             while let Some((event, rest)) = text.split_once("\n\n") {
                 if event != format!("data: {nonce} {next}") {
-                    return self.wrong(&what, format!("{event:?} instead of {next}"));
+                    return self.wrong(&what, &format!("{event:?} instead of {next}"));
                 }
                 next += 1;
                 self.right(&what, None);
@@ -257,9 +257,9 @@ impl Visits {
             let body = if method == "POST" { streamed(vec![b'u'; 300_000], None) } else { nothing() };
             let request = request(&visitor, &who, method, "/bytes/500/length", &nonce).body(body).unwrap();
             match visitor.exchange(request).await {
-                Ok(answer) if !statuses.contains(&answer.status) => self.wrong(&what, told(&nonce, &answer)),
+                Ok(answer) if !statuses.contains(&answer.status) => self.wrong(&what, &told(&nonce, &answer)),
                 Ok(answer) if answer.status == 200 && answer.body != bytes_of(&nonce, 500) => {
-                    self.wrong(&what, told(&nonce, &answer));
+                    self.wrong(&what, &told(&nonce, &answer));
                 }
                 Ok(_) | Err(_) => self.right(&what, None),
             }
