@@ -130,6 +130,7 @@ async fn services() -> [Upstream; 2] {
     let over_tls = Upstream {
         addresses: vec![at],
         lookup: LookupFamily::default(),
+        balancing: doorward_config::Balancing::default(),
         tls: UpstreamTls { authorities: vec![certificate], ..UpstreamTls::default() },
     };
     let in_the_clear = h2c(clear.local_addr().unwrap());
