@@ -59,7 +59,7 @@ async fn cookies_nobody_knows_are_looked_up_so_often_and_known_ones_cost_nothing
         let (mut parts, ()) = request.body(()).unwrap().into_parts();
         parts.headers.insert("host", "code.example.com".parse().unwrap());
         let arrived = doorward_hygiene::ArrivedOn {
-            client: "192.0.2.7:4711".parse().unwrap(),
+            client: doorward_hygiene::ForwardedChain::direct("192.0.2.7".parse().unwrap()),
             sni: Some(doorward_hygiene::Hostname::parse("code.example.com").unwrap()),
             over_tls: true,
         };
