@@ -24,6 +24,7 @@ mod policies;
 mod policy_warnings;
 mod pomerium;
 mod protect;
+mod proxies;
 mod secrets;
 mod sessions;
 mod shared_policies;
