@@ -149,13 +149,12 @@ impl Pipeline {
         };
         let asked = upgrade::asked(&mut head, route)?;
         let session = visitor.as_ref().map(|visitor| Arc::clone(&visitor.session));
-        let place = match &asked {
-            None => None,
-            Some(_) => {
-                let most = snapshot.limits.tunnels_per_session;
-                let place = self.0.tunnels.room_for(session.as_deref(), head.client_ip(), most);
-                Some(place.ok_or(Refusal::TooManyTunnels)?)
-            }
+        let place = if asked.is_some() {
+            let most = snapshot.limits.tunnels_per_session;
+            let place = self.0.tunnels.room_for(session.as_deref(), head.client_ip(), most);
+            Some(place.ok_or(Refusal::TooManyTunnels)?)
+        } else {
+            None
         };
         route.check_length(&body)?;
         let terms = Terms {
