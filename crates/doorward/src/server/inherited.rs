@@ -21,7 +21,7 @@ pub(crate) struct Inherited(Vec<Socket>);
 
 #[derive(Debug)]
 struct Socket {
-    socket: TcpListener,
+    listener: TcpListener,
     address: SocketAddr,
     name: String,
 }
@@ -45,7 +45,7 @@ impl Inherited {
             let name = names.next().unwrap_or_default().to_owned();
             if let Some(socket) = handed.take_tcp_listener(number).map_err(ServerError::Inherited)? {
                 let address = socket.local_addr().map_err(ServerError::Inherited)?;
-                sockets.push(Socket { socket, address, name });
+                sockets.push(Socket { listener: socket, address, name });
             }
         }
         Ok(Self(sockets))
@@ -87,7 +87,7 @@ impl Inherited {
 
     fn take(&mut self, is_wanted: impl Fn(&Socket) -> bool) -> Option<TcpListener> {
         let at = self.0.iter().position(is_wanted)?;
-        Some(self.0.remove(at).socket)
+        Some(self.0.remove(at).listener)
     }
 }
 
@@ -104,7 +104,7 @@ mod tests {
     fn handed(names: &[&str]) -> (Inherited, Vec<SocketAddr>) {
         let sockets = names.iter().map(|name| {
             let socket = TcpListener::bind("127.0.0.1:0").unwrap();
-            Socket { address: socket.local_addr().unwrap(), socket, name: (*name).to_owned() }
+            Socket { address: socket.local_addr().unwrap(), listener: socket, name: (*name).to_owned() }
         });
         let inherited = Inherited(sockets.collect());
         let addresses = inherited.0.iter().map(|socket| socket.address).collect();
