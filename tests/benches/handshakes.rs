@@ -128,7 +128,9 @@ impl Fleet {
             certificates.obtained().publish(&host, Arc::new(key), facts);
         }
         let memory = resident().saturating_sub(before).checked_div(many).unwrap_or_default();
-        let config = doorward_transport::server_config(certificates.resolver(), None, None).unwrap();
+        let config =
+            doorward_transport::server_config(certificates.resolver(), None, None, doorward_transport::Versions::Both)
+                .unwrap();
         Self { certificates, config, names, next: 0, memory, server: Vec::new(), both: Vec::new() }
     }
 
