@@ -176,6 +176,7 @@ const BLOCKS: &[(&str, &[&str])] = &[
             "sign_ins_per_address",
             "stalled_write_timeout",
             "streams_per_connection",
+            "requests_per_address",
             "tunnels_per_session",
             "unknown_sessions_per_address",
         ],
