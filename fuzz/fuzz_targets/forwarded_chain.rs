@@ -24,7 +24,7 @@ fuzz_target!(|lines: Vec<Vec<u8>>| {
     let chain = ForwardedChain::behind(&headers, peer, ours, MOST_HOPS);
     assert!(chain.hops().iter().all(|hop| ours(*hop)) && chain.hops().len() <= MOST_HOPS);
     assert_eq!(chain.hops().last().copied().unwrap_or(chain.client()), peer);
-    assert_eq!(ForwardedChain::behind(&headers, [192, 0, 2, 1].into(), ours, MOST_HOPS).hops(), []);
+    assert!(ForwardedChain::behind(&headers, [192, 0, 2, 1].into(), ours, MOST_HOPS).hops().is_empty());
 
     headers.append(NAME, HeaderValue::from_static("203.0.113.9, 10.0.0.2"));
     let chain = ForwardedChain::behind(&headers, peer, ours, MOST_HOPS);

@@ -98,6 +98,16 @@ async fn for_each_pair<F: Future<Output = ()> + Send + 'static>(keys: &str, test
     on_stage(&Stage::start(keys).await, test).await;
 }
 
+/// One pair after the other, for what is heavy: a hundred handshakes at once are enough for a busy machine.
+async fn for_each_pair_in_turn<F: Future<Output = ()> + Send + 'static>(keys: &str, test: impl Fn(Pair) -> F) {
+    for pair in Stage::start(keys).await.pairs() {
+        let name = pair.name();
+        if let Err(failed) = tokio::spawn(test(pair)).await {
+            panic!("{name}: {}", said(failed));
+        }
+    }
+}
+
 async fn on_stage<F: Future<Output = ()> + Send + 'static>(stage: &Arc<Stage>, test: impl Fn(Pair) -> F) {
     let mut tests = JoinSet::new();
     for pair in stage.pairs() {

@@ -4,12 +4,14 @@
 //! comes with an allowing one. No step can be left out, and none is found anywhere else.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
-use doorward_authorize::{Decision, Grounds, Reasons};
+use doorward_authorize::{Decision, Grounds, Permit, Reasons};
 use doorward_hygiene::{CleanHead, InvalidPath, Unclean};
+use doorward_sessions::LiveSession;
 use doorward_telemetry::AccessLog;
 use doorward_transport::{Handler, Peer};
 use http::header::{CACHE_CONTROL, CONNECTION, SET_COOKIE};
@@ -17,6 +19,7 @@ use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::{Body, Incoming};
 
 use crate::account::Account;
+use crate::error::ForwardError;
 use crate::headers::to_upstream::{self, REQUEST_ID, Said};
 use crate::held::{HeldFacts, Terms};
 use crate::identify::RefusedFor;
@@ -24,7 +27,8 @@ use crate::limits::{AnswerBody, Place, When, unless_stalled};
 use crate::refusal::{Denial, Refusal};
 use crate::served_route::{Answers, Asked, ServedRoute};
 use crate::snapshot::Snapshot;
-use crate::upstreams::Outgoing;
+use crate::tunnels::TunnelPlace;
+use crate::upstreams::{Exchange, Outgoing, UpstreamClient};
 use crate::{
     AnswerChallenges, ProxyBody, Tunnels, answer, arrived, challenges, clients, escaped_slashes, identify, redirect,
     respond, static_answer, upgrade,
@@ -103,15 +107,7 @@ impl Pipeline {
             return Err(Refusal::ClientCertificate(certificate));
         }
         if snapshot.serves(head.host()) && snapshot.own.owns(&head) {
-            if head.path().escapes_slashes() {
-                return Err(Unclean::Path(InvalidPath::EncodedSlash).into());
-            }
-            let (id, client) = (*account.request_id(), account.client());
-            let answer = snapshot.own.answer(head, body, id.as_str(), client).await;
-            if let Some(RefusedFor(reason)) = answer.extensions().get() {
-                account.note_refused_for(reason);
-            }
-            return Ok(answer);
+            return own(head, body, &snapshot, account).await;
         }
 
         // What for, who, and may they?
@@ -153,12 +149,8 @@ impl Pipeline {
         let asked = upgrade::asked(&mut head, route)?;
         let session = visitor.as_ref().map(|visitor| Arc::clone(&visitor.session));
         let place = match &asked {
+            Some(_) => Some(self.room_for_a_tunnel(session.as_deref(), head.client_ip(), &snapshot)?),
             None => None,
-            Some(_) => {
-                let most = snapshot.limits.tunnels_per_session;
-                let place = self.0.tunnels.room_for(session.as_deref(), head.client_ip(), most);
-                Some(place.ok_or(Refusal::TooManyTunnels)?)
-            }
         };
         route.check_length(&body)?;
         let terms = Terms {
@@ -179,12 +171,7 @@ impl Pipeline {
         let within = route.settings.timeout.duration();
         let key = client.key(session, terms.facts.source_ip);
         let outgoing = Outgoing { request, within, upgrade: asked.is_some(), key };
-        let progress = outgoing.request.body().progress();
-        let exchange = client.forward(permit, &route.settings.id, outgoing);
-        let exchange = match (within, progress, route.stream_idle) {
-            (None, Some(progress), Some(idle)) => unless_stalled(exchange, &progress, idle).await?,
-            _ => exchange.await?,
-        };
+        let exchange = forward(client, permit, route, outgoing).await?;
 
         // Its answer, or a tunnel.
         account.note_upstream(&exchange.upstream);
@@ -197,6 +184,50 @@ impl Pipeline {
             }
             None => answer::pass_on(exchange, route, &snapshot.cookie_stem, terms)?,
         })
+    }
+
+    fn room_for_a_tunnel(
+        &self,
+        session: Option<&LiveSession>,
+        client: IpAddr,
+        snapshot: &Snapshot,
+    ) -> Result<TunnelPlace, Refusal> {
+        let place = self.0.tunnels.room_for(session, client, snapshot.limits.tunnels_per_session);
+        place.ok_or(Refusal::TooManyTunnels)
+    }
+}
+
+/// An endpoint of ours answers.
+async fn own(
+    head: CleanHead,
+    body: Incoming,
+    snapshot: &Snapshot,
+    account: &mut Account,
+) -> Result<Response<ProxyBody>, Refusal> {
+    if head.path().escapes_slashes() {
+        return Err(Unclean::Path(InvalidPath::EncodedSlash).into());
+    }
+    let (id, client) = (*account.request_id(), account.client());
+    let answer = snapshot.own.answer(head, body, id.as_str(), client).await;
+    if let Some(RefusedFor(reason)) = answer.extensions().get() {
+        account.note_refused_for(reason);
+    }
+    Ok(answer)
+}
+
+/// Sends what is allowed. Where the route never gives up waiting for its upstream, an upload is still not to stand still
+/// for longer than an answer may.
+async fn forward(
+    client: &UpstreamClient,
+    permit: Permit,
+    route: &ServedRoute,
+    outgoing: Outgoing,
+) -> Result<Exchange, ForwardError> {
+    let (within, progress) = (outgoing.within, outgoing.request.body().progress());
+    let exchange = client.forward(permit, &route.settings.id, outgoing);
+    match (within, progress, route.stream_idle) {
+        (None, Some(progress), Some(idle)) => unless_stalled(exchange, &progress, idle).await,
+        _ => exchange.await,
     }
 }
 

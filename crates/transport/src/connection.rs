@@ -191,12 +191,12 @@ impl<H: Handler> Connections<H> {
                 Versions::Http2 => Some((Protocol::Http2, Vec::new())),
             }
         };
-        let began = tokio::select! {
-            began = tokio::time::timeout(self.terms.limits.head, beginning) => began,
+        let spoken = tokio::select! {
+            spoken = tokio::time::timeout(self.terms.limits.head, beginning) => spoken,
             () = self.drain.begun() => return,
         };
         let From { address, via } = from;
-        match began {
+        match spoken {
             Ok(Some((protocol, begun))) => {
                 let peer = Peer { address, via, arrival: Arrival::Cleartext, protocol, client_chain: None };
                 match protocol {

@@ -99,7 +99,7 @@ impl Framing {
 
     fn line(&mut self, line: &[u8]) -> bool {
         self.state = match self.state {
-            State::Between if line.is_empty() => State::Between,
+            State::Between | State::Trailers if line.is_empty() => State::Between,
             State::Between => {
                 self.heads = self.heads.saturating_add(1);
                 self.head = Head::default();
@@ -123,7 +123,6 @@ impl Framing {
             },
             State::ChunkEnd if line.is_empty() => State::ChunkSize,
             State::ChunkEnd => State::Lost,
-            State::Trailers if line.is_empty() => State::Between,
             other => other,
         };
         false

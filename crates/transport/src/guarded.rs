@@ -13,6 +13,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// How much of what a client still sends is read and dropped after our last byte. Browsers on HTTP/1.1 read no answer
 /// before their upload is through.
 const DROPPED: usize = 64 * 1024 * 1024;
+/// The same of HTTP/2, where streams end by themselves and a connection is closed only on whoever floods it.
+const DROPPED_OF_HTTP2: usize = 256 * 1024;
 /// How much of it a client has to send in the time that a connection lingers, to be listened to for as long again.
 const PACE: usize = 64 * 1024;
 
@@ -112,7 +114,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         }
         self.watch.closing();
         let mut scratch = [0; 16 * 1024];
-        while self.dropped < DROPPED {
+        let most = if self.framing.is_some() { DROPPED } else { DROPPED_OF_HTTP2 };
+        while self.dropped < most {
             let mut scratch = ReadBuf::new(&mut scratch);
             // An error here is the client's, and the end as well.
             let Ok(()) = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut scratch)) else {

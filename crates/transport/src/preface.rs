@@ -42,7 +42,7 @@ mod tests {
             (b"", Protocol::Http1),
         ] {
             for size in [1, 7, 100] {
-                let pieces = bytes.chunks(size).map(|piece| Ok::<_, io::Error>(piece));
+                let pieces = bytes.chunks(size).map(Ok::<_, io::Error>);
                 let mut stream = tokio_util::io::StreamReader::new(futures_util::stream::iter(pieces));
                 let (found, read) = read(&mut stream).await.unwrap();
                 assert_eq!(found, protocol, "{bytes:?}");

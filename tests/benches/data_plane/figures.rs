@@ -38,14 +38,16 @@ impl Figures {
     pub(crate) fn table(&self, title: &str, columns: &[(&'static str, &str)]) {
         let (first, _) = columns.first().unwrap();
         println!("\n{title}");
-        let names: String = columns.iter().map(|(_, name)| format!("{name:>16}")).collect();
+        let names: Vec<_> = columns.iter().map(|(_, name)| format!("{name:>16}")).collect();
+        let names = names.concat();
         println!("{:<28}{names}{:>12}{:>12}", "", "to nginx", "to HAProxy");
         for peer in &self.peers {
             if self.median(first, peer).is_none() {
                 continue;
             }
             let cell = |what| self.median(what, peer).map_or_else(String::new, |figure| format!("{figure:.2}"));
-            let cells: String = columns.iter().map(|(what, _)| format!("{:>16}", cell(what))).collect();
+            let cells: Vec<_> = columns.iter().map(|(what, _)| format!("{:>16}", cell(what))).collect();
+            let cells = cells.concat();
             let to = |other| self.ratio(first, peer, other).map_or_else(String::new, |ratio| format!("{ratio:.2}"));
             println!("{peer:<28}{cells}{:>12}{:>12}", to("nginx"), to("HAProxy"));
         }

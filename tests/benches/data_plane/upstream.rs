@@ -46,9 +46,9 @@ pub(crate) fn nginx(folder: &Path, port: u16) -> Server {
 }
 
 /// This program in another part.
-pub(crate) fn this(core: Core, part: &str, folder: &Path, port: u16) -> Server {
+pub(crate) fn this(core: Core, role: &str, folder: &Path, port: u16) -> Server {
     let program = std::env::current_exe().unwrap();
-    Server::start(core, part, folder, &[program.to_str().unwrap(), part, &port.to_string()])
+    Server::start(core, role, folder, &[program.to_str().unwrap(), role, &port.to_string()])
 }
 
 /// Takes uploads and echoes WebSockets, until it is ended.

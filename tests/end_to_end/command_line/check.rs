@@ -47,7 +47,7 @@ async fn the_guides_configuration_is_good() {
 
 #[tokio::test]
 async fn every_problem_is_said_at_once_with_its_place() {
-    let yaml = "adress: :443\nuse_proxy_protocol: true\nidp_client_secret_file: /nowhere/secret\ntimeout_read: soon\nroutes:\n  - from: https://app.example.test/path\n    to: http://127.0.0.1:8080\n    allow_any_authenticated_user: true\n  - from: https://code.example.test\n    to: ftp://127.0.0.1\n    allow_websocket: true\n    allow_any_authenticated_user: maybe\n";
+    let yaml = "adress: :443\ndebug_address: \":9\"\nidp_client_secret_file: /nowhere/secret\ntimeout_read: soon\nroutes:\n  - from: https://app.example.test/path\n    to: http://127.0.0.1:8080\n    allow_any_authenticated_user: true\n  - from: https://code.example.test\n    to: ftp://127.0.0.1\n    allow_websocket: true\n    allow_any_authenticated_user: maybe\n";
     let said = refused(
         yaml,
         &[
@@ -71,13 +71,13 @@ async fn unknown_keys_are_told_from_known_ones_that_are_not_there_yet() {
     refused(&format!("adress: :443\n{ROUTE}"), &["adress", "address"]).await;
     refused(&format!("{ROUTE}    allow_websocket: true\n"), &["allow_websocket", "allow_websockets"]).await;
     refused(&format!("qqqqqqqqq: 1\n{ROUTE}"), &["qqqqqqqqq"]).await;
-    for key in ["tls_derive: x", "databroker_service_url: x", "metrics_basic_auth: x", "use_proxy_protocol: true"] {
+    for key in ["tls_derive: x", "databroker_service_url: x", "metrics_basic_auth: x", "debug_address: x"] {
         let name = key.split(':').next().unwrap();
         refused(&format!("{key}\n{ROUTE}"), &[name, "support"]).await;
     }
     refused(
-        &format!("{ROUTE}    kubernetes_service_account_token: x\n"),
-        &["kubernetes_service_account_token", "support"],
+        &format!("{ROUTE}    enable_google_cloud_serverless_authentication: true\n"),
+        &["enable_google_cloud_serverless_authentication", "support"],
     )
     .await;
     let policy = ROUTE.replace("allow_any_authenticated_user: true", "policy: [{allow: {or: [{device: 10.0.0.0/8}]}}]");
@@ -215,8 +215,7 @@ async fn files_that_are_no_configuration_are_said_to_be_none() {
 #[tokio::test]
 async fn run_refuses_what_check_refuses() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("config.yaml"), format!("adress: :443\nuse_proxy_protocol: true\n{ROUTE}"))
-        .unwrap();
+    std::fs::write(folder.path().join("config.yaml"), format!("adress: :443\ndebug_address: \":9\"\n{ROUTE}")).unwrap();
     let checked = command_in(folder.path(), &["check", "config.yaml"]).await;
     let run = command_in(folder.path(), &["run", "--config", "config.yaml"]).await;
     assert_eq!(run.code, Some(1), "{run:?}");

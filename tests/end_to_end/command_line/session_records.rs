@@ -15,8 +15,9 @@ fn events(door: &Doorward, kind: &str) -> Vec<Value> {
     door.log.entries().into_iter().filter(is_one).collect()
 }
 
-/// The one event of this kind.
-fn event(door: &Doorward, kind: &str) -> Value {
+/// The one event of this kind, once it is written.
+async fn event(door: &Doorward, kind: &str) -> Value {
+    door.log.wait_for(&format!("\"event\":\"{kind}\"")).await;
     let mut all = events(door, kind);
     assert_eq!(all.len(), 1, "{kind}: {all:?}");
     all.remove(0)
@@ -40,19 +41,19 @@ async fn every_kind_of_event_stands_in_the_log_once_and_in_the_numbers() {
 
     let alice = scene.browser_of("alice@example.com").await;
     keep(&alice);
-    let began = event(door, "signed-in");
+    let began = event(door, "signed-in").await;
     let session = began["session"].as_str().unwrap().to_owned();
     assert_eq!((&began["user"], &began["client"]), (&"alice@example.com".into(), &"127.0.0.1".into()), "{began}");
     assert!(began["provider"].is_string());
     run(door, &["session", "revoke", &session]).await;
-    let ended = event(door, "session-revoked");
+    let ended = event(door, "session-revoked").await;
     assert_eq!((&ended["user"], &ended["session"]), (&"alice@example.com".into(), &session.as_str().into()), "{ended}");
     assert_eq!(ended["reason"], "an operator ended it");
 
     let mut bob = scene.browser_of("bob@example.com").await;
     keep(&bob);
     run(door, &["user", "block", "bob@example.com"]).await;
-    assert_eq!(event(door, "person-blocked")["user"], "bob@example.com");
+    assert_eq!(event(door, "person-blocked").await["user"], "bob@example.com");
     let ended = events(door, "session-revoked").pop().unwrap();
     assert_eq!(
         (&ended["user"], &ended["reason"]),
@@ -61,18 +62,18 @@ async fn every_kind_of_event_stands_in_the_log_once_and_in_the_numbers() {
     scene.provider.person(Person::new("bob@example.com"));
     let refused = bob.visit(&scene.url("app", "/")).await;
     assert_eq!(refused.status, 403);
-    let failed = event(door, "sign-in-failed");
+    let failed = event(door, "sign-in-failed").await;
     assert_eq!((&failed["user"], &failed["reason"]), (&"bob@example.com".into(), &"this person is blocked".into()));
     assert_eq!(failed["request_id"], refused.header("x-request-id").unwrap());
     run(door, &["user", "unblock", "bob@example.com"]).await;
-    assert_eq!(event(door, "person-unblocked")["user"], "bob@example.com");
+    assert_eq!(event(door, "person-unblocked").await["user"], "bob@example.com");
 
     let mut carol = scene.browser_of("carol@example.com").await;
     keep(&carol);
     let page = carol.visit(&scene.url("app", "/.doorward/sign_out")).await;
     carol.submit(&page, &[]).await;
     door.log.wait_for("\"signed-out\"").await;
-    assert_eq!(event(door, "signed-out")["user"], "carol@example.com");
+    assert_eq!(event(door, "signed-out").await["user"], "carol@example.com");
 
     // An answer that belongs to no sign-in.
     let stray = Browser::new().send(Ask::page(&scene.url("app", "/.doorward/callback?state=x&code=sesame"))).await;

@@ -104,7 +104,8 @@ async fn two_hundred_readers_that_never_read() {
     upstream.reply_with(Reply::Echo);
     assert_eq!(status_over_plain(&door).await, 200);
     let peak = door.memory("VmHWM");
-    assert!(peak < before + 150_000, "from {before} kB to {peak} kB");
+    // A megabyte each: a piece of the answer on its way out, the next one read, and what TLS would make of them.
+    assert!(peak < before + 200_000, "from {before} kB to {peak} kB");
     // Nobody reads, so nobody learns that they were closed; the application does.
     upstream.wait_for_quiet(2).await;
     assert!(started.elapsed() < AT_MOST, "{:?}", started.elapsed());

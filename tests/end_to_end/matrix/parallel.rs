@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use http_body_util::BodyExt;
 
-use super::{Pair, for_each_pair};
+use super::{Pair, for_each_pair, for_each_pair_in_turn};
 use crate::harness::scripted::{NONCE, bytes_of};
 use crate::harness::visitor::{Protocol, Visitor, full, nothing, whole};
 use crate::harness::within;
@@ -32,7 +32,7 @@ async fn hundred(pair: &Pair, visitor: &mut Visitor) {
 
 #[tokio::test]
 async fn a_hundred_downloads_on_one_connection() {
-    for_each_pair("", |pair| async move {
+    for_each_pair_in_turn("", |pair| async move {
         if pair.down == Protocol::Http2 {
             hundred(&pair, &mut pair.visitor().await).await;
         }
@@ -42,7 +42,7 @@ async fn a_hundred_downloads_on_one_connection() {
 
 #[tokio::test]
 async fn a_hundred_uploads_on_one_connection() {
-    for_each_pair("", |pair| async move {
+    for_each_pair_in_turn("", |pair| async move {
         if pair.down == Protocol::Http1 {
             return;
         }
@@ -63,7 +63,7 @@ async fn a_hundred_uploads_on_one_connection() {
 
 #[tokio::test]
 async fn a_slow_reader_keeps_nobody_waiting() {
-    for_each_pair("", |pair| async move {
+    for_each_pair_in_turn("", |pair| async move {
         if pair.down == Protocol::Http1 {
             return;
         }

@@ -160,6 +160,7 @@ impl PathRule {
 
 /// What answers on a route.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "one for each route, and most of them are applications")]
 pub enum Target {
     /// An application.
     Upstream(Upstream),

@@ -111,7 +111,7 @@ fn what_is_no_limit_is_refused_with_words() {
         let report = World::default().report(&format!("{text}\n{ROUTE}"));
         assert!(report.contains(words) && report.ends_with("refused"), "{text}: {report}");
     }
-    let many = vec!["{requests: 1}"; 9].join(", ");
+    let many = ["{requests: 1}"; 9].join(", ");
     let report = World::default().report(&forwarding(&format!("rate_limit: [{many}]")));
     assert!(report.contains("more than 8 items"), "{report}");
     let report = World::default().report(&forwarding("max_request_bytes: 0"));

@@ -26,6 +26,7 @@ mod policies;
 mod policy_warnings;
 mod pomerium;
 mod protect;
+mod proxies;
 mod rewriting;
 mod secrets;
 mod sessions;

@@ -21,7 +21,7 @@ pub(crate) struct Inherited(Vec<Socket>);
 
 #[derive(Debug)]
 struct Socket {
-    socket: TcpListener,
+    listener: TcpListener,
     address: SocketAddr,
     name: String,
 }
@@ -43,9 +43,9 @@ impl Inherited {
         let mut sockets = Vec::new();
         for number in 0..handed.len() {
             let name = names.next().unwrap_or_default().to_owned();
-            if let Some(socket) = handed.take_tcp_listener(number).map_err(ServerError::Inherited)? {
-                let address = socket.local_addr().map_err(ServerError::Inherited)?;
-                sockets.push(Socket { socket, address, name });
+            if let Some(listener) = handed.take_tcp_listener(number).map_err(ServerError::Inherited)? {
+                let address = listener.local_addr().map_err(ServerError::Inherited)?;
+                sockets.push(Socket { listener, address, name });
             }
         }
         Ok(Self(sockets))
@@ -87,7 +87,7 @@ impl Inherited {
 
     fn take(&mut self, is_wanted: impl Fn(&Socket) -> bool) -> Option<TcpListener> {
         let at = self.0.iter().position(is_wanted)?;
-        Some(self.0.remove(at).socket)
+        Some(self.0.remove(at).listener)
     }
 }
 
@@ -103,8 +103,8 @@ mod tests {
 
     fn handed(names: &[&str]) -> (Inherited, Vec<SocketAddr>) {
         let sockets = names.iter().map(|name| {
-            let socket = TcpListener::bind("127.0.0.1:0").unwrap();
-            Socket { address: socket.local_addr().unwrap(), socket, name: (*name).to_owned() }
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            Socket { address: listener.local_addr().unwrap(), listener, name: (*name).to_owned() }
         });
         let inherited = Inherited(sockets.collect());
         let addresses = inherited.0.iter().map(|socket| socket.address).collect();

@@ -353,3 +353,40 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #[test]
+    fn a_clean_head_says_the_same_when_it_is_written_and_read_again(
+        path in "(/|[a-c]|%2F|%2e|%61|%25|;|\\.|%C3%BC){0,10}",
+        query in proptest::option::of("[a-c=&?/.%2F]{0,8}"),
+        method in "GET|POST|OPTIONS|delete|M-SEARCH",
+        host in "(?i)code\\.example(:443|:8443)?",
+        lines in proptest::collection::vec(("x-[ab_]{1,3}|cookie|accept|connection|upgrade|origin", "[ -~]{0,12}"), 0..6),
+    ) {
+        let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+        let target = format!("/{path}{query}");
+        let read = |method: &str, target: &str, host: &str, lines: &[(String, Vec<u8>)]| {
+            let mut request = Request::builder().method(method).uri(target).header(HOST, host);
+            for (name, value) in lines {
+                request = request.header(name, value.as_slice());
+            }
+            let parts = request.body(()).ok()?.into_parts().0;
+            CleanHead::inspect(parts, &arrived(Some(TLS))).ok()
+        };
+        let lines: Vec<_> = lines.into_iter().map(|(name, value)| (name, value.trim().as_bytes().to_vec())).collect();
+        if let Some(first) = read(&method, &target, &host, &lines) {
+            let others: Vec<_> = first.headers().iter().filter(|(name, _)| *name != HOST)
+                .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect();
+            let (said, authority) = (first.path_and_query().to_owned(), first.authority().to_string());
+            let second = read(first.method().as_str(), &said, &authority, &others).expect("it was clean before");
+            prop_assert_eq!((second.method(), second.authority()), (first.method(), first.authority()));
+            prop_assert_eq!((second.path(), second.query()), (first.path(), first.query()));
+            prop_assert!(second.path().readings().eq(first.path().readings()));
+            prop_assert_eq!(second.headers().len(), first.headers().len());
+            let mut plain = second;
+            plain.take_slashes_for_plain().unwrap();
+            prop_assert!(!plain.path().escapes_slashes());
+            prop_assert_eq!(plain.query(), first.query());
+        }
+    }
+}

@@ -107,9 +107,7 @@ async fn slow_source(first: Duration, then: Duration) -> SocketAddr {
     let (address, _) = raw_upstream(move |mut connection, _| async move {
         connection.request().await;
         tokio::time::sleep(first).await;
-        connection
-            .send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
-            .await;
+        connection.send("HTTP/1.1 200 OK\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n").await;
         tokio::time::sleep(then).await;
         connection.send("9\r\ndata: 2\n\n\r\n0\r\n\r\n").await;
         connection.closes_within(PATIENCE).await;

@@ -266,6 +266,7 @@ impl Endpoint {
 }
 
 /// Why no head has come.
+#[expect(clippy::large_enum_variant, reason = "it is looked at at once, and the large one brings the request back")]
 enum Unanswered {
     TooLate(ForwardError),
     Failed(TrySendError<Request<Upload>>),

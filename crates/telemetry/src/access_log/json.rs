@@ -82,7 +82,7 @@ fn member(text: &mut Vec<u8>, name: &[u8], value: &str) {
 }
 
 fn is_plain(byte: u8) -> bool {
-    (byte >= b' ') & (byte != b'"') & (byte != b'\\')
+    byte >= b' ' && byte != b'"' && byte != b'\\'
 }
 
 #[cold]

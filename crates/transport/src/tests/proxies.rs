@@ -62,7 +62,7 @@ async fn whoever_sends_no_good_header_is_closed_and_counted() {
         b"PROXY TCP9 192.0.2.7 10.0.0.1 4711 443\r\n",
         &[&V2[..12], b"\x31\x11\0\x0c", &V2[16..]].concat(),
         &[&V2[..12], b"\x21\x12\0\x0c", &V2[16..]].concat(),
-        &[&V2[..12], b"\x21\x11\xff\xff", &[0; 65535]].concat(),
+        &[&V2[..12], b"\x21\x11\xff\xff", &vec![0; 65535]].concat(),
     ];
     for (number, bad) in bad.iter().enumerate() {
         assert!(exchange(&mut tcp(&server).await, bad).await.is_empty());

@@ -35,8 +35,9 @@ pub(crate) async fn apache(stage: &Stage) -> Option<Peer> {
     }
     let (port, folder) = (free_port(), stage.folder("apache"));
     let issuer = provider::start();
-    let load: String =
+    let load: Vec<_> =
         MODULES.iter().map(|name| format!("LoadModule {name}_module {FOLDER}/mod_{name}.so\n")).collect();
+    let load = load.concat();
     let (at, small, behind) = (folder.display(), stage.small, stage.behind);
     let (certificate, key, secret) = (stage.certificate(), stage.key(), provider::SECRET);
     let config = format!(

@@ -76,8 +76,8 @@ pub(crate) async fn sign_in(peer: &Peer) -> Result<String, String> {
 /// The last cookie that is set to something.
 fn cookie(head: &str) -> Result<String, String> {
     let set = head.lines().filter(|line| line.to_ascii_lowercase().starts_with("set-cookie:"));
-    let pairs = set.filter_map(|line| line.split_once(':')?.1.split(';').next().map(|pair| pair.trim().to_owned()));
-    pairs.filter(|pair| !pair.ends_with('=')).last().ok_or_else(|| format!("no cookie in {head}"))
+    let mut pairs = set.filter_map(|line| line.split_once(':')?.1.split(';').next().map(|pair| pair.trim().to_owned()));
+    pairs.rfind(|pair| !pair.ends_with('=')).ok_or_else(|| format!("no cookie in {head}"))
 }
 
 fn header(head: &str, name: &str) -> Result<String, String> {
