@@ -22,7 +22,10 @@ pub(super) fn needing_restart(old: &Config, new: &Config) -> Vec<&'static str> {
             "certificate_authority, for the session store",
             is_remote && old.sessions.authorities != new.sessions.authorities,
         ),
-        ("timeout_read, timeout_idle", old.timeouts != new.timeouts),
+        (
+            "timeout_read, timeout_idle",
+            (old.timeouts.read, old.timeouts.idle) != (new.timeouts.read, new.timeouts.idle),
+        ),
         ("limits, those of connections", old.limits.connection != new.limits.connection),
     ]
     .into_iter()
@@ -79,6 +82,8 @@ mod tests {
             ("", "health_check_addr: '127.0.0.1:9091'", vec!["health_check_addr"]),
             ("", "log_level: debug", vec!["log_level"]),
             ("", "timeout_idle: 7m", vec!["timeout_read, timeout_idle"]),
+            ("", "timeout_read: 7s", vec!["timeout_read, timeout_idle"]),
+            ("", "default_upstream_timeout: 7s", vec![]),
             ("", "limits: {streams_per_connection: 7}", vec!["limits, those of connections"]),
             (
                 "",
