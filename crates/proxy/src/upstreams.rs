@@ -169,7 +169,8 @@ impl UpstreamClient {
                     Err(Failed::For(error)) => return Err(error),
                 }
             }
-            match endpoint.connect(self.limits.connect, upgrade).await {
+            // Boxed: dialling is rare and its future large, and every request's would have room for it.
+            match Box::pin(endpoint.connect(self.limits.connect, upgrade)).await {
                 Ok(mut sender) => {
                     return match send(&mut sender, request, within, progress.as_deref(), endpoint).await {
                         Ok(response) => Ok(endpoint.answered(response, (!upgrade).then_some(sender))),
