@@ -10,7 +10,6 @@ const MODULES: &[&str] = &[
     "authn_core",
     "authz_core",
     "authz_user",
-    "unixd",
     "proxy",
     "proxy_http",
     "proxy_wstunnel",
@@ -34,10 +33,10 @@ pub(crate) async fn apache(stage: &Stage) -> Option<Peer> {
         return None;
     }
     let (port, folder) = (free_port(), stage.folder("apache"));
-    let issuer = provider::start();
     let load: String =
         MODULES.iter().map(|name| format!("LoadModule {name}_module {FOLDER}/mod_{name}.so\n")).collect();
     let (at, small, behind) = (folder.display(), stage.small, stage.behind);
+    let issuer = provider::ISSUER;
     let (certificate, key, secret) = (stage.certificate(), stage.key(), provider::SECRET);
     let config = format!(
         "{load}ServerRoot {at}\nServerName {HOST}\nPidFile {at}/pid\nListen 127.0.0.1:{port} https\nDefaultRuntimeDir {at}\n\
@@ -47,7 +46,7 @@ pub(crate) async fn apache(stage: &Stage) -> Option<Peer> {
          Protocols h2 http/1.1\nSSLEngine on\nSSLProtocol TLSv1.3\nSSLCertificateFile {certificate}\n\
          SSLCertificateKeyFile {key}\nSSLSessionCache shmcb:{at}/tls(512000)\n\
          OIDCProviderIssuer {issuer}\nOIDCProviderAuthorizationEndpoint {issuer}/authorize\n\
-         OIDCProviderTokenEndpoint {issuer}/token\nOIDCProviderTokenEndpointAuth client_secret_basic\n\
+         OIDCResponseType id_token\nOIDCResponseMode form_post\n\
          OIDCIDTokenSignedResponseAlg HS256\nOIDCClientID bench\nOIDCClientSecret {secret}\n\
          OIDCRedirectURI https://{HOST}:{port}/oidc\nOIDCCryptoPassphrase {secret}\nOIDCSessionInactivityTimeout 3600\n\
          <Location />\n AuthType openid-connect\n Require claim groups:editors\n</Location>\n\
