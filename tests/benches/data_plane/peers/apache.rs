@@ -5,7 +5,7 @@ use super::provider;
 use crate::process::{Core, Server};
 use crate::stage::{HOST, Stage, free_port, until_listening};
 
-const MODULES: &[&str] = &[
+const MODULES: [&str; 13] = [
     "mpm_event",
     "authn_core",
     "authz_core",
@@ -33,8 +33,7 @@ pub(crate) async fn apache(stage: &Stage) -> Option<Peer> {
         return None;
     }
     let (port, folder) = (free_port(), stage.folder("apache"));
-    let load: String =
-        MODULES.iter().map(|name| format!("LoadModule {name}_module {FOLDER}/mod_{name}.so\n")).collect();
+    let load = MODULES.map(|name| format!("LoadModule {name}_module {FOLDER}/mod_{name}.so\n")).concat();
     let (at, small, behind) = (folder.display(), stage.small, stage.behind);
     let issuer = provider::ISSUER;
     let (certificate, key, secret) = (stage.certificate(), stage.key(), provider::SECRET);

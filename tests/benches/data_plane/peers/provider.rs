@@ -1,5 +1,6 @@
 //! Signing in to mod_auth_openidc: a provider whose word the browser itself carries (`form_post`), so that none has to run.
 
+use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
@@ -19,8 +20,8 @@ pub(crate) async fn sign_in(peer: &Peer) -> Result<String, String> {
         let connection = peer.target.connect(HOST).await.map_err(|error| error.to_string())?;
         let mut request = super::head(method, path, &authority, cookie).replace("*/*", "text/html");
         if !form.is_empty() {
-            request +=
-                &format!("Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n", form.len());
+            let length = form.len();
+            write!(request, "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n").unwrap();
         }
         connection.head(format!("{request}\r\n{form}").as_bytes()).await.map_err(|error| error.to_string())
     };
@@ -49,7 +50,7 @@ pub(crate) async fn sign_in(peer: &Peer) -> Result<String, String> {
 fn cookie(head: &str) -> Result<String, String> {
     let set = head.lines().filter(|line| line.to_ascii_lowercase().starts_with("set-cookie:"));
     let pairs = set.filter_map(|line| line.split_once(':')?.1.split(';').next().map(|pair| pair.trim().to_owned()));
-    pairs.filter(|pair| !pair.ends_with('=')).last().ok_or_else(|| format!("no cookie in {head}"))
+    pairs.rev().find(|pair| !pair.ends_with('=')).ok_or_else(|| format!("no cookie in {head}"))
 }
 
 fn header(head: &str, name: &str) -> Result<String, String> {
