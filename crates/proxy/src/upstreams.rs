@@ -278,7 +278,8 @@ impl UpstreamClient {
         let _waiting = address.wait();
         breakers::connections(&self.breakers, self.members.addresses()).map_err(|over| self.overloaded(over))?;
         let endpoint = &address.endpoint;
-        endpoint.connect(self.limits.connect, upgrade).await.map_err(|source| {
+        // Boxed: dialling is rare and its future large, and every request's would have room for it.
+        Box::pin(endpoint.connect(self.limits.connect, upgrade)).await.map_err(|source| {
             let error = ForwardError::Unreachable { upstream: endpoint.label.clone(), source };
             Unanswered { error, reached: Reached::Nobody, request: None }
         })

@@ -38,18 +38,21 @@ impl Figures {
     pub(crate) fn table(&self, title: &str, columns: &[(&'static str, &str)]) {
         let (first, _) = columns.first().unwrap();
         println!("\n{title}");
-        let names: Vec<_> = columns.iter().map(|(_, name)| format!("{name:>16}")).collect();
-        let names = names.concat();
-        println!("{:<28}{names}{:>12}{:>12}", "", "to nginx", "to HAProxy");
-        for peer in &self.peers {
-            if self.median(first, peer).is_none() {
-                continue;
+        let row = |of: &str, cells: &[String]| {
+            print!("{of:<28}");
+            for cell in cells {
+                print!("{cell:>16}");
             }
-            let cell = |what| self.median(what, peer).map_or_else(String::new, |figure| format!("{figure:.2}"));
-            let cells: Vec<_> = columns.iter().map(|(what, _)| format!("{:>16}", cell(what))).collect();
-            let cells = cells.concat();
-            let to = |other| self.ratio(first, peer, other).map_or_else(String::new, |ratio| format!("{ratio:.2}"));
-            println!("{peer:<28}{cells}{:>12}{:>12}", to("nginx"), to("HAProxy"));
+            println!();
+        };
+        let mut names: Vec<_> = columns.iter().map(|(_, name)| (*name).to_owned()).collect();
+        names.extend(["to nginx", "to HAProxy"].map(str::to_owned));
+        row("", &names);
+        let written = |figure: Option<f64>| figure.map_or_else(String::new, |figure| format!("{figure:.2}"));
+        for peer in self.peers.iter().filter(|peer| self.median(first, peer).is_some()) {
+            let mut cells: Vec<_> = columns.iter().map(|(what, _)| written(self.median(what, peer))).collect();
+            cells.extend(["nginx", "HAProxy"].map(|other| written(self.ratio(first, peer, other))));
+            row(peer, &cells);
         }
     }
 

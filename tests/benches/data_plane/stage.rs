@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -92,9 +93,16 @@ pub(crate) fn at(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
 }
 
-/// A port that nothing listens on.
+/// A port that nothing listens on, below those that systems give to clients: no connection made meanwhile takes it.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind(at(0)).unwrap().local_addr().unwrap().port()
+    static TRIED: AtomicU16 = AtomicU16::new(0);
+    loop {
+        let number = u32::from(TRIED.fetch_add(1, Ordering::Relaxed)) + std::process::id() * 97;
+        let port = u16::try_from(20_000 + number % 10_000).unwrap();
+        if TcpListener::bind(at(port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 pub(crate) fn until_listening(port: u16) {

@@ -31,21 +31,21 @@ pub(crate) const SMALL: &str = "hello, world\n";
 pub(crate) fn nginx(folder: &Path, port: u16) -> Server {
     let big = vec![b'x'; usize::try_from(BIG << 20).unwrap()];
     std::fs::write(folder.join("big"), big).unwrap();
-    let (small, at) = (SMALL.trim_end(), folder.display());
+    let (hello, here) = (SMALL.trim_end(), folder.display());
     let config = format!(
-        "daemon off; user root; worker_processes 1; pid {at}/upstream.pid; error_log {at}/upstream.error warn;\n\
+        "daemon off; user root; worker_processes 1; pid {here}/upstream.pid; error_log {here}/upstream.error warn;\n\
          worker_rlimit_nofile 20000; events {{ worker_connections 20000; }}\n\
          http {{ access_log off; keepalive_requests 100000000; keepalive_timeout 1h; sendfile on; tcp_nodelay on;\n\
-         client_body_temp_path {at}/upstream.tmp; proxy_temp_path {at}/upstream.tmp;\n\
-         server {{ listen 0.0.0.0:{port} backlog=4096; location / {{ return 200 \"{small}\\n\"; }}\n\
-         location /big {{ root {at}; }} }} }}\n"
+         client_body_temp_path {here}/upstream.tmp; proxy_temp_path {here}/upstream.tmp;\n\
+         server {{ listen 0.0.0.0:{port} backlog=4096; location / {{ return 200 \"{hello}\\n\"; }}\n\
+         location /big {{ root {here}; }} }} }}\n"
     );
     let file = folder.join("upstream.conf");
     std::fs::write(&file, config).unwrap();
     Server::start(Core::Load, "upstream", folder, &["nginx", "-c", file.to_str().unwrap()])
 }
 
-/// This program in another part.
+/// This program in another role.
 pub(crate) fn this(core: Core, role: &str, folder: &Path, port: u16) -> Server {
     let program = std::env::current_exe().unwrap();
     Server::start(core, role, folder, &[program.to_str().unwrap(), role, &port.to_string()])

@@ -28,8 +28,12 @@ const ALWAYS: [HeaderName; MANY] = [
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     if headers.contains_key(CONNECTION) {
         // A token that is no header name can name no header.
-        let named: Vec<HeaderName> =
-            tokens(headers, &CONNECTION).filter_map(|token| HeaderName::from_bytes(token).ok()).collect();
+        // Those that go anyway need no name made of them: `keep-alive` is what such a line most often says.
+        let goes = |token: &[u8]| ALWAYS.iter().any(|name| token.eq_ignore_ascii_case(name.as_str().as_bytes()));
+        let named: Vec<HeaderName> = tokens(headers, &CONNECTION)
+            .filter(|token| !goes(token))
+            .filter_map(|token| HeaderName::from_bytes(token).ok())
+            .collect();
         for name in named {
             headers.remove(name);
         }

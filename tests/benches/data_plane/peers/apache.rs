@@ -5,12 +5,11 @@ use super::provider;
 use crate::process::{Core, Server};
 use crate::stage::{HOST, Stage, free_port, until_listening};
 
-const MODULES: &[&str] = &[
+const MODULES: [&str; 13] = [
     "mpm_event",
     "authn_core",
     "authz_core",
     "authz_user",
-    "unixd",
     "proxy",
     "proxy_http",
     "proxy_wstunnel",
@@ -34,11 +33,9 @@ pub(crate) async fn apache(stage: &Stage) -> Option<Peer> {
         return None;
     }
     let (port, folder) = (free_port(), stage.folder("apache"));
-    let issuer = provider::start();
-    let load: Vec<_> =
-        MODULES.iter().map(|name| format!("LoadModule {name}_module {FOLDER}/mod_{name}.so\n")).collect();
-    let load = load.concat();
+    let load = MODULES.map(|name| format!("LoadModule {name}_module {FOLDER}/mod_{name}.so\n")).concat();
     let (at, small, behind) = (folder.display(), stage.small, stage.behind);
+    let issuer = provider::ISSUER;
     let (certificate, key, secret) = (stage.certificate(), stage.key(), provider::SECRET);
     let config = format!(
         "{load}ServerRoot {at}\nServerName {HOST}\nPidFile {at}/pid\nListen 127.0.0.1:{port} https\nDefaultRuntimeDir {at}\n\
@@ -48,7 +45,7 @@ pub(crate) async fn apache(stage: &Stage) -> Option<Peer> {
          Protocols h2 http/1.1\nSSLEngine on\nSSLProtocol TLSv1.3\nSSLCertificateFile {certificate}\n\
          SSLCertificateKeyFile {key}\nSSLSessionCache shmcb:{at}/tls(512000)\n\
          OIDCProviderIssuer {issuer}\nOIDCProviderAuthorizationEndpoint {issuer}/authorize\n\
-         OIDCProviderTokenEndpoint {issuer}/token\nOIDCProviderTokenEndpointAuth client_secret_basic\n\
+         OIDCResponseType id_token\nOIDCResponseMode form_post\n\
          OIDCIDTokenSignedResponseAlg HS256\nOIDCClientID bench\nOIDCClientSecret {secret}\n\
          OIDCRedirectURI https://{HOST}:{port}/oidc\nOIDCCryptoPassphrase {secret}\nOIDCSessionInactivityTimeout 3600\n\
          <Location />\n AuthType openid-connect\n Require claim groups:editors\n</Location>\n\

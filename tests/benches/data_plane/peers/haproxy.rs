@@ -16,7 +16,7 @@ pub(crate) fn haproxy(stage: &Stage, hosts: usize) -> Peer {
     }
     std::fs::write(folder.join("hosts.map"), map).unwrap();
     let config = format!(
-        "global\n nbthread 1\n maxconn 20000\n log stdout format raw local0\n\
+        "global\n nbthread 1\n maxconn 9900\n log stdout format raw local0\n\
          defaults\n mode http\n log global\n option httplog\n option forwardfor\n timeout connect 10s\n timeout client 1h\n \
          timeout server 1h\n timeout tunnel 1h\n timeout http-keep-alive 1h\n\
          frontend all\n bind 127.0.0.1:{port} ssl crt {both} alpn h2,http/1.1 ssl-min-ver TLSv1.3\n \

@@ -23,7 +23,7 @@ pub(crate) fn nginx(stage: &Stage, checks: Checks) -> Peer {
         let config = format!(
             "daemon off; user root; worker_processes 1; pid {at}/{name}.pid; error_log {at}/{name}.error warn;\n\
              worker_rlimit_nofile 20000; events {{ worker_connections 20000; }}\n\
-             http {{ keepalive_requests 100000000; keepalive_timeout 1h; tcp_nodelay on; server_names_hash_max_size 16384;\n\
+             http {{ keepalive_requests 100000000; keepalive_timeout 1h; tcp_nodelay on; client_max_body_size 0; server_names_hash_max_size 16384;\n\
              client_body_temp_path {at}/tmp; proxy_temp_path {at}/tmp; fastcgi_temp_path {at}/tmp;\n{rest}\n}}\n"
         );
         let file = folder.join(format!("{name}.conf"));
@@ -43,7 +43,7 @@ pub(crate) fn nginx(stage: &Stage, checks: Checks) -> Peer {
         format!(
             "server {{ listen 127.0.0.1:{port} ssl http2 backlog=4096; server_name {name};\n\
              location / {{ {ask} proxy_pass http://small; {headers} proxy_max_temp_file_size 0; }}\n\
-             location /sink {{ {ask} proxy_pass http://behind; {headers} proxy_request_buffering off; client_max_body_size 0; }}\n\
+             location /sink {{ {ask} proxy_pass http://behind; {headers} proxy_request_buffering off; }}\n\
              location /echo {{ {ask} proxy_pass http://behind; {upgrade} }}\n\
              location = /asked {{ internal; proxy_pass http://asked; {headers} proxy_pass_request_body off;\
              proxy_set_header Content-Length \"\"; }} }}\n"
