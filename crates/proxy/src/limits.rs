@@ -11,4 +11,4 @@ pub(crate) use measured::{Measured, UploadError};
 pub(crate) use rates::{HeldTo, RateBuckets, When};
 pub(crate) use stalled::unless_stalled;
 pub use under_way::AnswerBody;
-pub(crate) use under_way::UnderWay;
+pub(crate) use under_way::{Place, UnderWay};

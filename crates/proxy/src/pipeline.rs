@@ -23,7 +23,7 @@ use crate::error::ForwardError;
 use crate::headers::to_upstream::{self, REQUEST_ID, Said};
 use crate::held::{HeldFacts, Terms};
 use crate::identify::RefusedFor;
-use crate::limits::{AnswerBody, When, unless_stalled};
+use crate::limits::{AnswerBody, Place, When, unless_stalled};
 use crate::refusal::{Denial, Refusal};
 use crate::served_route::{Answers, Asked, ServedRoute};
 use crate::snapshot::Snapshot;
@@ -69,13 +69,13 @@ impl Pipeline {
         &self,
         request: Request<Incoming>,
         peer: &Peer,
-        under_way: usize,
+        place: &mut Place,
         account: &mut Account,
         new_ticket: &mut Option<HeaderValue>,
     ) -> Result<Response<ProxyBody>, Refusal> {
         let now = (self.0.clock)();
         let snapshot = self.0.snapshot.load_full();
-        if under_way > snapshot.limits.requests {
+        if place.number() > snapshot.limits.requests {
             return Err(Refusal::Overloaded);
         }
         let (mut parts, body) = request.into_parts();
@@ -84,6 +84,9 @@ impl Pipeline {
         // One meaning, or no answer but a refusal.
         let client = arrived::client(peer, &parts.headers, &snapshot.proxies);
         account.note_client(client.client());
+        if place.number_of(client.client()) > snapshot.limits.requests_per_address {
+            return Err(Refusal::TooManyOfAddress);
+        }
         let mut head = CleanHead::inspect(parts, &arrived::arrived_on(peer, client))?;
         account.note_host(&head);
         head.settle_underscored(snapshot.underscored)?;
@@ -238,10 +241,10 @@ impl Handler for Pipeline {
     type Body = AnswerBody;
 
     async fn handle(&self, request: Request<Incoming>, peer: Arc<Peer>) -> Response<AnswerBody> {
-        let place = self.0.tunnels.under_way().enter();
+        let mut place = self.0.tunnels.under_way().enter();
         let mut account = Account::open(&self.0.access_log, &request, peer.address.ip());
         let mut new_ticket = None;
-        let answered = self.answer(request, &peer, place.number(), &mut account, &mut new_ticket).await;
+        let answered = self.answer(request, &peer, &mut place, &mut account, &mut new_ticket).await;
         let mut response = answered.unwrap_or_else(|refusal| {
             account.note_refusal(&refusal);
             respond::refuse(&refusal, &account)

@@ -42,6 +42,9 @@ pub(crate) enum Refusal {
     /// There are as many requests under way as may be.
     #[error("as many requests are under way as `limits.requests` allows")]
     Overloaded,
+    /// There are as many of its address under way as may be.
+    #[error("as many requests of its address are under way as `limits.requests_per_address` allows")]
+    TooManyOfAddress,
     /// It comes faster than a `rate_limit` allows.
     #[error("faster than the `rate_limit` by {} allows", kind(*.by))]
     RateLimited {
@@ -104,6 +107,7 @@ impl Refusal {
             Self::StoreDown(_) => "session-store-unavailable",
             Self::TooManyUnknownSessions { .. } => "too-many-unknown-sessions",
             Self::Overloaded => "overloaded",
+            Self::TooManyOfAddress => "too-many-requests",
             Self::RateLimited { .. } => "rate-limited",
             Self::TooManyTunnels => "too-many-tunnels",
             Self::Denied(_) => return None,

@@ -66,7 +66,7 @@ pub(crate) fn refuse(refusal: &Refusal, account: &Account) -> Response<ProxyBody
         Refusal::StoreDown(_) | Refusal::TooManyTunnels => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
         }
-        Refusal::Overloaded => {
+        Refusal::Overloaded | Refusal::TooManyOfAddress => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         Refusal::RateLimited { retry_after, .. } | Refusal::TooManyUnknownSessions { retry_after } => {
@@ -149,6 +149,12 @@ fn problem<'a>(refusal: &Refusal, words: &'a str) -> Problem<'a> {
             "Too many requests",
             "More was asked for in a short time than is allowed here.",
             Some("Wait a moment, then try again. Programs are told how long by `Retry-After`."),
+        ),
+        Refusal::TooManyOfAddress => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "Too many requests at once",
+            "As many requests are under way from your address as are allowed at once.",
+            Some("Wait a moment, then try again. Others behind the same address count too."),
         ),
         Refusal::TooManyTunnels => (
             StatusCode::TOO_MANY_REQUESTS,

@@ -10,7 +10,7 @@ use doorward_config::{Limit, Redirect, Route, Target};
 use doorward_hygiene::{CleanHead, Upgrade};
 use doorward_identity::Presented;
 use doorward_sessions::Known;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 use http_body::Body;
 
 use crate::error::ForwardError;
@@ -38,6 +38,8 @@ pub(crate) struct ServedRoute {
     pub(crate) policy_reads_headers: bool,
     /// Whether what is allowed now may be denied later while nothing else changes.
     pub(crate) policy_changes_with_time: bool,
+    /// The headers of requests that the route says or takes off; none when there are none.
+    pub(crate) said_headers: Option<Arc<[HeaderName]>>,
     read_headers: ReadHeaders,
     tally: Arc<Tally>,
     /// How often it may be asked.
@@ -81,12 +83,15 @@ impl ServedRoute {
         let shadow = settings.policy_shadow.as_ref().map(Shadow::policy);
         let read_headers = ReadHeaders::of(std::iter::once(&settings.policy).chain(shadow));
         let policy_reads_headers = settings.policy.criteria().any(Criterion::reads_headers);
+        let said = settings.set_request_headers.iter().map(|(name, _)| name).chain(&settings.remove_request_headers);
+        let said: Vec<_> = said.cloned().collect();
         let policy_changes_with_time = settings.policy.changes_with_time();
         Some(Self {
             answers,
             telling: Telling::of(&settings),
             policy_reads_headers,
             policy_changes_with_time,
+            said_headers: (!said.is_empty()).then(|| said.into()),
             read_headers,
             tally,
             held_to,

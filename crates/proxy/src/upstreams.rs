@@ -6,6 +6,7 @@ mod address;
 mod addresses;
 mod again;
 mod balance;
+mod bound;
 mod breakers;
 mod certificate_problem;
 mod client_certificate;
@@ -119,6 +120,8 @@ struct Sending {
     /// Whether its method asks for nothing to be done.
     safe: bool,
     has_body: bool,
+    /// Whether it may say who its whole connection belongs to, so that nobody else may use that.
+    bound: bool,
 }
 
 /// A request that was not answered at one address.
@@ -170,6 +173,7 @@ impl UpstreamClient {
             hosted: request.headers().contains_key(HOST),
             safe: request.method().is_safe(),
             has_body: !request.body().is_end_stream(),
+            bound: bound::to_connection(request.headers()),
         };
         let mut tried = Tried::default();
         let Some(mut index) = self.members.choose(&tried, key) else {
@@ -252,7 +256,8 @@ impl UpstreamClient {
             match endpoint.send(&mut sender, request, sending.within, progress).await {
                 Ok(response) => {
                     self.answered(member, &response);
-                    return Ok(endpoint.answered(response, (!sending.upgrade).then_some(sender), in_flight));
+                    let shared = sender.is_shared() || !(sending.upgrade || sending.bound);
+                    return Ok(endpoint.answered(response, shared.then_some(sender), in_flight));
                 }
                 Err(Failed::For(error)) => {
                     return Err(Unanswered { reached: reached(&error, !fresh), error, request: copy });

@@ -28,6 +28,11 @@ impl Compiler<'_> {
         Limits {
             connection: self.connection_limits(raw),
             requests: self.count("requests", raw.requests.as_ref(), usual.requests),
+            requests_per_address: self.count(
+                "requests_per_address",
+                raw.requests_per_address.as_ref(),
+                usual.requests_per_address,
+            ),
             tunnels_per_session: self.count(
                 "tunnels_per_session",
                 raw.tunnels_per_session.as_ref(),

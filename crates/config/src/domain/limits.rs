@@ -9,6 +9,8 @@ pub struct Limits {
     pub connection: ConnectionLimits,
     /// Requests under way at once (`requests`).
     pub requests: usize,
+    /// The same of one address (`requests_per_address`).
+    pub requests_per_address: usize,
     /// WebSockets open at once in one session, or from one address for who is not signed in (`tunnels_per_session`).
     pub tunnels_per_session: u32,
     /// Of signing in.
@@ -60,6 +62,7 @@ impl Default for Limits {
         Self {
             connection: ConnectionLimits::default(),
             requests: 20_000,
+            requests_per_address: 5000,
             tunnels_per_session: 256,
             sign_in: SignInLimits::default(),
         }

@@ -172,6 +172,7 @@ const BLOCKS: &[(&str, &[&str])] = &[
             "max_request_bytes",
             "request_line_bytes",
             "requests",
+            "requests_per_address",
             "resets_per_connection",
             "sign_ins_per_address",
             "stalled_write_timeout",

@@ -33,6 +33,7 @@ fn every_limit_can_be_set() {
   stalled_write_timeout: 9s
   requests: 10_000
   max_request_bytes: 11MB
+  requests_per_address: 700
   tunnels_per_session: 12
   sign_ins_per_address: 13
   failed_sign_ins: 14
@@ -42,13 +43,13 @@ fn every_limit_can_be_set() {
   unknown_sessions_per_address: 18
 {ROUTE}"
     ));
-    let Limits { connection, requests, tunnels_per_session, sign_in } = &config.limits;
+    let Limits { connection, requests, requests_per_address, tunnels_per_session, sign_in } = &config.limits;
     assert_eq!((connection.connections, connection.connections_per_address), (1, 2));
     assert_eq!(connection.handshake_timeout, Duration::from_secs(3));
     assert_eq!((connection.header_bytes, connection.header_count, connection.request_line_bytes), (32768, 50, 8192));
     assert_eq!((connection.streams_per_connection, connection.resets_per_connection), (7, 8));
     assert_eq!(connection.stalled_write_timeout, Duration::from_secs(9));
-    assert_eq!((*requests, *tunnels_per_session), (10_000, 12));
+    assert_eq!((*requests, *requests_per_address, *tunnels_per_session), (10_000, 700, 12));
     assert_eq!((sign_in.begun_per_address, sign_in.failures, sign_in.failures_per_address), (13, 14, 15));
     assert_eq!((sign_in.failures_per_account, sign_in.failures_within), (16, Duration::from_secs(17 * 60)));
     assert_eq!(sign_in.unknown_sessions_per_address, 18);

@@ -1,6 +1,7 @@
 //! A request's body on its way to an upstream.
 //!
-//! Refuses trailers that a head may not have either: hop-by-hop ones and names in which only we may speak.
+//! Refuses trailers that a head may not have either: hop-by-hop ones and names in which only we, or the route, may speak.
+//! Refuses those too that would say anew where the request goes and who makes it.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -12,7 +13,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use doorward_assertion::Signer;
 use doorward_hygiene::headers::{strip_hop_by_hop, strip_impersonation, strip_reserved};
-use http::Version;
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST};
+use http::{HeaderName, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
@@ -23,6 +25,10 @@ use crate::limits::{Measured, UploadError};
 /// How much of an upload is remembered, in bytes and in frames: each may hold on to the buffer it was read into.
 const MOST_KEPT: usize = 64 * 1024;
 const MOST_FRAMES: usize = 4;
+
+/// Where a request goes, how long it is, and who makes it, is said before its body or not at all (RFC 9110 §6.5.1): what
+/// an application finds behind it, it may take for what stood in front.
+const NEVER_BEHIND: [HeaderName; 4] = [HOST, CONTENT_LENGTH, AUTHORIZATION, COOKIE];
 
 /// Whoever sends a body has given it up before its end.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +43,8 @@ pub(crate) struct Upload {
     progress: Option<Arc<Progress>>,
     /// Who tells claims, and in which headers.
     signer: Option<Arc<Signer>>,
+    /// The headers that its route says or takes off.
+    routes: Option<Arc<[HeaderName]>>,
     /// Whether it comes on a stream of HTTP/2, which tells its end from its being given up.
     stream: bool,
     /// What has passed, while it may have to be sent once more.
@@ -79,8 +87,14 @@ impl Progress {
 }
 
 impl Upload {
-    /// The client's body, of `most` bytes. In its trailers nobody speaks for `signer`.
-    pub(crate) fn new(body: Incoming, version: Version, most: Option<u64>, signer: Option<Arc<Signer>>) -> Self {
+    /// The client's body, of `most` bytes. In its trailers nobody speaks for `signer`, nor in the headers of `routes`.
+    pub(crate) fn new(
+        body: Incoming,
+        version: Version,
+        most: Option<u64>,
+        signer: Option<Arc<Signer>>,
+        routes: Option<Arc<[HeaderName]>>,
+    ) -> Self {
         if body.is_end_stream() {
             return Self::nothing();
         }
@@ -93,12 +107,12 @@ impl Upload {
         };
         let progress = Some(Arc::new(progress));
         let client = Some(Measured::new(body, most));
-        Self { client, progress, signer, stream: version == Version::HTTP_2, passed: None }
+        Self { client, progress, signer, routes, stream: version == Version::HTTP_2, passed: None }
     }
 
     /// No body.
     pub(crate) const fn nothing() -> Self {
-        Self { client: None, progress: None, signer: None, stream: false, passed: None }
+        Self { client: None, progress: None, signer: None, routes: None, stream: false, passed: None }
     }
 
     /// From now on it comes back when it is let go of, as long as little of it has passed. None when there is no body.
@@ -169,6 +183,7 @@ impl Drop for Upload {
             client: self.client.take(),
             progress: self.progress.take(),
             signer: self.signer.take(),
+            routes: self.routes.take(),
             stream: self.stream,
             passed: Some(Box::new(Passed { again: frames, ..Passed::default() })),
         });
@@ -216,6 +231,9 @@ impl Body for Upload {
                 strip_hop_by_hop(&mut trailers);
                 strip_reserved(&mut trailers);
                 strip_impersonation(&mut trailers);
+                for name in NEVER_BEHIND.iter().chain(this.routes.iter().flat_map(|names| names.iter())) {
+                    trailers.remove(name);
+                }
                 if let Some(signer) = &this.signer {
                     signer.strip_claims(&mut trailers);
                 }

@@ -62,7 +62,10 @@ pub(crate) fn request(head: CleanHead, body: Incoming, said: Said<'_>) -> Result
     let target = target.or_else(|| parts.uri.path_and_query().cloned());
     let body = match upgrade {
         Some(_) => Upload::nothing(),
-        None => Upload::new(body, parts.version, settings.limits.max_request_bytes, snapshot.signer.clone()),
+        None => {
+            let (most, signer) = (settings.limits.max_request_bytes, snapshot.signer.clone());
+            Upload::new(body, parts.version, most, signer, route.said_headers.clone())
+        }
     };
 
     let mut headers = parts.headers;

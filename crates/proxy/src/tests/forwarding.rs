@@ -94,6 +94,34 @@ async fn one_connection_serves_many_requests_and_a_reload_keeps_it() {
 }
 
 #[tokio::test]
+async fn a_connection_that_a_visitor_signed_in_on_serves_nobody_else() {
+    // As Windows servers do: whoever signed in on a connection is who asks on it from then on.
+    let (address, connections) = raw_upstream(|mut connection, _| async move {
+        let mut who = "nobody".to_owned();
+        while let Some(request) = connection.request().await {
+            if let Some(name) = header(&request, "authorization").filter(|name| !name.starts_with("Basic")) {
+                name.clone_into(&mut who);
+            }
+            connection.send(&format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{who}", who.len())).await;
+        }
+    })
+    .await;
+    let front = Front::start(route(upstream_at(address))).await;
+    for scheme in ["NTLM", "Negotiate", "kerberos"] {
+        // There is a kept connection, which the visitor gets.
+        assert_eq!(front.get("/").await.body, "nobody");
+        let signed_in = format!("{scheme} alice");
+        assert_eq!(front.ask(&format!("GET / HTTP/1.1\r\nauthorization: {signed_in}"), "").await.body, signed_in);
+        assert_eq!(front.get("/").await.body, "nobody", "{scheme}: that is for alice alone");
+    }
+    // Other schemes say so of one request.
+    let before = connections.load(Ordering::SeqCst);
+    assert_eq!(front.ask("GET / HTTP/1.1\r\nauthorization: Basic eA==", "").await.body, "nobody");
+    assert_eq!(front.get("/").await.body, "nobody");
+    assert_eq!((before, connections.load(Ordering::SeqCst)), (4, 4));
+}
+
+#[tokio::test]
 async fn a_connection_the_upstream_has_closed_costs_nobody_a_request() {
     // Says nothing of closing, and closes after every answer.
     let (address, connections) = raw_upstream(|mut connection, _| async move {

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use doorward_config::{Balancing, LookupFamily, Target, Upstream, UpstreamScheme, UpstreamTls, UpstreamUrl};
+use doorward_config::{
+    Balancing, HeaderContent, LookupFamily, Target, Upstream, UpstreamScheme, UpstreamTls, UpstreamUrl,
+};
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream};
 use http::{HeaderMap, Request, Response};
@@ -125,6 +127,35 @@ async fn a_request_becomes_one_of_http2_and_its_answer_one_of_http1() {
         assert!(!seen.contains(gone), "{gone}: {seen}");
     }
     assert!(seen.contains(r#""hello""#) && seen.contains(r#"Some({"x-end": "1"})"#), "{seen}");
+}
+
+#[tokio::test]
+async fn trailers_say_nothing_anew_that_the_head_or_the_route_has_said() {
+    let seen = Seen::default();
+    let notes = seen.clone();
+    let (address, _) = answering(100, move |request, respond, _| {
+        let notes = notes.clone();
+        async move {
+            let (_, trailers) = body(request.into_body()).await.unwrap();
+            notes.push(format!("{trailers:?}"));
+            say(respond, "ok");
+        }
+    })
+    .await;
+    let mut app = route(Target::Upstream(h2c(address)));
+    app.set_request_headers = vec![("x-tenant".parse().unwrap(), HeaderContent::Fixed("ours".parse().unwrap()))];
+    app.remove_request_headers = vec!["x-debug".parse().unwrap()];
+    let front = Front::start(app).await;
+    let mut connection = front.connect().await;
+    connection
+        .send(
+            "POST / HTTP/1.1\r\nhost: app.test\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n\
+             5\r\nhello\r\n0\r\nx-tenant: forged\r\nX-Debug: forged\r\nhost: forged\r\ncontent-length: 9\r\n\
+             authorization: forged\r\ncookie: forged\r\nx-end: 1\r\n\r\n",
+        )
+        .await;
+    assert_eq!(connection.reply().await.status, 200);
+    assert_eq!(seen.only(), r#"Some({"x-end": "1"})"#);
 }
 
 #[tokio::test]

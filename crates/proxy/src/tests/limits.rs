@@ -127,6 +127,50 @@ async fn beyond_so_many_requests_the_next_is_refused_until_an_answer_is_over() {
 }
 
 #[tokio::test]
+async fn one_address_that_reads_nothing_leaves_room_for_the_others() {
+    let (address, _) = upstream_saying(OK).await;
+    let settings = FrontSettings::of(vec![route(upstream_at(address))]);
+    let held_to = Limits { requests: 100, requests_per_address: 3, ..Limits::default() };
+    let front = Front::start_with(FrontSettings { held_to, ..settings }).await;
+    let mut greedy = without_window(&front, "127.0.0.1").await;
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        let answer = stream_of(&mut greedy).await;
+        assert_eq!(answer.status(), 200);
+        held.push(answer);
+    }
+    // Neither there nor on another connection of its own.
+    let mut another = without_window(&front, "127.0.0.1").await;
+    for sender in [&mut greedy, &mut another] {
+        let answer = stream_of(sender).await;
+        assert_eq!((answer.status().as_u16(), answer.headers()["retry-after"].as_bytes()), (429, &b"1"[..]));
+        held.push(answer);
+    }
+    let mut somebody = without_window(&front, "127.0.0.2").await;
+    assert_eq!(stream_of(&mut somebody).await.status(), 200);
+    assert_eq!(refused(&front), [(false, "too-many-requests", 2)]);
+    drop(held);
+    drop((greedy, another));
+    eventually("there is room again", || front.tunnels.requests() <= 1).await;
+    assert_eq!(front.get("/").await.status, 200);
+}
+
+/// A visitor of HTTP/2 whose streams have no window: answers stay under way for as long as they are kept.
+async fn without_window(front: &Front, from: &str) -> h2::client::SendRequest<bytes::Bytes> {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(format!("{from}:0").parse().unwrap()).unwrap();
+    let stream = socket.connect(front.address).await.unwrap();
+    let (sender, connection) = h2::client::Builder::new().initial_window_size(0).handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+async fn stream_of(sender: &mut h2::client::SendRequest<bytes::Bytes>) -> http::Response<h2::RecvStream> {
+    let mut ready = sender.clone().ready().await.unwrap();
+    ready.send_request(http2_get("/").body(()).unwrap(), true).unwrap().0.await.unwrap()
+}
+
+#[tokio::test]
 async fn a_visitor_who_goes_away_gives_the_place_back() {
     let (address, _) = raw_upstream(|mut connection, _| async move {
         connection.request().await;

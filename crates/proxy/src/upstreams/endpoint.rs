@@ -56,6 +56,13 @@ pub(super) enum Sender {
     Stream(Stream),
 }
 
+impl Sender {
+    /// Whether others are on the same connection.
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self, Self::Stream(_))
+    }
+}
+
 /// Why an exchange brought no answer.
 pub(super) enum Failed {
     /// Nothing of it was written, or nothing was done about it; here it is back.
