@@ -36,6 +36,24 @@ async fn a_head_that_is_too_big_is_refused() {
 }
 
 #[tokio::test]
+async fn heads_are_held_to_the_limits_of_the_file() {
+    let upstream = Upstream::start().await;
+    let limits = "limits: {header_count: 20, request_line_bytes: 1KiB, header_bytes: 8KiB}";
+    let door = Setup::new().with(limits).route("app", &upstream.url(), EVERYBODY).start().await;
+    let lines = |count| (0..count).map(|number| format!("X-{number}: y\r\n")).collect::<String>();
+    for (what, path, head, expected) in [
+        ("all within them", "x".repeat(500), lines(10), 200),
+        ("too many lines", String::new(), lines(30), 431),
+        ("too long a line at first", "x".repeat(1500), String::new(), 414),
+        ("too many bytes", String::new(), format!("X: {}\r\n", "y".repeat(10_000)), 431),
+    ] {
+        let answer = door.exchange("app", &format!("GET /{path} HTTP/1.1\r\nHost: HOST\r\n{head}\r\n")).await;
+        assert_eq!(answer.status, expected, "{what}");
+    }
+    assert_eq!(upstream.arrived().len(), 1);
+}
+
+#[tokio::test]
 async fn http2_heads_have_the_same_limits() {
     let (upstream, door) = open_door().await;
     let authority = door.authority("app");

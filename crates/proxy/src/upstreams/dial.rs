@@ -22,8 +22,10 @@ use super::client_certificate::{ClientCertificateProblem, Shown};
 use super::tls::{HTTP1, error_in, problem_in};
 use super::wire::Wire;
 
-/// Quiet connections are probed so that middleboxes keep them and dead peers are noticed.
+/// Quiet connections are probed so that middleboxes keep them and dead peers are noticed, as those to visitors are.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
+const PROBE_AGAIN: Duration = Duration::from_secs(15);
+const PROBES: u32 = 4;
 /// How long it is waited before a unix socket whose queue is full is tried again.
 const QUEUE_FULL: Duration = Duration::from_millis(10);
 
@@ -338,6 +340,6 @@ async fn open(path: &Path, within: Duration) -> Result<UnixStream, DialError> {
 fn prepare(stream: &TcpStream) {
     // Neither is worth failing a request for.
     let _slower = stream.set_nodelay(true);
-    let keep_alive = TcpKeepalive::new().with_time(KEEP_ALIVE).with_interval(KEEP_ALIVE);
+    let keep_alive = TcpKeepalive::new().with_time(KEEP_ALIVE).with_interval(PROBE_AGAIN).with_retries(PROBES);
     let _unprobed = SockRef::from(stream).set_tcp_keepalive(&keep_alive);
 }
