@@ -10,6 +10,7 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use doorward_authorize::{Decision, Grounds, Permit, Reasons};
+use doorward_config::Limits;
 use doorward_hygiene::{CleanHead, InvalidPath, Unclean};
 use doorward_sessions::LiveSession;
 use doorward_telemetry::AccessLog;
@@ -75,18 +76,13 @@ impl Pipeline {
     ) -> Result<Response<ProxyBody>, Refusal> {
         let now = (self.0.clock)();
         let snapshot = self.0.snapshot.load_full();
-        if place.number() > snapshot.limits.requests {
-            return Err(Refusal::Overloaded);
-        }
         let (mut parts, body) = request.into_parts();
         upgrade::note_protocol(&mut parts);
 
         // One meaning, or no answer but a refusal.
         let client = arrived::client(peer, &parts.headers, &snapshot.proxies);
         account.note_client(client.client());
-        if place.number_of(client.client()) > snapshot.limits.requests_per_address {
-            return Err(Refusal::TooManyOfAddress);
-        }
+        has_room(place, client.client(), &snapshot.limits)?;
         let mut head = CleanHead::inspect(parts, &arrived::arrived_on(peer, client))?;
         account.note_host(&head);
         head.settle_underscored(snapshot.underscored)?;
@@ -229,6 +225,14 @@ async fn forward(
         (None, Some(progress), Some(idle)) => unless_stalled(exchange, &progress, idle).await,
         _ => exchange.await,
     }
+}
+
+/// Whether one request more may be under way: of all, and of this address.
+fn has_room(place: &mut Place, client: IpAddr, limits: &Limits) -> Result<(), Refusal> {
+    if place.number() > limits.requests {
+        return Err(Refusal::Overloaded);
+    }
+    if place.number_of(client) > limits.requests_per_address { Err(Refusal::TooManyOfAddress) } else { Ok(()) }
 }
 
 /// What a denied visitor is told is made only once they are.

@@ -60,12 +60,11 @@ pub(crate) fn request(head: CleanHead, body: Incoming, said: Said<'_>) -> Result
     };
     let parts = head.request_parts();
     let target = target.or_else(|| parts.uri.path_and_query().cloned());
-    let body = match upgrade {
-        Some(_) => Upload::nothing(),
-        None => {
-            let (most, signer) = (settings.limits.max_request_bytes, snapshot.signer.clone());
-            Upload::new(body, parts.version, most, signer, route.said_headers.clone())
-        }
+    let body = if upgrade.is_some() {
+        Upload::nothing()
+    } else {
+        let (most, signer) = (settings.limits.max_request_bytes, snapshot.signer.clone());
+        Upload::new(body, parts.version, most, signer, route.said_headers.clone())
     };
 
     let mut headers = parts.headers;

@@ -142,9 +142,9 @@ mod tests {
         assert_eq!(enter("::ffff:192.0.2.1").0, 5001);
         // Two strangers in the same two places there never are: one in four thousand squared.
         assert_eq!([enter("192.0.2.2").0, enter("2001:db8::1").0, enter("2001:db8:0:1::1").0], [1, 1, 1]);
-        let _network = enter("2001:db8::1");
+        let of_network = enter("2001:db8::1");
         assert_eq!(enter("2001:db8::2").0, 2);
-        drop((many, _network));
+        drop((many, of_network));
         assert_eq!(under_way.count(), 0);
         assert!(under_way.rows.iter().flatten().all(|count| count.load(Ordering::Relaxed) == 0));
     }
