@@ -54,6 +54,7 @@ async fn every_kind_of_event_stands_in_the_log_once_and_in_the_numbers() {
     keep(&bob);
     run(door, &["user", "block", "bob@example.com"]).await;
     assert_eq!(event(door, "person-blocked").await["user"], "bob@example.com");
+    door.log.settled().await;
     let ended = events(door, "session-revoked").pop().unwrap();
     assert_eq!(
         (&ended["user"], &ended["reason"]),
@@ -78,6 +79,7 @@ async fn every_kind_of_event_stands_in_the_log_once_and_in_the_numbers() {
     // An answer that belongs to no sign-in.
     let stray = Browser::new().send(Ask::page(&scene.url("app", "/.doorward/callback?state=x&code=sesame"))).await;
     assert_eq!(stray.status, 400, "{}", stray.text());
+    door.log.settled().await;
     assert_eq!(events(door, "sign-in-failed").len(), 2);
 
     assert_eq!(events(door, "signed-in").len(), 3);
