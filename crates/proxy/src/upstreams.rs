@@ -3,7 +3,6 @@
 //! Refuses to send anything without a [`Permit`] of the very route it is sent for.
 
 mod address;
-mod addresses;
 mod again;
 mod balance;
 mod bound;
@@ -15,6 +14,7 @@ mod dial;
 mod endpoint;
 mod figures;
 mod greeting;
+mod happy_eyeballs;
 mod health;
 mod http2;
 mod members;

@@ -16,9 +16,9 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 
-use super::addresses;
 use super::certificate_problem::CertificateProblem;
 use super::client_certificate::{ClientCertificateProblem, Shown};
+use super::happy_eyeballs;
 use super::tls::{HTTP1, error_in, problem_in};
 use super::wire::Wire;
 
@@ -256,7 +256,7 @@ pub(super) struct Dialled {
 pub(super) async fn dial(target: &Target, within: Duration, offer: Offer) -> Result<Dialled, DialError> {
     let (plain, address) = match &target.place {
         Place::Tcp { host, port } => {
-            let (stream, address) = addresses::connect(host, *port, target.lookup, within).await?;
+            let (stream, address) = happy_eyeballs::connect(host, *port, target.lookup, within).await?;
             prepare(&stream);
             (Wire::Tcp(stream), address.to_string())
         }
