@@ -37,7 +37,7 @@ pub(crate) fn measure(peers: &[Peer], figures: &mut Figures, pace: Pace) {
 
 fn load(peer: &Peer, many: u128) -> f64 {
     let address = peer.target.address;
-    let url = format!("https://{HOST}:{}/", address.port());
+    let url = format!("https://{HOST}/");
     let output = Command::new("h2load")
         .args(["-n", &many.to_string(), "-c", "8", "-m", "16", "-t", "1", "--connect-to", &address.to_string()])
         .args(["-H", &format!("cookie: {}", peer.cookie), &url])

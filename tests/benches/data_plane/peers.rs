@@ -42,7 +42,7 @@ impl Peer {
 
     /// A request's head without its empty line.
     pub(crate) fn head(&self, method: &str, path: &str) -> String {
-        head(method, path, &format!("{HOST}:{}", self.target.address.port()), &self.cookie)
+        head(method, path, HOST, &self.cookie)
     }
 
     pub(crate) fn get(&self, path: &str) -> Vec<u8> {
@@ -82,7 +82,7 @@ impl Peer {
     }
 }
 
-/// The same headers for everybody.
+/// The same headers for everybody. The host stands without a port, as it does on 443.
 pub(crate) fn head(method: &str, path: &str, authority: &str, cookie: &str) -> String {
     format!(
         "{method} {path} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) bench\r\n\

@@ -28,7 +28,10 @@ impl Core {
 pub(crate) fn pin_this() {
     let this = std::process::id().to_string();
     let done = Command::new("taskset").args(["-pc", Core::Load.number(), &this]).stdout(Stdio::null()).status();
-    assert!(done.is_ok_and(|status| status.success()), "taskset (util-linux) is needed to pin processes to cores");
+    assert!(
+        done.is_ok_and(|status| status.success()),
+        "taskset and setpriv (util-linux) are needed to pin processes to cores"
+    );
 }
 
 /// A running server. Stopped when dropped.
@@ -44,8 +47,9 @@ impl Server {
         let log = folder.join(format!("{name}.log"));
         let out = File::create(&log).unwrap();
         let started = Instant::now();
-        let child = Command::new("taskset")
-            .args(["-c", core.number()])
+        // A bench that is killed leaves nobody behind.
+        let child = Command::new("setpriv")
+            .args(["--pdeathsig", "TERM", "taskset", "-c", core.number()])
             .args(program)
             .current_dir(folder)
             .stdin(Stdio::null())

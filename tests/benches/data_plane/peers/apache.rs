@@ -47,7 +47,7 @@ pub(crate) async fn apache(stage: &Stage) -> Option<Peer> {
          OIDCProviderIssuer {issuer}\nOIDCProviderAuthorizationEndpoint {issuer}/authorize\n\
          OIDCResponseType id_token\nOIDCResponseMode form_post\n\
          OIDCIDTokenSignedResponseAlg HS256\nOIDCClientID bench\nOIDCClientSecret {secret}\n\
-         OIDCRedirectURI https://{HOST}:{port}/oidc\nOIDCCryptoPassphrase {secret}\nOIDCSessionInactivityTimeout 3600\n\
+         OIDCRedirectURI https://{HOST}/oidc\nOIDCCryptoPassphrase {secret}\nOIDCSessionInactivityTimeout 3600\n\
          <Location />\n AuthType openid-connect\n Require claim groups:editors\n</Location>\n\
          <Proxy *>\n Require all granted\n</Proxy>\nProxyPreserveHost On\n\
          ProxyPass /oidc !\nProxyPass /sink http://127.0.0.1:{behind}/sink\n\

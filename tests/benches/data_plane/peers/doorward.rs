@@ -73,7 +73,7 @@ pub(crate) async fn start(stage: &Stage, with: Doorward, below: &[&str]) -> Runn
             let person = tickets.get(number % with.people).unwrap();
             let ticket = person.get(if person.len() > 1 { connection } else { 0 }).unwrap();
             let path = if with.upstreams > 0 { format!("/u{}/", number % with.upstreams) } else { "/".to_owned() };
-            (super::head("GET", &path, &format!("{host}:{port}"), &cookie(ticket)) + "\r\n").into_bytes()
+            (super::head("GET", &path, host, &cookie(ticket)) + "\r\n").into_bytes()
         });
         Work { host: host.clone(), requests: requests.collect(), expected }
     });
@@ -94,7 +94,7 @@ fn config(stage: &Stage, with: Doorward, [port, health]: [u16; 2], folder: &Path
         STANDARD.encode(SECRET)
     );
     let mut route = |host: usize, prefix: &str, to: &str, more: &str| {
-        let from = host_with_port(host, port);
+        let from = format!("https://{}", self::host(host));
         write!(yaml, "  - from: {from}\n    to: {to}\n    {POLICY}\n").unwrap();
         for line in [prefix, more].into_iter().filter(|line| !line.is_empty()) {
             writeln!(yaml, "    {line}").unwrap();
@@ -112,10 +112,6 @@ fn config(stage: &Stage, with: Doorward, [port, health]: [u16; 2], folder: &Path
         route(number, "", &to_small, "");
     }
     yaml
-}
-
-fn host_with_port(number: usize, port: u16) -> String {
-    format!("https://{}:{port}", host(number))
 }
 
 /// Signs people in, each for these hosts; what their tickets say. Only the first is, for more than the first host.

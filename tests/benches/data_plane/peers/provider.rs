@@ -15,10 +15,9 @@ pub(crate) const SECRET: &str = "a-secret-of-the-bench-that-is-long-enough-for-h
 
 /// Signs in as a browser does; what its `Cookie` then says.
 pub(crate) async fn sign_in(peer: &Peer) -> Result<String, String> {
-    let authority = format!("{HOST}:{}", peer.target.address.port());
     let visit = async |method: &str, path: &str, cookie: &str, form: &str| {
         let connection = peer.target.connect(HOST).await.map_err(|error| error.to_string())?;
-        let mut request = super::head(method, path, &authority, cookie).replace("*/*", "text/html");
+        let mut request = super::head(method, path, HOST, cookie).replace("*/*", "text/html");
         if !form.is_empty() {
             let length = form.len();
             write!(request, "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n").unwrap();
