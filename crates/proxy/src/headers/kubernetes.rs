@@ -19,7 +19,7 @@ pub(super) fn impersonate(headers: &mut HeaderMap, authorization: &HeaderValue, 
     headers.remove(AUTHORIZATION);
     strip_impersonation(headers);
     let Some(visitor) = visitor else { return };
-    let email = visitor.who.email.verified().map(|email| email.as_str());
+    let email = visitor.who.email.verified().map(doorward_identity::Email::as_str);
     let Some(user) = carried(email.unwrap_or(&visitor.who.subject.id)) else { return };
     headers.insert(AUTHORIZATION, authorization.clone());
     headers.insert(USER, user);
