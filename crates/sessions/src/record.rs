@@ -36,6 +36,8 @@ impl SessionId {
     pub(crate) fn random() -> Result<Self, SessionsError> {
         let mut id = [0; 16];
         rand::fill(&mut id).map_err(|_| SessionsError::Cryptography)?;
+        // Without its first bit: then the text never begins with a hyphen, and no command takes it for an option.
+        id[0] &= 0x7f;
         Ok(Self(id))
     }
 
@@ -191,5 +193,17 @@ pub(crate) mod tokens {
             access_token: read.access.map(Token::new),
             refresh_token: read.refresh.map(Token::new),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_session_s_name_is_taken_for_an_option() {
+        let names: Vec<_> = (0..1000).map(|_| SessionId::random().unwrap().to_text()).collect();
+        assert!(names.iter().all(|name| name.starts_with(|first: char| first.is_ascii_alphabetic())), "{names:?}");
+        assert!(names.iter().any(|name| name.contains('-')), "they are as random as before");
     }
 }

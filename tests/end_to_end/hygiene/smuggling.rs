@@ -15,7 +15,7 @@ async fn statuses(door: &Doorward, bytes: &[u8]) -> Vec<u16> {
         return Vec::new();
     }
     let mut statuses = Vec::new();
-    let quiet = std::time::Duration::from_millis(400);
+    let quiet = std::time::Duration::from_millis(1200);
     while let Ok(Ok(answer)) = tokio::time::timeout(quiet, raw.answer_to("GET")).await {
         statuses.push(answer.status);
         if statuses.len() > 3 {
