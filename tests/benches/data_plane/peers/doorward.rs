@@ -84,12 +84,15 @@ fn host(number: usize) -> String {
     if number == 0 { HOST.to_owned() } else { format!("h{number}.{HOST}") }
 }
 
+/// All the load is one person's at one address, who is held to no fewer connections than the peers hold anybody to.
 fn config(stage: &Stage, with: Doorward, [port, health]: [u16; 2], folder: &Path) -> String {
     let (certificate, key, small, behind) = (stage.certificate(), stage.key(), stage.small, stage.behind);
     let mut yaml = format!(
         "address: 127.0.0.1:{port}\nhealth_check_addr: 127.0.0.1:{health}\ndata_dir: {}/data\ntimeout_idle: 1h\n\
          certificate_file: {certificate}\ncertificate_key_file: {key}\ncookie_secret: {}\n\
-         idp_provider: oidc\nidp_provider_url: https://127.0.0.1:9\nidp_client_id: bench\nidp_client_secret: bench\nroutes:\n",
+         idp_provider: oidc\nidp_provider_url: https://127.0.0.1:9\nidp_client_id: bench\nidp_client_secret: bench\n\
+         limits: {{connections: 30000, connections_per_address: 30000, requests_per_address: 20000, tunnels_per_session: 30000}}\n\
+         routes:\n",
         folder.display(),
         STANDARD.encode(SECRET)
     );
