@@ -48,9 +48,10 @@ export class Application {
 
   /** Opens it, and waits until the script knows who is signed in. */
   async open(url) {
-    const known = this.page.waitForResponse(/\/\.doorward\/user$/);
     await this.page.goto(url);
-    await (await known).finished();
+    // Asked of the page itself: the browser's own word that an answer is whole is at times never passed on.
+    await this.page.waitForFunction(() => performance.getEntriesByType('resource')
+      .some(({ name, responseEnd }) => name.endsWith('/.doorward/user') && responseEnd > 0));
     this.kept = await this.page.evaluate(() => app.kept);
   }
 

@@ -107,6 +107,23 @@ test('the page goes on where it was, after a sign-in in a pop-up', async () => {
   assert.equal(plain.seen.filter(({ pathname }) => pathname === '/api/post').length, 1, 'it arrived once');
 });
 
+test('a sign-in within the second of the one before it counts', async () => {
+  const { page, application } = await opened(origin, (made) => made.addInitScript(() => {
+    const moment = '2027-01-15T08:00:00Z';
+    const send = window.fetch;
+    window.fetch = async (input, init) => {
+      const answer = await send(input, init);
+      if (input !== '/.doorward/user' || !answer.ok) return answer;
+      return Response.json({ ...await answer.json(), signed_in_at: moment, authenticated_at: moment });
+    };
+  }));
+  await endAll();
+  await application.ask('get', '/api/get');
+  await signInInPopUp(page, application);
+  assert.equal((await body(application, 'get')).who, ALICE);
+  assert.ok(await application.wasKept());
+});
+
 test('twenty expired requests at once show one bar and leave no cookie', async () => {
   const { context, page, application } = await opened();
   await endAll();

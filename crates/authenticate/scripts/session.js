@@ -14,7 +14,7 @@
       const answer = await send('/.doorward/user', { cache: 'no-store' });
       if (answer.status === 401) return null;
       const user = await answer.json();
-      return user.subject && { who: user.issuer + user.subject, since: user.signed_in_at + user.authenticated_at };
+      return user.subject && { who: user.issuer + user.subject, since: user.session + user.authenticated_at };
     } catch {}
   };
   let person = look();

@@ -83,6 +83,8 @@ async fn home_page(inner: &Inner, visit: &Visit, session: &LiveSession) -> Resul
 
 #[derive(Serialize)]
 struct UserJson<'a> {
+    /// Its name in `/.doorward/sessions`: another after each sign-in.
+    session: &'a str,
     subject: &'a str,
     issuer: &'a str,
     email: Option<&'a str>,
@@ -98,6 +100,7 @@ struct UserJson<'a> {
 fn user_json(_: &Visit, session: &LiveSession) -> Result<Answer, AuthenticateError> {
     let identity = &session.known().identity;
     let user = UserJson {
+        session: session.id(),
         subject: &identity.subject.id,
         issuer: &identity.subject.issuer,
         email: identity.email.for_display().map(doorward_identity::Email::as_str),

@@ -35,6 +35,12 @@ async fn pages_about_oneself_never_hold_a_token() {
     assert_eq!(user.answer.headers()["content-type"], "application/json");
     let user = user.json();
     assert_eq!(user["subject"], "user-1");
+    let first = user["session"].as_str().unwrap().to_owned();
+    // What the script of a page that waits for a sign-in goes by: times alone are the same within a second.
+    let mut other = Browser::default();
+    other.visit(&door, Some(&provider), &format!("{CODE}/")).await;
+    let again = other.open(&door, &format!("{CODE}/.doorward/user")).await.json();
+    assert_ne!(again["session"].as_str().unwrap(), first);
     for name in ["signed_in_at", "expires_at"] {
         assert!(user[name].as_str().unwrap().ends_with('Z'), "{user}");
     }
