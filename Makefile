@@ -33,7 +33,7 @@ test-compose: ## docker-compose.yaml in a real engine; skipped where there can b
 	@mkdir -p $(dir $(SKIPPED))
 	@tests/compose/run.sh
 
-bench: ## Doorward beside nginx, HAProxy, Apache and Envoy; handshakes, decisions, look-ups (BENCH=quick: two minutes); fails below the bars
+bench: ## Doorward beside nginx, HAProxy, Apache and Envoy; handshakes, decisions, look-ups (BENCH=quick: two minutes; BENCH=http2 and the like: one part); fails below the bars
 	@scripts/install.sh compiler bench || true # what is missing is skipped aloud
 	cargo build --release --locked -p doorward
 	cargo bench --locked -p doorward-tests --bench data_plane

@@ -15,6 +15,7 @@ use doorward_hygiene::{CleanHead, InvalidPath, Unclean};
 use doorward_sessions::LiveSession;
 use doorward_telemetry::AccessLog;
 use doorward_transport::{Handler, Peer};
+use futures_util::future::Either;
 use http::header::{CACHE_CONTROL, CONNECTION, SET_COOKIE};
 use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::{Body, Incoming};
@@ -213,17 +214,18 @@ async fn own(
 
 /// Sends what is allowed. Where the route never gives up waiting for its upstream, an upload is still not to stand still
 /// for longer than an answer may.
-async fn forward(
+fn forward(
     client: &UpstreamClient,
     permit: Permit,
     route: &ServedRoute,
     outgoing: Outgoing,
-) -> Result<Exchange, ForwardError> {
-    let (within, progress) = (outgoing.within, outgoing.request.body().progress());
+) -> impl Future<Output = Result<Exchange, ForwardError>> {
+    let progress = if outgoing.within.is_none() { outgoing.request.body().progress() } else { None };
     let exchange = client.forward(permit, &route.settings.id, outgoing);
-    match (within, progress, route.stream_idle) {
-        (None, Some(progress), Some(idle)) => unless_stalled(exchange, &progress, idle).await,
-        _ => exchange.await,
+    match (progress, route.stream_idle) {
+        // Boxed, so that other requests have no room for it.
+        (Some(progress), Some(idle)) => Either::Left(unless_stalled(Box::pin(exchange), progress, idle)),
+        _ => Either::Right(exchange),
     }
 }
 

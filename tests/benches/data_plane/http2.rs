@@ -22,7 +22,7 @@ pub(crate) fn measure(peers: &[Peer], figures: &mut Figures, pace: Pace) {
             let many = pace.burst.as_millis() * if peer.name.contains('+') { 5 } else { 15 };
             let before = cpu(&peer.servers);
             let begun = std::time::Instant::now();
-            let done = load(peer, many);
+            let done = load(peer, 8, many);
             let used = cpu(&peer.servers).saturating_sub(before);
             figures.note(CPU, peer.name, used.as_secs_f64() * 1e6 / done);
             figures.note(RATE, peer.name, done / begun.elapsed().as_secs_f64());
@@ -35,11 +35,13 @@ pub(crate) fn measure(peers: &[Peer], figures: &mut Figures, pace: Pace) {
     figures.hold_ratio(CPU, "nginx", 1.35);
 }
 
-fn load(peer: &Peer, many: u128) -> f64 {
+/// Asks so often, over so many connections of sixteen streams; how many answers came.
+pub(crate) fn load(peer: &Peer, connections: usize, many: u128) -> f64 {
     let address = peer.target.address;
     let url = format!("https://{HOST}/");
     let output = Command::new("h2load")
-        .args(["-n", &many.to_string(), "-c", "8", "-m", "16", "-t", "1", "--connect-to", &address.to_string()])
+        .args(["-n", &many.to_string(), "-c", &connections.to_string(), "-m", "16", "-t", "1"])
+        .args(["--connect-to", &address.to_string()])
         .args(["-H", &format!("cookie: {}", peer.cookie), &url])
         .output()
         .unwrap();

@@ -2,8 +2,8 @@
 //!
 //! All of them in one run, in turn, with the same certificate, upstreams and load; the proxy on one core, everything
 //! else on another. Fails beyond the bars and a margin for noise, which hold for ratios: no time on a clock means
-//! anything on another machine. `BENCH=quick` takes less than two minutes, `BENCH=instructions` counts instructions and
-//! `BENCH=growth` compares Doorward with itself; without it, everything is done.
+//! anything on another machine. `BENCH=quick` takes less than two minutes, the name of a part does that part alone (say
+//! `BENCH=growth` or `BENCH=http2`, see [`PARTS`]); without it, everything is done.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -66,12 +66,13 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut figures = Figures::default();
     let stage = Stage::new();
-    match mode.as_str() {
-        "instructions" => runtime.block_on(instructions::measure(&stage, &mut figures)),
-        "growth" => runtime.block_on(growth::measure(&stage, &mut figures, pace)),
-        "" | "quick" => runtime.block_on(everything(&stage, &mut figures, pace)),
-        other => panic!("BENCH={other}: it is `quick`, `instructions`, `growth`, or nothing"),
-    }
+    let parts: Vec<&str> = match mode.as_str() {
+        "" => PARTS.to_vec(),
+        "quick" => PARTS.into_iter().filter(|part| !["growth", "instructions"].contains(part)).collect(),
+        part if PARTS.contains(&part) => vec![part],
+        other => panic!("BENCH={other}: it is `quick`, nothing, or one of {}", PARTS.join(", ")),
+    };
+    runtime.block_on(measure(&parts, &stage, &mut figures, pace));
     figures.verdicts();
     for failure in &figures.failed {
         println!("FAILED: {failure}");
@@ -79,21 +80,46 @@ fn main() -> ExitCode {
     if figures.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-async fn everything(stage: &Stage, figures: &mut Figures, pace: Pace) {
-    let peers = all(stage).await;
-    requests::measure(&peers, figures, pace).await;
-    latency::measure(stage, &peers, figures, pace).await;
-    handshakes::measure(&peers, figures, pace).await;
-    http2::measure(&peers, figures, pace);
-    bodies::measure(&peers, figures, pace).await;
-    tunnels::measure(&peers, figures, pace).await;
-    syscalls::measure(&peers, figures).await;
-    drop(peers);
-    memory::measure(stage, figures, pace).await;
-    startup::measure(stage, figures, pace).await;
-    if pace.full {
-        growth::measure(stage, figures, pace).await;
-        instructions::measure(stage, figures).await;
+/// In the order in which they are done. Those before `memory` share one set of running peers.
+const PARTS: [&str; 11] = [
+    "requests",
+    "latency",
+    "handshakes",
+    "http2",
+    "bodies",
+    "websockets",
+    "syscalls",
+    "memory",
+    "startup",
+    "growth",
+    "instructions",
+];
+
+async fn measure(parts: &[&str], stage: &Stage, figures: &mut Figures, pace: Pace) {
+    let (with_peers, alone): (Vec<&str>, Vec<&str>) = parts
+        .iter()
+        .partition(|part| PARTS.iter().take_while(|of_all| **of_all != "memory").any(|of_all| of_all == *part));
+    if !with_peers.is_empty() {
+        let peers = all(stage).await;
+        for part in with_peers {
+            match part {
+                "requests" => requests::measure(&peers, figures, pace).await,
+                "latency" => latency::measure(stage, &peers, figures, pace).await,
+                "handshakes" => handshakes::measure(&peers, figures, pace).await,
+                "http2" => http2::measure(&peers, figures, pace),
+                "bodies" => bodies::measure(&peers, figures, pace).await,
+                "websockets" => tunnels::measure(&peers, figures, pace).await,
+                _ => syscalls::measure(&peers, figures).await,
+            }
+        }
+    }
+    for part in alone {
+        match part {
+            "memory" => memory::measure(stage, figures, pace).await,
+            "startup" => startup::measure(stage, figures, pace).await,
+            "growth" => growth::measure(stage, figures, pace).await,
+            _ => instructions::measure(stage, figures).await,
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::future::Future;
 use std::path::Path;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -140,33 +141,26 @@ impl Endpoint {
         within: Option<Duration>,
         progress: Option<&Progress>,
     ) -> Result<Response<Incoming>, Failed> {
-        let outcome = self.exchange(sender, request, within, progress).await;
+        let outcome = match sender {
+            Sender::Alone(sender) => {
+                let answer = pin!(sender.try_send_request(request));
+                self.answer(answer, within, progress).await.map_err(|failed| match failed {
+                    Unanswered::TooLate(error) => Failed::For(error),
+                    Unanswered::Failed(mut failed) => match failed.take_message() {
+                        Some(request) => Failed::NeverSent(Box::new(request), failed.into_error()),
+                        None => Failed::For(self.broke_off(failed.into_error())),
+                    },
+                })
+            }
+            // Boxed: it is larger than the other, whose every request would have room for it.
+            Sender::Stream(stream) => Box::pin(self.send_on(stream, request, within, progress)).await,
+        };
         // Whatever became of it on the wire, that was the reason.
         let cut = |failed| match progress.and_then(Progress::too_large) {
             Some(most) => Failed::For(ForwardError::TooLarge { most }),
             None => failed,
         };
         outcome.map_err(cut)
-    }
-
-    async fn exchange(
-        &self,
-        sender: &mut Sender,
-        request: Request<Upload>,
-        within: Option<Duration>,
-        progress: Option<&Progress>,
-    ) -> Result<Response<Incoming>, Failed> {
-        let failed = match sender {
-            Sender::Alone(sender) => self.answer(sender.try_send_request(request), within, progress).await,
-            Sender::Stream(stream) => return self.send_on(stream, request, within, progress).await,
-        };
-        failed.map_err(|failed| match failed {
-            Unanswered::TooLate(error) => Failed::For(error),
-            Unanswered::Failed(mut failed) => match failed.take_message() {
-                Some(request) => Failed::NeverSent(Box::new(request), failed.into_error()),
-                None => Failed::For(self.broke_off(failed.into_error())),
-            },
-        })
     }
 
     async fn send_on(
@@ -181,7 +175,9 @@ impl Endpoint {
             return Err(Failed::For(ForwardError::Internal("the Host for the upstream is no authority")));
         }
         let (request, again) = Again::of(request);
-        let error = match self.answer(stream.sender().try_send_request(request), within, progress).await {
+        let mut sender = stream.sender();
+        let answer = pin!(sender.try_send_request(request));
+        let error = match self.answer(answer, within, progress).await {
             Ok(response) => return Ok(response),
             Err(Unanswered::TooLate(error)) => return Err(Failed::For(error)),
             Err(Unanswered::Failed(mut failed)) => {
@@ -205,14 +201,13 @@ impl Endpoint {
 
     async fn answer<A>(
         &self,
-        answer: A,
+        mut answer: Pin<&mut A>,
         within: Option<Duration>,
         progress: Option<&Progress>,
     ) -> Result<Response<Incoming>, Unanswered>
     where
         A: Future<Output = Result<Response<Incoming>, TrySendError<Request<Upload>>>>,
     {
-        let mut answer = std::pin::pin!(answer);
         let Some(within) = within else { return answer.await.map_err(Unanswered::Failed) };
         let mut deadline = Instant::now() + within;
         loop {

@@ -24,7 +24,7 @@ pub(crate) struct PoolLimits {
 
 impl Default for PoolLimits {
     fn default() -> Self {
-        Self { idle: Duration::from_secs(4), most: 32 }
+        Self { idle: Duration::from_secs(4), most: 256 }
     }
 }
 
