@@ -3,6 +3,8 @@
 //! `Forwarded` (RFC 7239) is not sent: its quoted `host="h:8443"` is misread by upstreams that matter here, and
 //! one statement is safer than two.
 
+use std::net::IpAddr;
+
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::authority::Authority;
@@ -34,7 +36,7 @@ pub fn set_forwarded(
 ) {
     let port = authority.port_for(scheme);
     headers.insert(PROTO, HeaderValue::from_static(scheme.as_str()));
-    headers.insert(PORT, HeaderValue::from(port));
+    headers.insert(PORT, if port == 443 { HeaderValue::from_static("443") } else { HeaderValue::from(port) });
     match said_of(client, peer) {
         Some(said) => set(headers, FORWARDED_FOR, said),
         None => drop(headers.remove(FORWARDED_FOR)),
@@ -52,12 +54,30 @@ fn said_of(client: &ForwardedChain, peer: Peer) -> Option<String> {
         (Peer::Appended, hops) => hops,
         (Peer::Skipped, hops) => hops.split_last()?.1,
     };
-    let mut said = client.client().to_string();
+    let mut said = String::with_capacity(LONGEST_OF_IPV4);
+    write(&mut said, client.client());
     for hop in hops {
         said.push_str(", ");
-        said.push_str(&hop.to_string());
+        write(&mut said, *hop);
     }
     Some(said)
+}
+
+const LONGEST_OF_IPV4: usize = "255.255.255.255".len();
+
+/// Every request has this written for it; the library's way takes ten times as many instructions.
+fn write(said: &mut String, address: IpAddr) {
+    let IpAddr::V4(address) = address else { return said.push_str(&address.to_string()) };
+    for (place, octet) in address.octets().into_iter().enumerate() {
+        if place > 0 {
+            said.push('.');
+        }
+        for (unit, digit) in [(100, octet / 100), (10, octet / 10 % 10), (1, octet % 10)] {
+            if octet >= unit || unit == 1 {
+                said.push(char::from(b'0' + digit));
+            }
+        }
+    }
 }
 
 /// Sets a value, or removes the header: a visitor's own may not stand in for it.
@@ -95,10 +115,21 @@ mod tests {
             assert_eq!(forwarded(client, scheme, authority), expected);
         }
     }
+
+    #[test]
+    fn addresses_are_written_as_the_library_writes_them() {
+        let octets = |octet: u8| [octet, 255 - octet, octet / 2, octet.wrapping_mul(7)];
+        for address in (0..=255).map(|octet| IpAddr::from(octets(octet))).chain(["2001:db8::1".parse().unwrap()]) {
+            let mut said = String::new();
+            write(&mut said, address);
+            assert_eq!(said, address.to_string());
+        }
+    }
+
     #[test]
     fn the_visitor_and_the_trusted_proxies_are_told_and_nothing_before_them() {
         let claimed = "6.6.6.6, 203.0.113.9, 10.0.0.2";
-        let ours = |address: std::net::IpAddr| address.to_string().starts_with("10.");
+        let ours = |address: IpAddr| address.to_string().starts_with("10.");
         for (peer, appended, skipped) in [
             ("10.0.0.1", "203.0.113.9, 10.0.0.2, 10.0.0.1", Some("203.0.113.9, 10.0.0.2")),
             ("192.0.2.1", "192.0.2.1", None),

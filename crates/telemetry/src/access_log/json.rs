@@ -72,8 +72,8 @@ fn optional(text: &mut Vec<u8>, name: &[u8], value: Option<&str>) {
 fn member(text: &mut Vec<u8>, name: &[u8], value: &str) {
     text.extend_from_slice(name);
     let bytes = value.as_bytes();
-    // Nearly always there is nothing to escape.
-    if bytes.iter().all(|byte| is_plain(*byte)) {
+    // Nearly always there is nothing to escape; looking at all of it takes fewer instructions than stopping early.
+    if bytes.iter().fold(true, |plain, byte| plain & is_plain(*byte)) {
         text.extend_from_slice(bytes);
     } else {
         escaped(text, bytes);
