@@ -16,7 +16,7 @@ use http::{HeaderValue, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::{HttpService, service_fn};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -35,6 +35,7 @@ use crate::listener::Kind;
 use crate::peer::{Arrival, Peer, Protocol};
 use crate::preface;
 use crate::proxy_header::{self, Told};
+use crate::streams::Streams;
 use crate::supervise::{End, supervise};
 use crate::terms::{Terms, Versions};
 use crate::tls::HTTP2;
@@ -59,7 +60,7 @@ pub(crate) struct Connections<H> {
     terms: Terms,
     drain: Drain,
     http1: http1::Builder,
-    http2: http2::Builder<TokioExecutor>,
+    http2: http2::Builder<Streams>,
 }
 
 /// Whom a connection is from, and the proxy that said so.
@@ -81,7 +82,7 @@ impl<H: Handler> Connections<H> {
         if limits.header_count != HEADERS_OF_LIBRARY {
             http1.max_headers(limits.header_count);
         }
-        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        let mut http2 = http2::Builder::new(Streams::new(limits.stalled_write_timeout, terms.admission.clone()));
         http2
             .timer(TokioTimer::new())
             .max_concurrent_streams(limits.streams_per_connection)
