@@ -23,6 +23,11 @@ pub(crate) async fn dial_error(upstream: &Upstream) -> Option<String> {
 
 /// What the log says when a request is sent, or nothing when it is answered.
 pub(crate) async fn exchange_error(upstream: &Upstream) -> Option<String> {
+    exchange_error_of(upstream, "/").await
+}
+
+/// The same of a request for this path.
+pub(crate) async fn exchange_error_of(upstream: &Upstream, target: &'static str) -> Option<String> {
     let client = clients(upstream, None).client(upstream).unwrap();
     let (host, path) = (Hostname::parse("app.test").unwrap(), NormalPath::parse("/").unwrap());
     let (method, headers) = (Method::GET, HeaderMap::new());
@@ -39,7 +44,9 @@ pub(crate) async fn exchange_error(upstream: &Upstream) -> Option<String> {
     };
     let policy = Policy::new(RouteId::new("app"), support::everybody());
     let Decision::Allow(permit) = policy.decide(&facts, Visitor::Anonymous) else { panic!("everybody may") };
-    let outgoing = Outgoing { request: Request::new(Upload::nothing()), within: None, upgrade: false, key: 0 };
+    let mut request = Request::new(Upload::nothing());
+    *request.uri_mut() = http::Uri::from_static(target);
+    let outgoing = Outgoing { request, within: None, upgrade: false, key: 0 };
     client.forward(permit, &RouteId::new("app"), outgoing).await.err().map(|error| error.to_string())
 }
 
