@@ -23,6 +23,7 @@ mod listener;
 mod peer;
 mod preface;
 pub mod proxy_header;
+mod socket_options;
 mod streams;
 mod supervise;
 mod terms;
