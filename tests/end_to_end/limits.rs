@@ -2,6 +2,7 @@
 //! little, keeps nobody else waiting, and is taken from them.
 
 mod held_open;
+mod unread_streams;
 
 use crate::harness::browser::{Ask, Browser};
 use crate::harness::ports::free_port;

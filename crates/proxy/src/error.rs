@@ -181,6 +181,16 @@ impl ForwardError {
 fn http2_end(error: &h2::Error) -> &'static str {
     use h2::Reason;
     let Some(reason) = error.reason() else { return "closed the connection before it answered" };
+    // Not its words but the library's, about what it sent. One answer that cannot even be skipped ends the connection of all.
+    if error.is_library() {
+        return match (error.is_go_away(), reason) {
+            (true, Reason::ENHANCE_YOUR_CALM) => {
+                "answered this request, or another on the same connection, with a head of a megabyte and more"
+            }
+            (true, _) => "sent something that is no HTTP/2, to this request or another on the same connection",
+            (false, _) => "answered with something that is no HTTP/2, or with a head of a megabyte and more",
+        };
+    }
     match (error.is_go_away(), reason) {
         (_, Reason::REFUSED_STREAM) => "took no more requests (REFUSED_STREAM)",
         (_, Reason::ENHANCE_YOUR_CALM) => "says that it is asked too much (ENHANCE_YOUR_CALM)",

@@ -16,7 +16,7 @@ use doorward_authorize::{Facts, RouteId};
 use doorward_hygiene::{CleanHead, Hostname, NormalPath, Upgrade, UpgradeToken};
 use doorward_identity::Presented;
 use doorward_sessions::LiveSession;
-use doorward_transport::ClientChain;
+use doorward_transport::{ClientChain, Ends};
 use http::{HeaderMap, Method, Uri};
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
@@ -120,6 +120,20 @@ pub(crate) struct Terms {
     pub(crate) route: RouteId,
 }
 
+impl Terms {
+    /// What ends an answer on these terms before it is held open; None when it is nobody's.
+    pub(crate) fn ends(&self) -> Option<Ends> {
+        let session = self.session.as_deref()?;
+        Some(Ends { when: session.ended().clone(), at: expiry(session) })
+    }
+}
+
+/// When a session expires. Beyond what a clock can count is never.
+fn expiry(session: &LiveSession) -> Option<Instant> {
+    let left = session.expires_at().duration_since(SystemTime::now()).unwrap_or_default();
+    Instant::now().checked_add(left)
+}
+
 /// Why something held open ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum End {
@@ -210,13 +224,13 @@ impl Watch {
         let entered = tunnels.enter(facts, session, &decided_by, revision);
         let held = entered.held();
         let ended = Box::pin(held.switch.clone().cancelled_owned());
-        let now = Instant::now();
-        let expires = held.session.as_ref().and_then(|session| {
-            let left = session.expires_at().duration_since(SystemTime::now()).unwrap_or_default();
-            // Beyond what a clock can count is never.
-            now.checked_add(left)
-        });
-        Self { entered, ended, timer: None, idle, last: now, touched: None, expires, _place: place }
+        let expires = held.session.as_deref().and_then(expiry);
+        Self { entered, ended, timer: None, idle, last: Instant::now(), touched: None, expires, _place: place }
+    }
+
+    /// What ends it, for whoever sends it while nobody asks this.
+    pub(crate) fn ends(&self) -> Ends {
+        Ends { when: self.entered.held().switch.clone(), at: self.expires }
     }
 
     /// Notes that something moved.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::rand;
 use doorward_hygiene::{CleanHead, ConnectProtocol, RequestOrigin, Upgrade, UpgradeToken, WebSocketHandshake};
-use doorward_transport::InUse;
+use doorward_transport::{InUse, ends_with};
 use http::header::{CONNECTION, CONTENT_LENGTH, SEC_WEBSOCKET_ACCEPT, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
@@ -136,6 +136,7 @@ impl Asked {
         };
         let facts = terms.facts.detached();
         let watch = Watch::on(Terms { idle: route.tunnel_idle, facts, ..terms });
+        ends_with(|| Some(watch.ends()));
         let tunnel = Tunnel { client: self.client, upstream: upstream_side, watch, log, connection: self.connection };
         tunnels.drain().track(tunnel.run());
         Ok(Response::from_parts(parts, ProxyBody::empty()))

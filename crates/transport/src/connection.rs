@@ -16,8 +16,7 @@ use http::{HeaderValue, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::{HttpService, service_fn};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use socket2::{SockRef, TcpKeepalive};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -35,6 +34,8 @@ use crate::listener::Kind;
 use crate::peer::{Arrival, Peer, Protocol};
 use crate::preface;
 use crate::proxy_header::{self, Told};
+use crate::socket_options;
+use crate::streams::Streams;
 use crate::supervise::{End, supervise};
 use crate::terms::{Terms, Versions};
 use crate::tls::HTTP2;
@@ -59,7 +60,7 @@ pub(crate) struct Connections<H> {
     terms: Terms,
     drain: Drain,
     http1: http1::Builder,
-    http2: http2::Builder<TokioExecutor>,
+    http2: http2::Builder<Streams>,
 }
 
 /// Whom a connection is from, and the proxy that said so.
@@ -81,7 +82,7 @@ impl<H: Handler> Connections<H> {
         if limits.header_count != HEADERS_OF_LIBRARY {
             http1.max_headers(limits.header_count);
         }
-        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        let mut http2 = http2::Builder::new(Streams::new(limits.stalled_write_timeout, terms.admission.clone()));
         http2
             .timer(TokioTimer::new())
             .max_concurrent_streams(limits.streams_per_connection)
@@ -99,7 +100,7 @@ impl<H: Handler> Connections<H> {
 
     /// Serves one connection to its end.
     pub(crate) async fn run(&self, mut stream: TcpStream, client: SocketAddr, mut place: Place) {
-        set_options(&stream);
+        socket_options::set(&stream);
         let opening = async {
             let from = self.from(&mut stream, client, &mut place).await?;
             let opened = match &self.kind {
@@ -296,15 +297,5 @@ fn reason_of(end: &End) -> Option<Reason> {
             let of_http2 = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
             (of_http2?.reason()? == h2::Reason::ENHANCE_YOUR_CALM).then_some(Reason::Resets)
         }
-    }
-}
-
-/// Small answers leave at once, and clients that vanished are found out.
-fn set_options(stream: &TcpStream) {
-    let keepalive =
-        TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15)).with_retries(4);
-    let outcome = stream.set_nodelay(true).and_then(|()| SockRef::from(stream).set_tcp_keepalive(&keepalive));
-    if let Err(error) = outcome {
-        tracing::debug!(%error, "socket options could not be set");
     }
 }

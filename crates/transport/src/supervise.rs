@@ -10,10 +10,10 @@ use hyper::body::Incoming;
 use hyper::rt::{Read, Write};
 use hyper::server::conn::{http1, http2};
 use hyper::service::HttpService;
-use hyper_util::rt::TokioExecutor;
 
 use crate::drain::Drain;
 use crate::handler::BoxError;
+use crate::streams::Streams;
 use crate::watch::{Overdue, Watch};
 
 /// A connection that can be told to end after the requests it is at.
@@ -34,7 +34,7 @@ where
     }
 }
 
-impl<I, S, B> Graceful for http2::Connection<I, S, TokioExecutor>
+impl<I, S, B> Graceful for http2::Connection<I, S, Streams>
 where
     S: HttpService<Incoming, ResBody = B>,
     S::Error: Into<BoxError>,

@@ -8,6 +8,7 @@ mod http;
 mod limits;
 mod proxies;
 mod server;
+mod stalled_streams;
 mod tls;
 mod versions;
 mod wire;

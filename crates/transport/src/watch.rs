@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Re
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::limits::Limits;
 use crate::peer::Protocol;
@@ -199,16 +200,17 @@ impl Underway {
 }
 
 impl Underway {
-    /// For what outlives the answer.
-    pub(crate) fn connection(&self) -> InUse {
-        InUse(Arc::new(self.0.request()))
+    /// For what outlives the answer, and what is cancelled when that is over.
+    pub(crate) fn connection(&self) -> (InUse, CancellationToken) {
+        let over = CancellationToken::new();
+        (InUse(Arc::new((self.0.request(), over.clone().drop_guard()))), over)
     }
 }
 
 /// Keeps a connection from being taken for idle: for a tunnel on one of its streams, whose answer was over when it began.
 /// Among the extensions of a CONNECT over HTTP/2.
 #[derive(Debug, Clone)]
-pub struct InUse(#[expect(dead_code, reason = "held, for its end to be noticed")] Arc<Underway>);
+pub struct InUse(#[expect(dead_code, reason = "held, for its end to be noticed")] Arc<(Underway, DropGuard)>);
 
 impl Drop for Underway {
     fn drop(&mut self) {

@@ -15,6 +15,7 @@ const RESET: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const GO_AWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
@@ -82,6 +83,41 @@ impl RawHttp2 {
         .await
     }
 
+    /// Sends a head without a body on a stream of this number, and waits for nothing.
+    pub(crate) async fn begin(&mut self, lines: &[(&str, &str)]) -> u32 {
+        let id = self.next;
+        self.next += 2;
+        // A tunnel's direction stays open.
+        let end = if lines[0].1 == "CONNECT" { 0 } else { END_STREAM };
+        self.frame(HEADERS, END_HEADERS | end, id, &encode(lines)).await.unwrap();
+        id
+    }
+
+    /// Lets so many bytes more come on a stream, or on all of them together where it is 0.
+    pub(crate) async fn open_window(&mut self, stream: u32, bytes: u32) {
+        self.frame(WINDOW_UPDATE, 0, stream, &bytes.to_be_bytes()).await.unwrap();
+    }
+
+    /// Reads until so many bytes have come on a stream, and lets no more come.
+    pub(crate) async fn until(&mut self, stream: u32, bytes: usize) {
+        let mut taken = 0;
+        while taken < bytes {
+            let (kind, _, of, payload) = within("a frame", self.next_frame()).await.unwrap();
+            assert!(of != stream || kind != RESET, "reset after {taken} bytes");
+            taken += if kind == DATA && of == stream { payload.len() } else { 0 };
+        }
+    }
+
+    /// Reads until one of these streams is reset, and says which, and with which code.
+    pub(crate) async fn until_reset(&mut self, streams: &[u32]) -> (u32, u32) {
+        loop {
+            let (kind, _, stream, payload) = within("a reset", self.next_frame()).await.unwrap();
+            if kind == RESET && streams.contains(&stream) {
+                return (stream, u32::from_be_bytes(payload[..4].try_into().unwrap()));
+            }
+        }
+    }
+
     /// Opens streams and resets each at once; false when the other side had enough before the end.
     pub(crate) async fn storm_of_resets(&mut self, lines: &[(&str, &str)], count: usize) -> bool {
         let head = encode(lines);
@@ -113,16 +149,8 @@ impl RawHttp2 {
     async fn outcome(&mut self, id: u32) -> std::io::Result<Outcome> {
         let (mut status, mut body) = (0, Vec::new());
         loop {
-            let mut head = [0; 9];
-            self.stream.read_exact(&mut head).await?;
-            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
-            let (kind, flags) = (head[3], head[4]);
-            let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]) & 0x7fff_ffff;
-            let mut payload = vec![0; length];
-            self.stream.read_exact(&mut payload).await?;
+            let (kind, flags, stream, payload) = self.next_frame().await?;
             match kind {
-                SETTINGS if flags & ACK == 0 => self.frame(SETTINGS, ACK, 0, &[]).await?,
-                PING if flags & ACK == 0 => self.frame(PING, ACK, 0, &payload).await?,
                 GO_AWAY => return Ok(Outcome::Closed),
                 RESET if stream == id => {
                     return Ok(Outcome::Reset(u32::from_be_bytes(payload[..4].try_into().unwrap())));
@@ -135,6 +163,23 @@ impl RawHttp2 {
                 return Ok(Outcome::Answered(status, body));
             }
         }
+    }
+
+    /// The next frame: its kind, its flags, its stream, and what it carries.
+    async fn next_frame(&mut self) -> std::io::Result<(u8, u8, u32, Vec<u8>)> {
+        let mut head = [0; 9];
+        self.stream.read_exact(&mut head).await?;
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+        let (kind, flags) = (head[3], head[4]);
+        let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]) & 0x7fff_ffff;
+        let mut payload = vec![0; length];
+        self.stream.read_exact(&mut payload).await?;
+        match kind {
+            SETTINGS if flags & ACK == 0 => self.frame(SETTINGS, ACK, 0, &[]).await?,
+            PING if flags & ACK == 0 => self.frame(PING, ACK, 0, &payload).await?,
+            _ => {}
+        }
+        Ok((kind, flags, stream, payload))
     }
 
     async fn frame(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> std::io::Result<()> {

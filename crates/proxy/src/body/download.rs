@@ -11,6 +11,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use doorward_transport::ends_with;
 use http::header::SET_COOKIE;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -97,6 +98,9 @@ impl Download {
         }
         Poll::Ready(match frame {
             Some(Ok(frame)) => {
+                if self.frames == 1 && !self.upstream.is_end_stream() {
+                    self.life.note_begun();
+                }
                 self.settle();
                 Some(Ok(cleaned(frame)))
             }
@@ -171,8 +175,19 @@ impl Life {
     /// From now on it is held to the rule of a tunnel.
     fn enter(&mut self) {
         match std::mem::replace(self, Self::Over) {
-            Self::Short(terms) | Self::Pausing(terms, _) => *self = Self::Long(Watch::on(terms)),
+            Self::Short(terms) | Self::Pausing(terms, _) => {
+                let watch = Watch::on(terms);
+                ends_with(|| Some(watch.ends()));
+                *self = Self::Long(watch);
+            }
             already => *self = already,
+        }
+    }
+
+    /// It begins to be sent and there is more to come: a reader who makes us wait with it is not to keep it beyond its session.
+    fn note_begun(&self) {
+        if let Self::Short(terms) | Self::Pausing(terms, _) = self {
+            ends_with(|| terms.ends());
         }
     }
 }

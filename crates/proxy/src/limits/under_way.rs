@@ -18,6 +18,9 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::{BoxError, ProxyBody};
 
+/// How large a piece of an answer may be, in bytes, that counts for nothing once it is handed over.
+const SMALL: usize = 4 * 1024;
+
 /// Counters in a row; each address has one in each of the two.
 const ROW: usize = 4096;
 
@@ -88,7 +91,7 @@ impl Place {
     /// An answer's body with the place of its request: that is over when nobody reads the body any more. After a 101 it has
     /// none, and what is a tunnel from then on is no request.
     pub(crate) fn until_the_end_of(self, body: ProxyBody) -> AnswerBody {
-        AnswerBody { body, _place: self }
+        AnswerBody { body, place: Lasts::ThisLong(self) }
     }
 }
 
@@ -101,11 +104,48 @@ impl Drop for Place {
     }
 }
 
-/// The body of an answer. Its request is under way until this is dropped.
+/// The body of an answer. Its request is under way until this is dropped, and what it gave is on its way.
 #[derive(Debug)]
 pub struct AnswerBody {
     body: ProxyBody,
-    _place: Place,
+    place: Lasts,
+}
+
+/// How long a place is taken.
+#[derive(Debug)]
+enum Lasts {
+    /// As long as the body.
+    ThisLong(Place),
+    /// As long as this and every large piece that was given.
+    WithPieces(Arc<Place>),
+    /// Nothing is left of the body.
+    Over,
+}
+
+impl Lasts {
+    /// One more holds it.
+    fn shared(&mut self) -> Option<Arc<Place>> {
+        *self = match std::mem::replace(self, Self::Over) {
+            Self::ThisLong(place) => Self::WithPieces(Arc::new(place)),
+            already => already,
+        };
+        match self {
+            Self::WithPieces(place) => Some(Arc::clone(place)),
+            Self::ThisLong(_) | Self::Over => None,
+        }
+    }
+}
+
+/// A piece on its way to a visitor, wherever it waits for them.
+struct Piece {
+    bytes: Bytes,
+    _place: Option<Arc<Place>>,
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 impl Body for AnswerBody {
@@ -113,7 +153,15 @@ impl Body for AnswerBody {
     type Error = BoxError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let this = &mut *self;
+        Pin::new(&mut this.body).poll_frame(cx).map_ok(|frame| match frame.into_data() {
+            // The last of an answer may lie in a stream's queue for as long as its connection lasts, when all of this is over.
+            Ok(bytes) if bytes.len() > SMALL => {
+                Frame::data(Bytes::from_owner(Piece { bytes, _place: this.place.shared() }))
+            }
+            Ok(bytes) => Frame::data(bytes),
+            Err(trailers) => trailers,
+        })
     }
 
     fn is_end_stream(&self) -> bool {
@@ -128,6 +176,24 @@ impl Body for AnswerBody {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_is_still_on_its_way_keeps_its_place_unless_it_is_small() {
+        use http_body_util::BodyExt as _;
+        for (size, kept) in [(SMALL, 0), (SMALL + 1, 1)] {
+            let under_way = Arc::<UnderWay>::default();
+            let mut body = under_way.enter().until_the_end_of(ProxyBody::full(vec![b'x'; size]));
+            let mut piece = body.frame().await.unwrap().unwrap().into_data().unwrap();
+            assert!(body.is_end_stream() && piece == vec![b'x'; size]);
+            assert_eq!(under_way.count(), 1);
+            drop(body);
+            let rest = piece.split_off(size / 2);
+            drop(piece);
+            assert_eq!(under_way.count(), kept, "of {size} bytes");
+            drop(rest);
+            assert_eq!(under_way.count(), 0);
+        }
+    }
 
     #[test]
     fn one_address_is_counted_apart_from_another_and_leaves_nothing_behind() {

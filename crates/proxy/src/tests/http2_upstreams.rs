@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::super::upstreams::tests::{dial_error, exchange_error};
+use super::super::upstreams::tests::{dial_error, exchange_error, exchange_error_of};
 use super::support::*;
 
 pub(super) fn h2c(address: SocketAddr) -> Upstream {
@@ -509,23 +509,78 @@ async fn whoever_waits_for_a_continue_gets_it_and_no_other_interim_answer() {
     assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "body");
 }
 
-#[tokio::test]
-async fn an_answer_with_too_large_a_head_is_not_passed_on() {
-    let (address, connections) = answering(100, |request, mut respond, _| async move {
-        if request.uri().path() == "/" {
-            let head = Response::builder().header("x-large", "x".repeat(65 << 10)).body(()).unwrap();
-            drop(respond.send_response(head, true));
-        } else {
-            say(respond, "ok");
+/// Answers `/huge` with a head of so many KiB; everything else with the number of the connection, the first connection never.
+async fn with_huge_heads(kib: usize) -> (SocketAddr, Arc<AtomicUsize>, Arc<AtomicUsize>) {
+    let waiting = Arc::<AtomicUsize>::default();
+    let counted = Arc::clone(&waiting);
+    let (address, connections) = answering(100, move |request, mut respond, number| {
+        let waiting = Arc::clone(&counted);
+        async move {
+            if request.uri().path() == "/huge" {
+                let mut head = Response::new(());
+                for _ in 0..kib / 8 {
+                    head.headers_mut().append("x-large", "x".repeat(8 << 10).parse().unwrap());
+                }
+                drop(respond.send_response(head, true));
+            } else if number == 0 && request.uri().path() != "/" {
+                waiting.fetch_add(1, Ordering::SeqCst);
+                std::future::pending::<()>().await;
+            } else {
+                say(respond, &format!("of {number}"));
+            }
         }
     })
     .await;
+    (address, connections, waiting)
+}
+
+#[tokio::test]
+async fn an_answer_with_too_large_a_head_is_not_passed_on_and_is_nobody_elses_loss() {
+    for kib in [72, 512] {
+        let (address, connections, waiting) = with_huge_heads(kib).await;
+        let front = front(address).await;
+        assert!(front.get("/").await.body.contains("of 0"));
+        let mut other = front.connect().await;
+        other.send(&request("GET /other HTTP/1.1", "", true)).await;
+        eventually("the other one is under way", || waiting.load(Ordering::SeqCst) == 1).await;
+        assert_eq!(front.get("/huge").await.status, 502, "{kib} KiB");
+        assert!(front.get("/").await.body.contains("of 0"), "{kib} KiB: the same connection is used");
+        assert!(!other.closes_within(Duration::from_millis(100)).await, "{kib} KiB");
+        assert_eq!((connections.load(Ordering::SeqCst), waiting.load(Ordering::SeqCst)), (1, 1), "{kib} KiB");
+        let (address, ..) = with_huge_heads(kib).await;
+        let said = exchange_error_of(&h2c(address), "/huge").await.unwrap();
+        let reason = "sent an answer that cannot be passed on: its head is larger than 64 KiB";
+        assert_eq!(said, format!("h2c://{address} {reason}"));
+    }
+}
+
+#[tokio::test]
+async fn a_head_without_measure_ends_its_connection_and_who_asked_for_nothing_to_be_done_is_answered_on_another() {
+    let (address, connections, waiting) = with_huge_heads(4096).await;
     let front = front(address).await;
-    assert_eq!(front.get("/").await.status, 502);
-    assert_eq!(front.get("/small").await.status, 200);
-    assert!(connections.load(Ordering::SeqCst) <= 2);
-    let said = exchange_error(&h2c(address)).await.unwrap();
-    assert!(said.starts_with(&format!("h2c://{address} ")), "{said}");
+    assert!(front.get("/").await.body.contains("of 0"));
+    let mut others = Vec::new();
+    for number in 0..8 {
+        let mut other = front.connect().await;
+        let method = if number == 7 { "POST" } else { "GET" };
+        other.send(&request(&format!("{method} /other HTTP/1.1"), "", true)).await;
+        others.push(other);
+    }
+    eventually("the others are under way", || waiting.load(Ordering::SeqCst) == 8).await;
+    let mut huge = front.connect().await;
+    huge.send(&request("POST /huge HTTP/1.1", "", false)).await;
+    assert_eq!(huge.head().await.status, 502);
+    let posted = others.pop().unwrap().reply().await;
+    assert_eq!(posted.status, 502, "nobody knows whether it was done");
+    for mut other in others {
+        let answer = other.reply().await;
+        assert!(answer.status == 200 && answer.body.contains("of 1"), "{answer:?}");
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 2);
+    let (address, ..) = with_huge_heads(4096).await;
+    let said = exchange_error_of(&h2c(address), "/huge").await.unwrap();
+    let reason = "answered this request, or another on the same connection, with a head of a megabyte and more";
+    assert!(said.starts_with(&format!("h2c://{address} {reason}")), "{said}");
 }
 
 #[tokio::test]

@@ -22,8 +22,9 @@ use super::happy_eyeballs;
 use super::tls::{HTTP1, error_in, problem_in};
 use super::wire::Wire;
 
-/// Quiet connections are probed so that middleboxes keep them and dead peers are noticed, as those to visitors are.
-const KEEP_ALIVE: Duration = Duration::from_secs(60);
+/// Quiet connections are probed so that middleboxes keep them and dead peers are noticed, as those to visitors are. Some forget
+/// what is silent for a minute.
+const KEEP_ALIVE: Duration = Duration::from_secs(45);
 const PROBE_AGAIN: Duration = Duration::from_secs(15);
 const PROBES: u32 = 4;
 /// How long it is waited before a unix socket whose queue is full is tried again.

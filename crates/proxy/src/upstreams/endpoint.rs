@@ -178,6 +178,10 @@ impl Endpoint {
         let mut sender = stream.sender();
         let answer = pin!(sender.try_send_request(request));
         let error = match self.answer(answer, within, progress).await {
+            Ok(response) if http2::has_too_large_a_head(&response) => {
+                let (upstream, reason) = (Arc::clone(&self.label), "its head is larger than 64 KiB");
+                return Err(Failed::For(ForwardError::Misbehaved { upstream, reason }));
+            }
             Ok(response) => return Ok(response),
             Err(Unanswered::TooLate(error)) => return Err(Failed::For(error)),
             Err(Unanswered::Failed(mut failed)) => {
@@ -189,6 +193,9 @@ impl Endpoint {
                 failed.into_error()
             }
         };
+        if http2::is_of_connection(&error) {
+            stream.retire();
+        }
         if http2::is_unprocessed(&error) {
             stream.retire();
             if let Some(mut request) = again.request().await {

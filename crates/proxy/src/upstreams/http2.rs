@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING};
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderValue, Request, Uri, Version};
+use http::{HeaderValue, Request, Response, Uri, Version};
 use http_body::Body;
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -31,7 +31,10 @@ const CONNECTION_WINDOW: u32 = STREAM_WINDOW * 100;
 /// How much of one upload is held here, in bytes.
 const SEND_BUFFER: usize = 256 * 1024;
 /// How large the head of an answer may be, as HTTP/2 counts (RFC 9113 §6.5.2).
-const LARGEST_HEAD: u32 = 64 * 1024;
+const LARGEST_HEAD: usize = 64 * 1024;
+/// How large the head of an answer may be that is at least read to its end. Beyond, the library gives the connection up, with the
+/// requests of everybody else on it: so what an application can be made to say by a visitor is not to come near it.
+const READABLE_HEAD: u32 = 1024 * 1024;
 /// How long a connection with open streams may be silent before it is asked whether it lives. TCP asks sooner, and gRPC
 /// servers close the connections of those who ask more often than every five minutes.
 const PING_AFTER: Duration = Duration::from_secs(330);
@@ -69,7 +72,7 @@ impl Connection {
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_send_buf_size(SEND_BUFFER)
-            .max_header_list_size(LARGEST_HEAD)
+            .max_header_list_size(READABLE_HEAD)
             .keep_alive_interval(PING_AFTER)
             .keep_alive_timeout(PONG_WITHIN);
         let begun = async {
@@ -177,6 +180,19 @@ pub(super) fn is_unprocessed(error: &hyper::Error) -> bool {
     let Some(error) = said(error) else { return false };
     // On a stream, the end of the connection shows only when it was not among those still to be answered.
     error.is_remote() && (error.is_go_away() || error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM))
+}
+
+/// Whether an answer's head is one to pass on.
+pub(super) fn has_too_large_a_head<B>(response: &Response<B>) -> bool {
+    let lines = response.headers().iter();
+    // What each line counts beyond its text (RFC 9113 §6.5.2).
+    lines.map(|(name, value)| name.as_str().len() + value.len() + 32).sum::<usize>() > LARGEST_HEAD
+}
+
+/// Whether nobody's request is answered on the connection any more. Whoever sends theirs again is told so sooner than the connection
+/// itself is found closed.
+pub(super) fn is_of_connection(error: &hyper::Error) -> bool {
+    said(error).is_some_and(|error| error.is_go_away() || error.is_io())
 }
 
 /// What the HTTP/2 library says.

@@ -5,6 +5,8 @@ use doorward_config::{Balancing, LookupFamily, Upstream, UpstreamScheme, Upstrea
 use doorward_hygiene::{Hostname, NormalPath};
 use http::{HeaderMap, Method, Request};
 
+use super::dial::{Offer, dial};
+use super::wire::Wire;
 use super::{Outgoing, UpstreamLimits, Upstreams};
 use crate::body::Upload;
 use crate::tests::support;
@@ -23,6 +25,11 @@ pub(crate) async fn dial_error(upstream: &Upstream) -> Option<String> {
 
 /// What the log says when a request is sent, or nothing when it is answered.
 pub(crate) async fn exchange_error(upstream: &Upstream) -> Option<String> {
+    exchange_error_of(upstream, "/").await
+}
+
+/// The same of a request for this path.
+pub(crate) async fn exchange_error_of(upstream: &Upstream, target: &'static str) -> Option<String> {
     let client = clients(upstream, None).client(upstream).unwrap();
     let (host, path) = (Hostname::parse("app.test").unwrap(), NormalPath::parse("/").unwrap());
     let (method, headers) = (Method::GET, HeaderMap::new());
@@ -39,7 +46,9 @@ pub(crate) async fn exchange_error(upstream: &Upstream) -> Option<String> {
     };
     let policy = Policy::new(RouteId::new("app"), support::everybody());
     let Decision::Allow(permit) = policy.decide(&facts, Visitor::Anonymous) else { panic!("everybody may") };
-    let outgoing = Outgoing { request: Request::new(Upload::nothing()), within: None, upgrade: false, key: 0 };
+    let mut request = Request::new(Upload::nothing());
+    *request.uri_mut() = http::Uri::from_static(target);
+    let outgoing = Outgoing { request, within: None, upgrade: false, key: 0 };
     client.forward(permit, &RouteId::new("app"), outgoing).await.err().map(|error| error.to_string())
 }
 
@@ -66,6 +75,21 @@ async fn what_is_wrong_with_an_address_is_said_plainly() {
     );
     let unknown = dial_error(&http("no-such-host.invalid", 80)).await.unwrap();
     assert!(unknown.starts_with("the name no-such-host.invalid cannot be looked up: "), "{unknown}");
+}
+
+#[tokio::test]
+async fn a_connection_is_probed_before_anybody_on_its_way_forgets_it() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let upstream = http("127.0.0.1", listener.local_addr().unwrap().port());
+    let client = clients(&upstream, None).client(&upstream).unwrap();
+    let target = &client.members.get(0).unwrap().address.endpoint.target;
+    let dialled = dial(target, Duration::from_secs(2), Offer::Http1).await.unwrap();
+    let Wire::Tcp(stream) = dialled.wire else { panic!("a connection over the network") };
+    let socket = socket2::SockRef::from(&stream);
+    assert!(socket.keepalive().unwrap() && stream.nodelay().unwrap());
+    assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(45));
+    assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(15));
+    assert_eq!(socket.tcp_keepalive_retries().unwrap(), 4);
 }
 
 #[tokio::test]

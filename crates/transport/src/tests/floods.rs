@@ -10,21 +10,21 @@ use super::clients::{exchange, get_once, status, tcp};
 use super::server::{Server, long};
 use crate::{Limits, Reason};
 
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RESET: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const WINDOW_UPDATE: u8 = 8;
+pub(super) const DATA: u8 = 0;
+pub(super) const HEADERS: u8 = 1;
+pub(super) const RESET: u8 = 3;
+pub(super) const SETTINGS: u8 = 4;
+pub(super) const PING: u8 = 6;
+pub(super) const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
+pub(super) const END_STREAM: u8 = 1;
+pub(super) const END_HEADERS: u8 = 4;
 /// `GET http://a/`, each line from the static table but the authority (RFC 7541, Appendix A).
-const GET: &[u8] = b"\x82\x86\x84\x01\x01a";
+pub(super) const GET: &[u8] = b"\x82\x86\x84\x01\x01a";
 const POST_SLOW: &[u8] = b"\x83\x86\x04\x05/slow\x01\x01a";
 const ENOUGH: Duration = Duration::from_secs(20);
 
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub(super) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let mut frame = u32::try_from(payload.len()).unwrap().to_be_bytes()[1..].to_vec();
     frame.extend([kind, flags]);
     frame.extend(stream.to_be_bytes());
@@ -32,7 +32,7 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-async fn http2(server: &Server) -> TcpStream {
+pub(super) async fn http2(server: &Server) -> TcpStream {
     let mut stream = tcp(server).await;
     stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
     stream.write_all(&frame(SETTINGS, 0, 0, &[])).await.unwrap();

@@ -18,10 +18,11 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Admission, Always, Arrival, BoxError, Drain, Handler, Kind, Limits, Listener, Peer, Terms, Versions, serve,
-    server_config,
+    Admission, Always, Arrival, BoxError, Drain, Ends, Handler, InUse, Kind, Limits, Listener, Peer, Terms, Versions,
+    ends_with, serve, server_config,
 };
 
 /// The only host there is a certificate for.
@@ -120,11 +121,18 @@ pub(super) struct App {
     pub(super) asked: Arc<AtomicUsize>,
     /// What came through `/tunnel`, in bytes, once it ended.
     pub(super) tunnelled: Arc<AtomicUsize>,
+    /// Ends what `/ending` answers, and the tunnels of `/pours`.
+    pub(super) end: CancellationToken,
 }
 
 impl Default for App {
     fn default() -> Self {
-        Self { gate: Arc::new(Semaphore::new(0)), asked: Arc::default(), tunnelled: Arc::default() }
+        Self {
+            gate: Arc::new(Semaphore::new(0)),
+            asked: Arc::default(),
+            tunnelled: Arc::default(),
+            end: CancellationToken::new(),
+        }
     }
 }
 
@@ -147,6 +155,24 @@ impl Handler for App {
             }
             "/panic" => panic!("asked for"),
             "/big" => text(StatusCode::OK, vec![b'x'; 64 * 1024 * 1024]),
+            "/ending" => {
+                ends_with(|| Some(Ends { when: self.end.clone(), at: None }));
+                text(StatusCode::OK, vec![b'x'; 1024 * 1024])
+            }
+            path @ ("/pours" | "/pours/ending") => {
+                if path == "/pours/ending" {
+                    ends_with(|| Some(Ends { when: self.end.clone(), at: None }));
+                }
+                let (upgrade, end) = (hyper::upgrade::on(&mut request), self.end.clone());
+                let in_use = request.extensions_mut().remove::<InUse>();
+                tokio::spawn(async move {
+                    let mut tunnel = TokioIo::new(upgrade.await.unwrap());
+                    let pouring = async { while tunnel.write_all(&[b'x'; 8 * 1024]).await.is_ok() {} };
+                    tokio::select! { () = pouring => {}, () = end.cancelled() => {} }
+                    drop((tunnel, in_use));
+                });
+                text(StatusCode::OK, "")
+            }
             "/echo" => {
                 let body = request.into_body().collect().await.map(Collected::to_bytes);
                 body.map_or_else(|_| text(StatusCode::BAD_REQUEST, ""), |body| text(StatusCode::OK, body))
