@@ -20,6 +20,7 @@ use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::{Body, Incoming};
 
 use crate::account::Account;
+use crate::body::Unasked;
 use crate::error::ForwardError;
 use crate::headers::to_upstream::{self, REQUEST_ID, Said};
 use crate::held::{HeldFacts, Terms};
@@ -167,7 +168,7 @@ impl Pipeline {
         let within = route.settings.timeout.duration();
         let key = client.key(session, terms.facts.source_ip);
         let outgoing = Outgoing { request, within, upgrade: asked.is_some(), key };
-        let exchange = forward(client, permit, route, outgoing).await?;
+        let exchange = forward(client, permit, route, outgoing, account).await?;
 
         // Its answer, or a tunnel.
         account.note_upstream(&exchange.upstream);
@@ -218,13 +219,20 @@ async fn forward(
     permit: Permit,
     route: &ServedRoute,
     outgoing: Outgoing,
+    account: &mut Account,
 ) -> Result<Exchange, ForwardError> {
+    let expectation = outgoing.request.body().expectation().cloned();
     let (within, progress) = (outgoing.within, outgoing.request.body().progress());
     let exchange = client.forward(permit, &route.settings.id, outgoing);
-    match (within, progress, route.stream_idle) {
+    let outcome = match (within, progress, route.stream_idle) {
         (None, Some(progress), Some(idle)) => unless_stalled(exchange, &progress, idle).await,
         _ => exchange.await,
-    }
+    };
+    let Some(expectation) = expectation else { return outcome };
+    // Answered or not: from now on nobody asks for its body.
+    expectation.answered();
+    account.note_expectation(&expectation);
+    outcome.map(|exchange| Exchange { unasked: Some(Unasked::of(expectation)), ..exchange })
 }
 
 /// Whether one request more may be under way: of all, and of this address.

@@ -7,6 +7,7 @@ mod circles;
 mod client_certificates;
 mod decisions;
 mod escaped_slashes;
+mod expectations;
 mod forwarding;
 mod grpc;
 mod http2_upstreams;

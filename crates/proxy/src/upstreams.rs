@@ -12,6 +12,7 @@ mod client_certificate;
 mod danger;
 mod dial;
 mod endpoint;
+mod expecting;
 mod figures;
 mod greeting;
 mod happy_eyeballs;
@@ -40,7 +41,7 @@ use http_body::Body;
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use crate::body::{Progress, Upload};
+use crate::body::{Progress, Unasked, Upload};
 use crate::error::ForwardError;
 pub(crate) use address::InFlight;
 use address::{Address, Outcome};
@@ -107,6 +108,8 @@ pub(crate) struct Exchange {
     pub(crate) upstream: Arc<str>,
     /// Counts it as a request until it is dropped.
     pub(crate) in_flight: InFlight,
+    /// Of a request whose body may never be asked for: to be kept until the answer is read.
+    pub(crate) unasked: Option<Unasked>,
 }
 
 /// What stays the same of a request wherever it is sent.

@@ -22,6 +22,7 @@ use super::address::InFlight;
 use super::again::Again;
 use super::client_certificate::Shown;
 use super::dial::{self, DialError, Dialled, Offer, Place, Target};
+use super::expecting;
 use super::http2::{self, Stream};
 use super::pool::{Lease, Pool};
 use super::shared::Shared;
@@ -152,12 +153,15 @@ impl Endpoint {
     async fn exchange(
         &self,
         sender: &mut Sender,
-        request: Request<Upload>,
+        mut request: Request<Upload>,
         within: Option<Duration>,
         progress: Option<&Progress>,
     ) -> Result<Response<Incoming>, Failed> {
         let failed = match sender {
-            Sender::Alone(sender) => self.answer(sender.try_send_request(request), within, progress).await,
+            Sender::Alone(sender) => {
+                expecting::over_http1(&mut request, within);
+                self.answer(sender.try_send_request(request), within, progress).await
+            }
             Sender::Stream(stream) => return self.send_on(stream, request, within, progress).await,
         };
         failed.map_err(|failed| match failed {
@@ -180,6 +184,7 @@ impl Endpoint {
         if http2::from_http1(&mut request, &scheme).is_none() {
             return Err(Failed::For(ForwardError::Internal("the Host for the upstream is no authority")));
         }
+        expecting::over_http2(&mut request, within);
         let (request, again) = Again::of(request);
         let error = match self.answer(stream.sender().try_send_request(request), within, progress).await {
             Ok(response) => return Ok(response),
@@ -261,7 +266,7 @@ impl Endpoint {
         in_flight: InFlight,
     ) -> Exchange {
         let lease = sender.map(|sender| Lease::new(sender, &self.pool));
-        Exchange { response, lease, upstream: Arc::clone(&self.label), in_flight }
+        Exchange { response, lease, upstream: Arc::clone(&self.label), in_flight, unasked: None }
     }
 }
 
