@@ -112,7 +112,11 @@ pub(crate) fn request(head: CleanHead, body: Incoming, said: Said<'_>) -> Result
     }
 
     if let Some(authorization) = &settings.kubernetes {
-        kubernetes::impersonate(&mut headers, authorization, said.visitor.map(|visitor| told(visitor, route)));
+        let visitor = said.visitor.map(|visitor| told(visitor, route));
+        if let Err(reason) = kubernetes::impersonate(&mut headers, authorization, visitor) {
+            let request_id = said.request_id.as_str();
+            tracing::info!(request_id, %reason, "passed on without the Kubernetes token: the visitor cannot be named");
+        }
     }
 
     // Where the route takes the expectation off, nobody is asked, and nobody is waited for.
