@@ -11,6 +11,7 @@ mod expectations;
 mod forwarding;
 mod grpc;
 mod http2_upstreams;
+mod interim;
 mod introductions;
 mod kubernetes;
 mod limits;

@@ -127,6 +127,15 @@ struct Sending {
     bound: bool,
 }
 
+impl Sending {
+    /// An upstream that hangs up on a visitor who keeps it waiting for the rest of a body has not failed: else whoever
+    /// uploads slowly could have every address left alone.
+    fn whose_doing(&self, outcome: Outcome) -> Outcome {
+        let waits = self.progress.as_deref().is_some_and(Progress::waits_for_client);
+        if outcome == Outcome::BrokeOff && waits { Outcome::ClientGone } else { outcome }
+    }
+}
+
 /// A request that was not answered at one address.
 struct Unanswered {
     error: ForwardError,
@@ -193,7 +202,7 @@ impl UpstreamClient {
                 Ok(exchange) => return Ok(exchange),
                 Err(failed) => failed,
             };
-            if let Some(outcome) = Outcome::of(&failed.error) {
+            if let Some(outcome) = Outcome::of(&failed.error).map(|outcome| sending.whose_doing(outcome)) {
                 self.members.note(member, outcome, None);
             }
             let Some(back) = failed.request else { return Err(failed.error) };
