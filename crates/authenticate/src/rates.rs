@@ -59,7 +59,7 @@ impl Rates {
 
     /// Gives it back: one of them was known.
     pub(crate) fn known(&self, limits: &SignInLimits, client: IpAddr, Charged(cost): Charged) {
-        self.0.put_back((Kind::Unknown, network(client)), of_unknown(limits), cost, Instant::now());
+        self.0.put_back((Kind::Unknown, network(client)), of_unknown(limits), cost);
     }
 }
 

@@ -11,7 +11,9 @@ use doorward_sessions::Known;
 use doorward_telemetry::{AccessLine, AccessLog, DecidingRule, RequestId};
 use http::header::{ACCEPT, USER_AGENT};
 use http::{HeaderValue, Method, Request, StatusCode, Uri, Version};
+use http_body::Body;
 
+use crate::body::{Expectation, is_kept_back};
 use crate::identify::Identified;
 use crate::refusal::Refusal;
 use crate::respond;
@@ -46,6 +48,9 @@ pub(crate) struct Account {
     refused: Option<&'static str>,
     upstream: Option<Arc<str>>,
     upgrade: Asks,
+    /// Whether its body is kept back until somebody wants it, and how it stands with that once it was forwarded.
+    kept_back: bool,
+    expectation: Option<Arc<Expectation>>,
     status: u16,
 }
 
@@ -66,7 +71,7 @@ enum Asks {
 }
 
 impl Account {
-    pub(crate) fn open<B>(log: &AccessLog, request: &Request<B>, client: IpAddr) -> Self {
+    pub(crate) fn open<B: Body>(log: &AccessLog, request: &Request<B>, client: IpAddr) -> Self {
         Self {
             log: log.clone(),
             request_id: RequestId::random(),
@@ -88,6 +93,8 @@ impl Account {
             refused: None,
             upstream: None,
             upgrade: Asks::Nothing,
+            kept_back: !request.body().is_end_stream() && is_kept_back(request.headers(), request.version()),
+            expectation: None,
             status: CLIENT_CLOSED,
         }
     }
@@ -125,9 +132,16 @@ impl Account {
     }
 
     /// Whether the connection may not go on after this answer: whoever asked to leave HTTP may have sent other things
-    /// already, and those are no requests.
+    /// already, and those are no requests; and whoever keeps a body back and is answered first may send it or not, so that
+    /// two readers could see the next request in two places.
     pub(crate) fn ends_connection(&self, status: StatusCode) -> bool {
-        matches!(self.upgrade, Asks::Upgrade { .. }) && status != StatusCode::SWITCHING_PROTOCOLS
+        let may_come_yet = self.kept_back && !self.expectation.as_ref().is_some_and(|body| body.is_met());
+        may_come_yet || matches!(self.upgrade, Asks::Upgrade { .. }) && status != StatusCode::SWITCHING_PROTOCOLS
+    }
+
+    /// Its body is kept back, and it has been forwarded.
+    pub(crate) fn note_expectation(&mut self, expectation: &Arc<Expectation>) {
+        self.expectation = Some(Arc::clone(expectation));
     }
 
     pub(crate) fn note_route(&mut self, route: &RouteId) {

@@ -20,7 +20,7 @@ pub(crate) fn pass_on(
     cookie_stem: &str,
     terms: Terms,
 ) -> Result<Response<ProxyBody>, ForwardError> {
-    let Exchange { response, lease, upstream, in_flight } = exchange;
+    let Exchange { response, lease, upstream, in_flight, unasked } = exchange;
     let (mut parts, body) = response.into_parts();
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
         return Err(ForwardError::Misbehaved { upstream, reason: "it switched protocols and nobody had asked" });
@@ -28,6 +28,6 @@ pub(crate) fn pass_on(
     let framing =
         clean(&mut parts, route, cookie_stem).map_err(|reason| ForwardError::Misbehaved { upstream, reason })?;
     let lease = lease.filter(|_| framing == Framing::Clear);
-    let body = ProxyBody::download(Box::new(Download::new(body, lease, terms).counting(in_flight)));
+    let body = ProxyBody::download(Box::new(Download::new(body, lease, terms).counting(in_flight).keeping(unasked)));
     Ok(Response::from_parts(parts, body))
 }

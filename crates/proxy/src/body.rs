@@ -4,6 +4,7 @@
 //! the writer and nothing piles up here.
 
 mod download;
+mod expectation;
 mod upload;
 
 use std::fmt;
@@ -17,6 +18,7 @@ use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 
 pub(crate) use download::Download;
+pub(crate) use expectation::{Expectation, NeverAsked, Unasked, is_said as is_kept_back};
 pub(crate) use upload::{GivenUp, Progress, Returned, Upload};
 
 /// The body of every answer.

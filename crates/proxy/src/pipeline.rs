@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -21,6 +22,7 @@ use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::{Body, Incoming};
 
 use crate::account::Account;
+use crate::body::Unasked;
 use crate::error::ForwardError;
 use crate::headers::to_upstream::{self, REQUEST_ID, Said};
 use crate::held::{HeldFacts, Terms};
@@ -168,7 +170,7 @@ impl Pipeline {
         let within = route.settings.timeout.duration();
         let key = client.key(session, terms.facts.source_ip);
         let outgoing = Outgoing { request, within, upgrade: asked.is_some(), key };
-        let exchange = forward(client, permit, route, outgoing).await?;
+        let exchange = forward(client, permit, route, outgoing, account).await?;
 
         // Its answer, or a tunnel.
         account.note_upstream(&exchange.upstream);
@@ -214,19 +216,27 @@ async fn own(
 
 /// Sends what is allowed. Where the route never gives up waiting for its upstream, an upload is still not to stand still
 /// for longer than an answer may.
-fn forward(
+async fn forward(
     client: &UpstreamClient,
     permit: Permit,
     route: &ServedRoute,
     outgoing: Outgoing,
-) -> impl Future<Output = Result<Exchange, ForwardError>> {
+    account: &mut Account,
+) -> Result<Exchange, ForwardError> {
+    let expectation = outgoing.request.body().expectation().cloned();
     let progress = if outgoing.within.is_none() { outgoing.request.body().progress() } else { None };
     let exchange = client.forward(permit, &route.settings.id, outgoing);
-    match (progress, route.stream_idle) {
+    let exchange = pin!(match (progress, route.stream_idle) {
         // Boxed, so that other requests have no room for it.
         (Some(progress), Some(idle)) => Either::Left(unless_stalled(Box::pin(exchange), progress, idle)),
         _ => Either::Right(exchange),
-    }
+    });
+    let outcome = exchange.await;
+    let Some(expectation) = expectation else { return outcome };
+    // Answered or not: from now on nobody asks for its body.
+    expectation.answered();
+    account.note_expectation(&expectation);
+    outcome.map(|exchange| Exchange { unasked: Some(Unasked::of(expectation)), ..exchange })
 }
 
 /// Whether one request more may be under way: of all, and of this address.

@@ -12,6 +12,7 @@ mod client_certificate;
 mod danger;
 mod dial;
 mod endpoint;
+mod expecting;
 mod figures;
 mod greeting;
 mod happy_eyeballs;
@@ -40,7 +41,7 @@ use http_body::Body;
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use crate::body::{Progress, Upload};
+use crate::body::{Progress, Unasked, Upload};
 use crate::error::ForwardError;
 pub(crate) use address::InFlight;
 use address::{Address, Outcome};
@@ -107,6 +108,8 @@ pub(crate) struct Exchange {
     pub(crate) upstream: Arc<str>,
     /// Counts it as a request until it is dropped.
     pub(crate) in_flight: InFlight,
+    /// Of a request whose body may never be asked for: to be kept until the answer is read.
+    pub(crate) unasked: Option<Unasked>,
 }
 
 /// What stays the same of a request wherever it is sent.
@@ -122,6 +125,15 @@ struct Sending {
     has_body: bool,
     /// Whether it may say who its whole connection belongs to, so that nobody else may use that.
     bound: bool,
+}
+
+impl Sending {
+    /// An upstream that hangs up on a visitor who keeps it waiting for the rest of a body has not failed: else whoever
+    /// uploads slowly could have every address left alone.
+    fn whose_doing(&self, outcome: Outcome) -> Outcome {
+        let waits = self.progress.as_deref().is_some_and(Progress::waits_for_client);
+        if outcome == Outcome::BrokeOff && waits { Outcome::ClientGone } else { outcome }
+    }
 }
 
 /// A request that was not answered at one address.
@@ -190,7 +202,7 @@ impl UpstreamClient {
                 Ok(exchange) => return Ok(exchange),
                 Err(failed) => failed,
             };
-            if let Some(outcome) = Outcome::of(&failed.error) {
+            if let Some(outcome) = Outcome::of(&failed.error).map(|outcome| sending.whose_doing(outcome)) {
                 self.members.note(member, outcome, None);
             }
             let Some(back) = failed.request else { return Err(failed.error) };

@@ -55,9 +55,15 @@ impl Buckets {
         })
     }
 
-    /// Puts back what was taken, for what turned out not to count.
-    pub fn put_back<K: Hash>(&self, key: K, rate: Rate, cost: u32, now: Instant) {
-        self.at(key, self.time(now), |place| place.full_at = rate.put_back(place.full_at, cost));
+    /// Puts back what was taken, for what turned out not to count. A bucket that has made room for another's since is as
+    /// good as full: then nothing is done, rather than another's forgotten for it.
+    pub fn put_back<K: Hash>(&self, key: K, rate: Rate, cost: u32) {
+        let hash = self.hasher.hash_one(key);
+        let mut shard = self.shard(hash);
+        let set = shard.get_mut(number_of(hash));
+        if let Some(place) = set.and_then(|set| set.iter_mut().find(|place| place.key == hash)) {
+            place.full_at = rate.put_back(place.full_at, cost);
+        }
     }
 
     /// The time as buckets count it: nanoseconds since this was made.
@@ -71,9 +77,8 @@ impl Buckets {
         if shard.is_empty() {
             *shard = vec![[Place::default(); WAYS]; SETS].into_boxed_slice();
         }
-        let number = usize::try_from((hash >> 32) % SETS as u64).unwrap_or(0);
         let mut none = [Place::default(); WAYS];
-        let set = shard.get_mut(number).unwrap_or(&mut none);
+        let set = shard.get_mut(number_of(hash)).unwrap_or(&mut none);
         let mut chosen = 0;
         let mut nearest = u64::MAX;
         for (number, place) in set.iter().enumerate() {
@@ -100,6 +105,11 @@ impl Buckets {
     }
 }
 
+/// Which set of its shard a key's bucket lies in.
+fn number_of(hash: u64) -> usize {
+    usize::try_from((hash >> 32) % SETS as u64).unwrap_or(0)
+}
+
 impl fmt::Debug for Buckets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Buckets")
@@ -124,7 +134,7 @@ mod tests {
             buckets.take(key, rate, 1, now).unwrap();
             assert_eq!(buckets.take(key, rate, 1, now).unwrap_err().seconds(), 1, "{key}");
         }
-        buckets.put_back("a", rate, 1, now);
+        buckets.put_back("a", rate, 1);
         buckets.take("a", rate, 1, now).unwrap();
         assert!(buckets.take("a", rate, 1, now).is_err() && buckets.take("b", rate, 1, now).is_err());
         buckets.take("b", rate, 1, now + Duration::from_secs(1)).unwrap();
@@ -144,6 +154,41 @@ mod tests {
         }
         assert!(buckets.take("attacker", rate, 1, now).is_err(), "the flood has washed the attacker clean");
         buckets.take("newcomer", rate, 10, now).unwrap();
+    }
+
+    #[test]
+    fn what_is_put_back_for_nobody_costs_nobody_their_place() {
+        let (buckets, rate, now) = (Buckets::default(), rate(1, 10), Instant::now());
+        // More keys than there is room for: some have made room for others.
+        let names = 2 * (WAYS * SETS * SHARDS);
+        for name in 0..names {
+            buckets.take(name, rate, 1, now).unwrap();
+        }
+        let known = |buckets: &Buckets| -> Vec<[Place; WAYS]> {
+            let shards = buckets.shards.iter().map(|shard| shard.lock().unwrap().to_vec());
+            shards.flatten().collect()
+        };
+        let before = known(&buckets);
+        for name in names..2 * names {
+            buckets.put_back(name, rate, 1);
+        }
+        let same = |a: &Place, b: &Place| (a.key, a.full_at) == (b.key, b.full_at);
+        let after = known(&buckets);
+        assert!(
+            before.iter().flatten().zip(after.iter().flatten()).all(|(a, b)| same(a, b)),
+            "a stranger's was touched"
+        );
+        // Nor is anything owed to who was forgotten: a full bucket holds no more than its burst.
+        for name in 0..names {
+            buckets.put_back(name, rate, 10);
+        }
+        for name in 0..1000 {
+            assert_eq!((0..20).filter(|_| buckets.take(name, rate, 1, now).is_ok()).count(), 10, "{name}");
+        }
+        // Of a table that nobody has used, none of the memory is taken.
+        let unused = Buckets::default();
+        unused.put_back("a", rate, 1);
+        assert!(known(&unused).is_empty());
     }
 
     #[test]

@@ -245,8 +245,9 @@ impl<H: Handler> Connections<H> {
         service_fn(move |mut request: Request<Incoming>| {
             let underway = watch.request();
             let over = head_limits.exceeded(&request);
-            if over.is_some() {
+            if let Some(over) = over {
                 admission.counts().count(Reason::HeadTooLarge);
+                tracing::debug!(client = %peer.address, status = over.status().as_u16(), "head over its limits");
             }
             let is_framed_twice = watch.is_framed_twice();
             if is_framed_twice {
@@ -280,6 +281,9 @@ impl<H: Handler> Connections<H> {
         }
         match end {
             End::Closed(Ok(())) => {}
+            End::Closed(Err(error)) if error.is_parse_too_large() => {
+                tracing::debug!(%client, %error, "head over its limits");
+            }
             End::Closed(Err(error)) => tracing::debug!(%client, %error, "connection ended"),
             End::Overdue(overdue) => tracing::debug!(%client, ?overdue, "connection closed: out of time"),
         }

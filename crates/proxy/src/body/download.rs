@@ -17,7 +17,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Sleep;
 
-use super::{BoxError, GivenUp};
+use super::{BoxError, GivenUp, Unasked};
 use crate::RequestId;
 use crate::held::{End, Terms, Watch};
 use crate::upstreams::{InFlight, Lease};
@@ -36,6 +36,8 @@ pub(crate) struct Download {
     lease: Option<Lease>,
     /// Counts it as a request of the upstream's until it is read to its end.
     in_flight: Option<InFlight>,
+    /// Keeps the connection waiting for a body that was not asked for, until it is read to its end.
+    unasked: Option<Unasked>,
     life: Life,
     frames: u32,
     /// Whether it comes on a stream of HTTP/2.
@@ -62,8 +64,17 @@ impl Download {
         let request_id = terms.request_id;
         let stream = lease.as_ref().is_some_and(Lease::is_stream);
         let life = Life::Short(terms);
-        let mut download =
-            Self { upstream, lease, in_flight: None, life, frames: 0, stream, waiting: false, request_id };
+        let mut download = Self {
+            upstream,
+            lease,
+            in_flight: None,
+            unasked: None,
+            life,
+            frames: 0,
+            stream,
+            waiting: false,
+            request_id,
+        };
         download.settle();
         download
     }
@@ -71,6 +82,12 @@ impl Download {
     /// As a request that is counted until the body ends.
     pub(crate) fn counting(mut self, in_flight: InFlight) -> Self {
         self.in_flight = Some(in_flight).filter(|_| !self.upstream.is_end_stream());
+        self
+    }
+
+    /// As the answer to a request whose body may never be asked for.
+    pub(crate) fn keeping(mut self, unasked: Option<Unasked>) -> Self {
+        self.unasked = unasked.filter(|_| !self.upstream.is_end_stream());
         self
     }
 
@@ -134,6 +151,7 @@ impl Download {
             lease.give_back();
         }
         self.in_flight = None;
+        self.unasked = None;
         self.life = Life::Over;
     }
 

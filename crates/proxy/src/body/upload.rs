@@ -20,6 +20,7 @@ use hyper::body::Incoming;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::expectation::{Expectation, KeptBack, Now};
 use crate::limits::{Measured, UploadError};
 
 /// How much of an upload is remembered, in bytes and in frames: each may hold on to the buffer it was read into.
@@ -47,6 +48,8 @@ pub(crate) struct Upload {
     routes: Option<Arc<[HeaderName]>>,
     /// Whether it comes on a stream of HTTP/2, which tells its end from its being given up.
     stream: bool,
+    /// Of one whose sender waits to be asked for it.
+    kept_back: Option<Box<KeptBack>>,
     /// What has passed, while it may have to be sent once more.
     passed: Option<Box<Passed>>,
 }
@@ -107,12 +110,50 @@ impl Upload {
         };
         let progress = Some(Arc::new(progress));
         let client = Some(Measured::new(body, most));
-        Self { client, progress, signer, routes, stream: version == Version::HTTP_2, passed: None }
+        Self { client, progress, signer, routes, stream: version == Version::HTTP_2, kept_back: None, passed: None }
     }
 
     /// No body.
     pub(crate) const fn nothing() -> Self {
-        Self { client: None, progress: None, signer: None, routes: None, stream: false, passed: None }
+        Self { client: None, progress: None, signer: None, routes: None, stream: false, kept_back: None, passed: None }
+    }
+
+    /// From now on nobody looks for it before it is wanted.
+    pub(crate) fn keep_back(&mut self) {
+        if self.client.is_some() {
+            self.kept_back = Some(Box::new(KeptBack::new()));
+        }
+    }
+
+    /// How it stands with one that is, or was, kept back.
+    pub(crate) fn expectation(&self) -> Option<&Arc<Expectation>> {
+        self.kept_back.as_ref().map(|kept_back| kept_back.expectation())
+    }
+
+    /// Has it wait until it is asked for, or until nobody has for `patience`. None when it does not wait any more.
+    pub(crate) fn wait_to_be_asked(&mut self, patience: Duration) -> Option<Arc<Expectation>> {
+        let kept_back = self.kept_back.as_mut()?;
+        kept_back.wait(patience).then(|| Arc::clone(kept_back.expectation()))
+    }
+
+    /// Ready when it may be looked for. One that nobody wants is let go of, so that its sender's connection knows.
+    fn poll_asked(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), UploadError>> {
+        let Some(kept_back) = self.kept_back.as_mut().filter(|kept_back| !kept_back.was_asked_for()) else {
+            return Poll::Ready(Ok(()));
+        };
+        match std::task::ready!(kept_back.poll(cx))? {
+            Now::Asked => {
+                // The wait was not the client's: its time begins here.
+                if let Some(progress) = &self.progress {
+                    progress.frame_passed();
+                }
+                Poll::Ready(Ok(()))
+            }
+            Now::Unwanted => {
+                self.client = None;
+                Poll::Pending
+            }
+        }
     }
 
     /// From now on it comes back when it is let go of, as long as little of it has passed. None when there is no body.
@@ -185,6 +226,7 @@ impl Drop for Upload {
             signer: self.signer.take(),
             routes: self.routes.take(),
             stream: self.stream,
+            kept_back: self.kept_back.take(),
             passed: Some(Box::new(Passed { again: frames, ..Passed::default() })),
         });
     }
@@ -196,6 +238,11 @@ impl Body for Upload {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
         let this = &mut *self;
+        if this.kept_back.is_some()
+            && let Err(never) = std::task::ready!(this.poll_asked(cx))
+        {
+            return Poll::Ready(Some(Err(never)));
+        }
         let Some(client) = &mut this.client else { return Poll::Ready(None) };
         if let Some(data) = this.passed.as_mut().and_then(|passed| passed.again.pop_front()) {
             let frame = Frame::data(data);
@@ -218,6 +265,9 @@ impl Body for Upload {
             if let Poll::Ready(Some(Err(UploadError::TooLarge { most }))) = &polled {
                 progress.too_large.store(*most, Ordering::Relaxed);
             }
+        }
+        if let Some(kept_back) = &this.kept_back {
+            kept_back.note(&polled, client.is_end_stream());
         }
         if let Some(passed) = &mut this.passed {
             match &polled {

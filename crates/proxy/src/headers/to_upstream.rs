@@ -14,7 +14,7 @@ use doorward_hygiene::headers::{Peer, is_reserved, set_forwarded, strip_cookies,
 use doorward_hygiene::{Authority, CleanHead, Upgrade, UpgradeToken};
 use doorward_identity::Presented;
 use doorward_telemetry::RequestId;
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, Version};
 use http_body::Body;
@@ -24,7 +24,7 @@ use super::kubernetes;
 use super::regex_rewrite::{host_of_path, rewritten_path};
 use super::rewrite::rewritten;
 use super::template;
-use crate::body::Upload;
+use crate::body::{Upload, is_kept_back};
 use crate::error::ForwardError;
 use crate::identify::Identified;
 use crate::served_route::ServedRoute;
@@ -60,7 +60,7 @@ pub(crate) fn request(head: CleanHead, body: Incoming, said: Said<'_>) -> Result
     };
     let parts = head.request_parts();
     let target = target.or_else(|| parts.uri.path_and_query().cloned());
-    let body = if upgrade.is_some() {
+    let mut body = if upgrade.is_some() {
         Upload::nothing()
     } else {
         let (most, signer) = (settings.limits.max_request_bytes, snapshot.signer.clone());
@@ -73,6 +73,10 @@ pub(crate) fn request(head: CleanHead, body: Incoming, said: Said<'_>) -> Result
     strip_hop_by_hop(&mut headers);
     strip_reserved(&mut headers);
     strip_cookies(&mut headers, &snapshot.cookie_stem);
+    let kept_back = !body.is_end_stream() && is_kept_back(&headers, parts.version);
+    if !kept_back {
+        headers.remove(EXPECT);
+    }
 
     set_host(&mut headers, &settings.host_header, &authority, named_by_path.as_ref());
     let peer = if snapshot.proxies.skip_append { Peer::Skipped } else { Peer::Appended };
@@ -108,7 +112,16 @@ pub(crate) fn request(head: CleanHead, body: Incoming, said: Said<'_>) -> Result
     }
 
     if let Some(authorization) = &settings.kubernetes {
-        kubernetes::impersonate(&mut headers, authorization, said.visitor.map(|visitor| told(visitor, route)));
+        let visitor = said.visitor.map(|visitor| told(visitor, route));
+        if let Err(reason) = kubernetes::impersonate(&mut headers, authorization, visitor) {
+            let request_id = said.request_id.as_str();
+            tracing::info!(request_id, %reason, "passed on without the Kubernetes token: the visitor cannot be named");
+        }
+    }
+
+    // Where the route takes the expectation off, nobody is asked, and nobody is waited for.
+    if kept_back && headers.contains_key(EXPECT) {
+        body.keep_back();
     }
 
     if let Some(protocol) = upgrade {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use crate::body::GivenUp;
+use crate::body::{GivenUp, NeverAsked};
 
 /// What ends an upload before its end.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +20,9 @@ pub(crate) enum UploadError {
     /// Its stream was given up.
     #[error(transparent)]
     GivenUp(#[from] GivenUp),
+    /// Nobody wanted it.
+    #[error(transparent)]
+    NeverAsked(#[from] NeverAsked),
     /// It is longer than may be.
     #[error("the request's body is longer than {most} bytes")]
     TooLarge {

@@ -11,7 +11,9 @@ use doorward_config::{
     Balancing, BalancingPolicy, OutlierDetection, Route, Target, Upstream, UpstreamScheme, UpstreamTls, UpstreamUrl,
 };
 
-use super::support::{ALICE, BOB, Front, OK, only, route, upstream_saying, with_policy};
+use tokio::io::AsyncReadExt;
+
+use super::support::{ALICE, BOB, Connection, Front, OK, only, raw_upstream, route, upstream_saying, with_policy};
 
 /// A public route to these addresses.
 fn spread(addresses: &[SocketAddr], balancing: Balancing) -> Route {
@@ -99,4 +101,30 @@ async fn the_last_address_is_never_left_alone() {
         assert_eq!(front.get("/").await.status, 500, "its own answer, not ours");
     }
     assert_eq!(seen.all().len(), 5);
+}
+
+#[tokio::test]
+async fn who_uploads_slowly_gets_no_address_left_alone() {
+    // Both hang up on every request, as soon as the beginning of its body is there.
+    let talk = |mut connection: Connection, _| async move {
+        let mut got = Vec::new();
+        while !(got.ends_with(b"the beginning") || got.starts_with(b"GET") && got.ends_with(b"\r\n\r\n")) {
+            assert!(connection.stream.read_buf(&mut got).await.unwrap() > 0);
+        }
+    };
+    let (first, _) = raw_upstream(talk).await;
+    let (second, _) = raw_upstream(talk).await;
+    let outliers =
+        Some(OutlierDetection { consecutive_5xx: 1, max_ejection_percent: 100, ..OutlierDetection::default() });
+    let front = Front::start(spread(&[first, second], Balancing { outliers, ..Balancing::default() })).await;
+    for _ in 0..6 {
+        let mut connection = front.connect().await;
+        connection.send("POST / HTTP/1.1\r\nhost: app.test\r\ncontent-length: 1000\r\n\r\nthe beginning").await;
+        assert_eq!(connection.head().await.status, 502);
+    }
+    let ejections = || front.snapshot.load().upstreams().iter().map(|figure| figure.ejections).sum::<u64>();
+    assert_eq!(ejections(), 0, "{:?}", front.snapshot.load().upstreams());
+    // With nothing to wait for, it is the address that fails.
+    assert_eq!(front.get("/").await.status, 502);
+    assert_eq!(ejections(), 1);
 }

@@ -56,7 +56,7 @@ where
 }
 
 /// One that answers each request by itself.
-async fn answering<F, Fut>(most: u32, answer: F) -> (SocketAddr, Arc<AtomicUsize>)
+pub(super) async fn answering<F, Fut>(most: u32, answer: F) -> (SocketAddr, Arc<AtomicUsize>)
 where
     F: Fn(Request<RecvStream>, SendResponse<Bytes>, usize) -> Fut + Send + Sync + Clone + 'static,
     Fut: Future<Output = ()> + Send + 'static,
@@ -85,7 +85,7 @@ async fn body(mut stream: RecvStream) -> Result<(String, Option<HeaderMap>), h2:
     Ok((String::from_utf8(all).unwrap(), stream.trailers().await?))
 }
 
-fn say(mut respond: SendResponse<Bytes>, text: &str) {
+pub(super) fn say(mut respond: SendResponse<Bytes>, text: &str) {
     if let Ok(mut stream) = respond.send_response(Response::new(()), false) {
         let _gone = stream.send_data(Bytes::copy_from_slice(text.as_bytes()), true);
     }

@@ -78,7 +78,7 @@ pub(super) enum Outcome {
     BrokeOff,
     /// The answer did not begin in time.
     TimedOut,
-    /// The visitor went away.
+    /// The visitor went away, or kept the address waiting for a body until it hung up.
     ClientGone,
     /// A threshold was reached.
     Refused,

@@ -23,6 +23,7 @@ use super::address::InFlight;
 use super::again::Again;
 use super::client_certificate::Shown;
 use super::dial::{self, DialError, Dialled, Offer, Place, Target};
+use super::expecting;
 use super::http2::{self, Stream};
 use super::pool::{Lease, Pool};
 use super::shared::Shared;
@@ -137,12 +138,13 @@ impl Endpoint {
     pub(super) async fn send(
         &self,
         sender: &mut Sender,
-        request: Request<Upload>,
+        mut request: Request<Upload>,
         within: Option<Duration>,
         progress: Option<&Progress>,
     ) -> Result<Response<Incoming>, Failed> {
         let outcome = match sender {
             Sender::Alone(sender) => {
+                expecting::over_http1(&mut request, within);
                 let answer = pin!(sender.try_send_request(request));
                 self.answer(answer, within, progress).await.map_err(|failed| match failed {
                     Unanswered::TooLate(error) => Failed::For(error),
@@ -174,6 +176,7 @@ impl Endpoint {
         if http2::from_http1(&mut request, &scheme).is_none() {
             return Err(Failed::For(ForwardError::Internal("the Host for the upstream is no authority")));
         }
+        expecting::over_http2(&mut request, within);
         let (request, again) = Again::of(request);
         let mut sender = stream.sender();
         let answer = pin!(sender.try_send_request(request));
@@ -263,7 +266,7 @@ impl Endpoint {
         in_flight: InFlight,
     ) -> Exchange {
         let lease = sender.map(|sender| Lease::new(sender, &self.pool));
-        Exchange { response, lease, upstream: Arc::clone(&self.label), in_flight }
+        Exchange { response, lease, upstream: Arc::clone(&self.label), in_flight, unasked: None }
     }
 }
 
