@@ -38,6 +38,7 @@ export async function startEcho() {
   const handshakes = [];
   const closes = [];
   const open = new Set();
+  const ending = new WeakSet();
   const server = createServer((_, response) => {
     response.setHeader('content-type', 'text/html; charset=utf-8').end('<!doctype html><title>Echo</title>');
   });
@@ -46,7 +47,7 @@ export async function startEcho() {
     const accept = createHash('sha1').update(`${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
     socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`);
     open.add(socket);
-    socket.on('error', () => {}).on('close', () => open.delete(socket));
+    socket.on('error', () => {}).on('end', () => socket.end()).on('close', () => open.delete(socket));
     let buffer = Buffer.alloc(0);
     socket.on('data', (chunk) => {
       buffer = Buffer.concat([buffer, chunk]);
@@ -54,7 +55,9 @@ export async function startEcho() {
         buffer = rest;
         if (kind === CLOSE) {
           closes.push({ code: payload.length > 1 ? payload.readUInt16BE() : undefined, reason: payload.subarray(2).toString() });
-          socket.end(frame(0x88, payload));
+          // Said once by each side.
+          if (ending.has(socket)) socket.end();
+          else socket.end(frame(0x88, payload));
         } else if (kind === PING) socket.write(frame(0x8a, payload));
         // Piece by piece, as it came.
         else if (kind < CLOSE) socket.write(frame((isLast ? 0x80 : 0) | kind, payload));
@@ -71,7 +74,10 @@ export async function startEcho() {
     /** Closes every WebSocket as this side would. */
     end(code, reason) {
       const payload = Buffer.concat([Buffer.from([code >> 8, code & 255]), Buffer.from(reason)]);
-      for (const socket of open) socket.write(frame(0x88, payload));
+      for (const socket of open) {
+        ending.add(socket);
+        socket.write(frame(0x88, payload));
+      }
     },
     close() {
       for (const socket of open) socket.destroy();
