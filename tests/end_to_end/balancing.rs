@@ -1,5 +1,8 @@
 //! Several addresses behind a route, each of them a process of its own that is killed and started again.
 
+mod choosing;
+mod outliers;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -15,6 +18,29 @@ use crate::harness::setup::Setup;
 use crate::harness::upstream::{Reply, Upstream};
 use crate::harness::websocket;
 
+/// The header by which an application says its number.
+const WHICH: &str = "x-which";
+
+/// What the application with this number answers.
+fn told(number: usize) -> Reply {
+    Reply::EchoWith(vec![(WHICH, number.to_string())])
+}
+
+/// So many applications that say their numbers, and their addresses.
+async fn numbered(count: usize) -> (Vec<Upstream>, Vec<String>) {
+    let mut upstreams = Vec::new();
+    for number in 0..count {
+        upstreams.push(Upstream::replying(told(number)).await);
+    }
+    let urls = upstreams.iter().map(Upstream::url).collect();
+    (upstreams, urls)
+}
+
+/// What a route's `to` says for these addresses.
+fn list(urls: &[String]) -> String {
+    format!("[\"{}\"]", urls.join("\", \""))
+}
+
 /// An application: this very program, with a route that answers by itself.
 async fn application(of: &Setup) -> Doorward {
     let keys = format!("response: {{status: 200, body: well}}\n{EVERYBODY}");
@@ -26,9 +52,8 @@ fn url(application: &Doorward) -> String {
 }
 
 fn route(setup: Setup, applications: &[&Doorward], more: &str) -> Setup {
-    let to: Vec<_> = applications.iter().map(|application| format!("\"{}\"", url(application))).collect();
-    let to = format!("[{}]", to.join(", "));
-    setup.route("app", &to, &format!("preserve_host_header: true\n{EVERYBODY}\n{more}"))
+    let urls: Vec<_> = applications.iter().map(|application| url(application)).collect();
+    setup.route("app", &list(&urls), &format!("preserve_host_header: true\n{EVERYBODY}\n{more}"))
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod bodies;
 mod headers;
 mod kubernetes;
 mod outages;
+mod reaching;
 mod rewriting;
 mod routes;
 mod upstream_tls;

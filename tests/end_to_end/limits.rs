@@ -1,14 +1,18 @@
 //! What is more than may be is refused at once, in words, with a reason and a count; and what attackers hold open costs
 //! little, keeps nobody else waiting, and is taken from them.
 
+mod connections;
 mod held_open;
+mod sign_ins;
 mod unread_streams;
 
 use crate::harness::browser::{Ask, Browser};
 use crate::harness::ports::free_port;
 use crate::harness::raw::Raw;
-use crate::harness::scene::{ANYBODY_SIGNED_IN, EVERYBODY, Scene};
+use crate::harness::scene::{ANYBODY_SIGNED_IN, EVERYBODY, Scene, WEBSOCKETS};
 use crate::harness::setup::Setup;
+use crate::harness::visitor::{self, Protocol};
+use crate::harness::websocket;
 use crate::policy::figures;
 
 /// The usual stage with these keys at the top and these in the route, and where it is measured.
@@ -139,4 +143,28 @@ async fn beyond_so_many_requests_at_once_it_is_503_and_health_is_answered_all_th
         scene.door.exchange("app", "GET / HTTP/1.1\r\nHost: HOST\r\n\r\n").await.status == 200
     })
     .await;
+}
+
+#[tokio::test]
+async fn tunnels_of_a_session_have_a_limit_in_all_its_windows_and_over_both_protocols() {
+    let keys = format!("{ANYBODY_SIGNED_IN}\n{WEBSOCKETS}");
+    let (scene, port) = stage("limits: {tunnels_per_session: 2}", &keys).await;
+    let ann = scene.browser_of("ann@example.com").await;
+    let cookies = ann.jar.header(&scene.url("app", "/").parse().unwrap()).unwrap();
+    let over_http2 = async || visitor::socket(&scene.door, "app", Protocol::Http2, &[("cookie", &cookies)]).await;
+    let first = websocket::open(&scene.door, &ann, "app").await.unwrap();
+    let mut second = over_http2().await.unwrap();
+    let refusal = websocket::open(&scene.door, &ann, "app").await.unwrap_err();
+    assert_eq!((refusal.status, refusal.header("retry-after")), (429, Some("5")));
+    let line = scene.door.log.access_line(refusal.header("x-request-id").unwrap()).await;
+    assert_eq!(line["reason"], "too-many-tunnels", "{line}");
+    assert_eq!(over_http2().await.unwrap_err(), 429);
+    assert_eq!(refused(port, "too-many-tunnels").await, 2);
+    // Requests are none, another session of the same person has its own, and what ends makes room.
+    let elsewhere = scene.browser_of("ann@example.com").await;
+    websocket::open(&scene.door, &elsewhere, "app").await.unwrap();
+    assert!(websocket::echo(&mut second, "still there").await);
+    drop(first);
+    let (door, ann) = (&scene.door, &ann);
+    crate::harness::eventually("room again", || async move { websocket::open(door, ann, "app").await.is_ok() }).await;
 }

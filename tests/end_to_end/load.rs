@@ -1,5 +1,6 @@
 //! Visitors by the dozen: each does one thing over and over, and notes every answer that is not what it has to be.
 
+pub(crate) mod processor;
 pub(crate) mod vitals;
 
 use std::collections::BTreeMap;

@@ -76,6 +76,31 @@ async fn policy_decides_by_the_visitors_address_and_not_by_the_claimed_one() {
 }
 
 #[tokio::test]
+async fn hops_alone_count_from_the_right_and_with_a_list_they_only_limit() {
+    const ONE: &str = "X-Forwarded-For: 203.0.113.9\r\n";
+    const TWO: &str = "X-Forwarded-For: 203.0.113.9, 10.1.1.1\r\n";
+    const THREE: &str = "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 203.0.113.9, 10.1.1.1\r\n";
+    let listed = "xff_num_trusted_hops: 1\ntrusted_proxies: [127.0.0.1, 10.0.0.0/8]";
+    for (keys, from, line, client) in [
+        // The second entry from the right, whoever sends it; with fewer entries it is the connection.
+        ("xff_num_trusted_hops: 2", [127, 0, 0, 2], THREE, "203.0.113.9"),
+        ("xff_num_trusted_hops: 2", [127, 0, 0, 2], TWO, "203.0.113.9"),
+        ("xff_num_trusted_hops: 2", [127, 0, 0, 2], ONE, "127.0.0.2"),
+        ("xff_num_trusted_hops: 2", [127, 0, 0, 2], "", "127.0.0.2"),
+        ("xff_num_trusted_hops: 1", [127, 0, 0, 2], THREE, "10.1.1.1"),
+        ("xff_num_trusted_hops: 0", [127, 0, 0, 2], THREE, "127.0.0.2"),
+        // One hop is the listed proxy that connects; the next one is listed too, and one too many.
+        (listed, [127, 0, 0, 1], TWO, "10.1.1.1"),
+        (listed, [127, 0, 0, 1], ONE, "203.0.113.9"),
+        (listed, [127, 0, 0, 2], ONE, "127.0.0.2"),
+    ] {
+        let (upstream, door) = behind(keys).await;
+        let answer = ask(door.setup.address(), from, b"", &door.authority("app"), line).await;
+        assert_eq!(seen(&upstream, &door, &answer).await.1, client, "{keys}, {from:?}: {line}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_trusted_changes_with_a_reload() {
     let (upstream, door) = behind("trusted_proxies: 10.0.0.1").await;
     let (to, authority) = (door.setup.address(), door.authority("app"));

@@ -118,6 +118,61 @@ async fn versions_1_2_and_1_3_and_both_protocols_are_spoken() {
     assert_eq!(raw.answer().await.status, 200);
 }
 
+/// What is agreed upon with who offers these, or that there is nothing.
+async fn agreed(door: &Doorward, offers: &[&str]) -> Result<Option<Vec<u8>>, ()> {
+    let client = Undemanding::new(offers, rustls::ALL_VERSIONS);
+    let stream = TcpStream::connect(door.setup.address()).await.unwrap();
+    let stream = within("shaking hands", shake_hands(client.config, stream, Some(HOST))).await.map_err(drop)?;
+    Ok(stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec))
+}
+
+#[tokio::test]
+async fn codec_type_says_which_versions_are_spoken() {
+    const BOTH: &[&str] = &["h2", "http/1.1"];
+    let upstream = Upstream::start().await;
+    for (word, http1, http2) in [("auto", true, true), ("http1", true, false), ("http2", false, true)] {
+        let key = format!("codec_type: {word}");
+        let door = Setup::new().with(&key).route("app", &upstream.url(), EVERYBODY).start().await;
+        let spoken = |name: &str, is: bool| if is { Ok(Some(name.as_bytes().to_vec())) } else { Err(()) };
+        assert_eq!(agreed(&door, &["h2"]).await, spoken("h2", http2), "{word}");
+        assert_eq!(agreed(&door, &["http/1.1"]).await, spoken("http/1.1", http1), "{word}");
+        assert_eq!(agreed(&door, BOTH).await, spoken(if http2 { "h2" } else { "http/1.1" }, true), "{word}");
+        for (protocol, is) in [("h2", http2), ("http/1.1", http1)] {
+            if is {
+                let mut browser = Browser::speaking(protocol);
+                assert_eq!(browser.fetch(&door.url("app", "/")).await.status, 200, "{word} {protocol}");
+            }
+        }
+        // Without ALPN it is HTTP/1.1, or nothing.
+        let request = format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", door.authority("app"));
+        if let Ok(mut raw) = Raw::try_tls(door.setup.address(), Some(HOST), &[]).await {
+            let sent = raw.try_send(&request).await;
+            let answer = raw.answer_to("GET").await;
+            assert_eq!(sent.is_ok() && answer.is_ok_and(|answer| answer.status == 200), http1, "{word} without ALPN");
+        } else {
+            assert!(!http1, "{word} without ALPN");
+        }
+    }
+}
+
+#[tokio::test]
+async fn codec_type_says_it_in_the_clear_too() {
+    let upstream = Upstream::start().await;
+    for (word, http1, http2) in [("auto", true, true), ("http1", true, false), ("http2", false, true)] {
+        let setup = Setup::new().cleartext().with(&format!("codec_type: {word}"));
+        let door = setup.route("app", &upstream.url(), EVERYBODY).start().await;
+        let mut raw = Raw::plain(door.setup.address()).await;
+        raw.send(format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", door.authority("app"))).await;
+        let answered = raw.answer_to("GET").await.is_ok_and(|answer| answer.status == 200);
+        assert_eq!(answered, http1, "{word}");
+        // The preface and empty settings; who speaks HTTP/2 begins with settings too (RFC 9113 §3.4).
+        let mut raw = Raw::plain(door.setup.address()).await;
+        raw.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await;
+        let said = raw.some().await;
+        assert_eq!(said.get(3..5) == Some(&[4, 0]), http2, "{word}: {}", String::from_utf8_lossy(&said));
+    }
+}
+
 #[tokio::test]
 async fn plain_http_on_the_tls_port_is_sent_to_https() {
     let (upstream, door) = made().await;

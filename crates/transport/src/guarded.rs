@@ -115,7 +115,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         self.watch.closing();
         let mut scratch = [0; 16 * 1024];
         let most = if self.framing.is_some() { DROPPED } else { DROPPED_OF_HTTP2 };
-        while self.dropped < most {
+        while self.dropped < most && !self.watch.has_lingered() {
             let mut scratch = ReadBuf::new(&mut scratch);
             // An error here is the client's, and the end as well.
             let Ok(()) = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut scratch)) else {

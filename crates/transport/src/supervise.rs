@@ -98,6 +98,14 @@ pub(crate) async fn supervise<C: Graceful>(connection: C, watch: &Watch, drain: 
                     watch.closing();
                     connection.as_mut().end_after_requests();
                 }
+                Some(Overdue::Close) => {
+                    // Only the connection knows why it was closed, and it tells once it waits for its client no more.
+                    watch.lingered();
+                    return Poll::Ready(match connection.as_mut().poll(cx) {
+                        Poll::Ready(result) => End::Closed(result),
+                        Poll::Pending => End::Overdue(Overdue::Close),
+                    });
+                }
                 Some(overdue) => return Poll::Ready(End::Overdue(overdue)),
                 None => {}
             }

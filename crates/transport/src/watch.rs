@@ -44,6 +44,7 @@ pub(crate) struct Watch {
     /// Of HTTP/1.1: the head whose body is framed twice; there is none behind it.
     framed_twice: AtomicU32,
     upgraded: AtomicBool,
+    lingered: AtomicBool,
 }
 
 /// What lasted too long.
@@ -75,6 +76,7 @@ impl Watch {
             heads: AtomicU32::new(0),
             framed_twice: AtomicU32::new(0),
             upgraded: AtomicBool::new(false),
+            lingered: AtomicBool::new(false),
         })
     }
 
@@ -135,6 +137,15 @@ impl Watch {
     /// The client is still sending at a good pace, and may go on for as long again.
     pub(crate) fn lingering(&self) {
         self.phase_due.store(self.now() + milliseconds(LINGER), Relaxed);
+    }
+
+    /// The client has had its time; nobody waits for it any more.
+    pub(crate) fn lingered(&self) {
+        self.lingered.store(true, Relaxed);
+    }
+
+    pub(crate) fn has_lingered(&self) -> bool {
+        self.lingered.load(Relaxed)
     }
 
     /// The connection is a tunnel from now on: its bytes are not ours to drop.

@@ -1,5 +1,6 @@
 //! HTTP/2 frames by hand: heads that no client library would send (RFC 9113, RFC 7541).
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -20,6 +21,11 @@ const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 const ACK: u8 = 1;
+
+/// The setting of RFC 9113 §6.5.2.
+pub(crate) const MAX_CONCURRENT_STREAMS: u16 = 3;
+/// The error code of RFC 9113 §7.
+pub(crate) const REFUSED_STREAM: u32 = 7;
 
 /// A connection that speaks HTTP/2.
 pub(crate) struct RawHttp2 {
@@ -83,7 +89,7 @@ impl RawHttp2 {
         .await
     }
 
-    /// Sends a head without a body on a stream of this number, and waits for nothing.
+    /// Sends a head without a body and waits for nothing; the stream's number.
     pub(crate) async fn begin(&mut self, lines: &[(&str, &str)]) -> u32 {
         let id = self.next;
         self.next += 2;
@@ -116,6 +122,33 @@ impl RawHttp2 {
                 return (stream, u32::from_be_bytes(payload[..4].try_into().unwrap()));
             }
         }
+    }
+
+    /// Reads what the server announces of itself, which comes before all else, and says that it is understood.
+    pub(crate) async fn settings(&mut self) -> HashMap<u16, u32> {
+        let (kind, flags, _, payload) = within("settings", self.read()).await.unwrap();
+        assert!(kind == SETTINGS && flags & ACK == 0, "a frame of kind {kind} before the settings");
+        self.frame(SETTINGS, ACK, 0, &[]).await.unwrap();
+        let name = |setting: &[u8]| u16::from_be_bytes(setting[..2].try_into().unwrap());
+        let value = |setting: &[u8]| u32::from_be_bytes(setting[2..].try_into().unwrap());
+        payload.chunks(6).map(|setting| (name(setting), value(setting))).collect()
+    }
+
+    pub(crate) async fn reset(&mut self, stream: u32) {
+        self.frame(RESET, 0, stream, &8_u32.to_be_bytes()).await.unwrap();
+    }
+
+    /// Opens streams and resets each, all in one piece, so that nobody has looked at any of them in between.
+    pub(crate) async fn burst_of_resets(&mut self, lines: &[(&str, &str)], count: usize) {
+        let head = encode(lines);
+        let mut all = Vec::new();
+        for _ in 0..count {
+            all.extend(framed(HEADERS, END_HEADERS | END_STREAM, self.next, &head));
+            all.extend(framed(RESET, 0, self.next, &8_u32.to_be_bytes()));
+            self.next += 2;
+        }
+        self.stream.write_all(&all).await.unwrap();
+        self.stream.flush().await.unwrap();
     }
 
     /// Opens streams and resets each at once; false when the other side had enough before the end.
@@ -165,15 +198,9 @@ impl RawHttp2 {
         }
     }
 
-    /// The next frame: its kind, its flags, its stream, and what it carries.
+    /// The next frame, answered where the protocol wants an answer.
     async fn next_frame(&mut self) -> std::io::Result<(u8, u8, u32, Vec<u8>)> {
-        let mut head = [0; 9];
-        self.stream.read_exact(&mut head).await?;
-        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
-        let (kind, flags) = (head[3], head[4]);
-        let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]) & 0x7fff_ffff;
-        let mut payload = vec![0; length];
-        self.stream.read_exact(&mut payload).await?;
+        let (kind, flags, stream, payload) = self.read().await?;
         match kind {
             SETTINGS if flags & ACK == 0 => self.frame(SETTINGS, ACK, 0, &[]).await?,
             PING if flags & ACK == 0 => self.frame(PING, ACK, 0, &payload).await?,
@@ -182,14 +209,34 @@ impl RawHttp2 {
         Ok((kind, flags, stream, payload))
     }
 
+    /// The next frame: its kind, flags, stream and payload.
+    async fn read(&mut self) -> std::io::Result<(u8, u8, u32, Vec<u8>)> {
+        let mut head = [0; 9];
+        self.stream.read_exact(&mut head).await?;
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+        let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]) & 0x7fff_ffff;
+        let mut payload = vec![0; length];
+        self.stream.read_exact(&mut payload).await?;
+        Ok((head[3], head[4], stream, payload))
+    }
+
     async fn frame(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> std::io::Result<()> {
-        let mut frame = u32::try_from(payload.len()).unwrap().to_be_bytes()[1..].to_vec();
-        frame.extend([kind, flags]);
-        frame.extend(stream.to_be_bytes());
-        frame.extend(payload);
-        self.stream.write_all(&frame).await?;
+        self.stream.write_all(&framed(kind, flags, stream, payload)).await?;
         self.stream.flush().await
     }
+}
+
+fn framed(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let mut frame = u32::try_from(payload.len()).unwrap().to_be_bytes()[1..].to_vec();
+    frame.extend([kind, flags]);
+    frame.extend(stream.to_be_bytes());
+    frame.extend(payload);
+    frame
+}
+
+/// The head of a GET.
+pub(crate) fn get<'a>(authority: &'a str, path: &'a str) -> [(&'a str, &'a str); 4] {
+    [(":method", "GET"), (":scheme", "https"), (":authority", authority), (":path", path)]
 }
 
 /// Every line as a literal that is not indexed, names and values as they are (RFC 7541 §6.2.2).

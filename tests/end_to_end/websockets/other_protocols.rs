@@ -1,8 +1,9 @@
 //! Upgrades to what is no WebSocket: only where a route names them, only to just that, and decided on as either.
 
-use super::{SOON, scene};
+use super::{SOON, handshake, scene};
 use crate::harness::raw::Raw;
 use crate::harness::scene::{EVERYBODY, Scene};
+use crate::harness::setup::Setup;
 use crate::harness::upstream::Reply;
 
 const SWITCHED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: v4.channel.k8s.io\r\n\r\n";
@@ -113,4 +114,48 @@ async fn a_reload_that_takes_the_protocol_away_takes_its_tunnels() {
     let started = std::time::Instant::now();
     raw.rest().await;
     assert!(started.elapsed() <= SOON, "{:?} after the reload", started.elapsed());
+}
+
+/// What a request to switch to this protocol is answered, by an application that switches whether it was asked or not.
+async fn switched_to(scene: &Scene, host: &str, protocol: &str) -> u16 {
+    let before = scene.arrivals();
+    let request = if protocol == "websocket" {
+        scene.upstream.reply_with(Reply::Echo);
+        handshake(scene, host, &format!("Origin: {}\r\n", scene.door.setup.origin(host)))
+    } else {
+        let head = format!("HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: {protocol}\r\n\r\n");
+        scene.upstream.reply_with(Reply::Switch(head.into()));
+        exec(scene, host, "GET", "").replace("SPDY/3.1", protocol)
+    };
+    let mut raw = scene.door.raw(host).await;
+    raw.send(request).await;
+    let status = raw.answer().await.status;
+    let asked = scene.arrivals() > before && scene.upstream.last().header("upgrade").is_some();
+    assert_eq!(asked, status == 101, "{host}, {protocol}: {status}");
+    status
+}
+
+#[tokio::test]
+async fn allow_upgrades_names_them_for_all_routes_or_for_one() {
+    // 502 is the application's 101 that nobody asked it for.
+    let rows = [
+        ("inherits", "", [("websocket", 101), ("example/2", 101), ("SPDY/3.1", 502), ("example", 502)]),
+        ("own", "allow_upgrades: [Chat]", [("websocket", 403), ("example/2", 502), ("chat", 101), ("CHAT", 101)]),
+        ("none", "allow_upgrades: []", [("websocket", 403), ("example/2", 502), ("SPDY/3.1", 502), ("chat", 502)]),
+        ("less", "allow_websockets: false", [("websocket", 403), ("example/2", 101), ("SPDY/3.1", 502), ("chat", 502)]),
+        ("more", "allow_spdy: true", [("websocket", 101), ("example/2", 101), ("SPDY/3.1", 101), ("chat", 502)]),
+    ];
+    let scene = Scene::with(|mut setup: Setup, upstream| {
+        setup = setup.with("allow_upgrades: [websocket, example/2]");
+        for (host, keys, _) in rows {
+            setup = setup.route(host, upstream, &format!("{EVERYBODY}\n{keys}"));
+        }
+        setup
+    })
+    .await;
+    for (host, keys, expected) in rows {
+        for (protocol, status) in expected {
+            assert_eq!(switched_to(&scene, host, protocol).await, status, "{keys}: {protocol}");
+        }
+    }
 }

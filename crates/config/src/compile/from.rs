@@ -149,6 +149,17 @@ impl Refused {
     }
 }
 
+/// Why this text, which was found to be no host, is none; `error` where it is not plain what it is instead.
+pub(super) fn no_host(text: &str, error: &dyn std::error::Error) -> String {
+    if text.contains(['/', '@']) {
+        "this is a URL".into()
+    } else if text.contains('*') {
+        "this is a wildcard".into()
+    } else {
+        error.to_string()
+    }
+}
+
 impl Compiler<'_> {
     /// The public origin of a route, or the pattern of origins. It is https, whatever was written: TLS may end in
     /// front of us, but the visitor's browser begins it.
@@ -179,14 +190,9 @@ impl Compiler<'_> {
         match Hostname::parse(&text.value) {
             Ok(host) => Some(host),
             Err(error) => {
-                let reason = match error {
-                    _ if text.value.contains(['/', '@']) => "this is a URL".into(),
-                    _ if text.value.contains('*') => "this is a wildcard".into(),
-                    error => error.to_string(),
-                };
                 self.problems.error(
                     &text.place,
-                    format!("`{key}` is a host name, but {reason}"),
+                    format!("`{key}` is a host name, but {}", no_host(&text.value, &error)),
                     "Write a name such as `app.example.com`, without scheme, port or path.",
                 );
                 None

@@ -6,6 +6,7 @@ use http::HeaderValue;
 use http::header::{AUTHORIZATION, COOKIE};
 
 use super::Compiler;
+use super::from::no_host;
 use super::rewriting::Keys;
 use crate::domain::route::HostHeader;
 use crate::problem::Place;
@@ -50,14 +51,9 @@ impl Compiler<'_> {
         match Authority::parse(&text.value) {
             Ok(authority) => HeaderValue::from_str(&authority.to_string()).ok().map(HostHeader::Fixed),
             Err(error) => {
-                let reason = match error {
-                    _ if text.value.contains(['/', '@']) => "this is a URL".into(),
-                    _ if text.value.contains('*') => "this is a wildcard".into(),
-                    error => error.to_string(),
-                };
                 self.problems.error(
                     &text.place,
-                    format!("`host_rewrite` is a host, but {reason}"),
+                    format!("`host_rewrite` is a host, but {}", no_host(&text.value, &error)),
                     "Write a name such as `app.internal`, with `:PORT` if need be, without scheme or path. \
                      `preserve_host_header: true` passes on the visitor's.",
                 );

@@ -70,15 +70,40 @@ async fn a_flood_of_resets_ends_the_connection_and_is_counted() {
         [opened, frame(RESET, 0, id, &8_u32.to_be_bytes())].concat()
     });
     assert!(ended.await);
-    // It is counted when the connection is done with, a moment after its other end has heard so.
+    is_counted(&server, Reason::Resets).await;
+    is_served(&server).await;
+}
+
+/// Something is counted when the connection is done with, a moment after its other end has heard so.
+async fn is_counted(server: &Server, reason: Reason) {
     let counted = async {
-        while server.admission.counts().of(Reason::Resets) == 0 {
+        while server.admission.counts().of(reason) == 0 {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
     timeout(Duration::from_secs(5), counted).await.expect("it is never counted");
-    assert_eq!(server.admission.counts().of(Reason::Resets), 1);
-    is_served(&server).await;
+    assert_eq!(server.admission.counts().of(reason), 1);
+}
+
+#[tokio::test]
+async fn who_never_closes_their_end_is_counted_all_the_same() {
+    let server = Server::cleartext(Limits { resets_per_connection: 3, ..long() });
+    let mut flood = Vec::new();
+    for id in [1, 3, 5, 7] {
+        flood.extend(frame(HEADERS, END_HEADERS | END_STREAM, id, GET));
+        flood.extend(frame(RESET, 0, id, &8_u32.to_be_bytes()));
+    }
+    let mut held = http2(&server).await;
+    held.write_all(&flood).await.unwrap();
+    held.read_to_end(&mut Vec::new()).await.unwrap();
+    is_counted(&server, Reason::Resets).await;
+
+    let mut held = tcp(&server).await;
+    held.write_all(format!("GET / HTTP/1.1\r\nx: {}", "y".repeat(70_000)).as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    held.read_to_string(&mut answer).await.unwrap();
+    assert_eq!(status(&answer), "431");
+    is_counted(&server, Reason::HeadTooLarge).await;
 }
 
 #[tokio::test]
@@ -113,7 +138,7 @@ async fn floods_that_are_answered_wait_for_their_sender_to_read() {
         // Reads nothing: each frame asks for an answer, which has nowhere to go.
         let flood = async { while stream.write_all(&frames).await.is_ok() {} };
         timeout(ENOUGH, flood).await.expect("the connection is closed");
-        assert_eq!(server.admission.counts().of(Reason::StalledWrite), 1, "frames of kind {kind}");
+        is_counted(&server, Reason::StalledWrite).await;
         is_served(&server).await;
     }
 }
