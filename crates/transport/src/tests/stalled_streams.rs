@@ -13,7 +13,8 @@ use crate::{Limits, Reason};
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How soon an end from outside must be felt, with room for a slow machine.
 const SOON: Duration = Duration::from_secs(3);
-const STALLED: Duration = Duration::from_millis(800);
+/// Longer than a machine that has other things to do takes between two pieces.
+const STALLED: Duration = Duration::from_secs(2);
 const CANCEL: u32 = 8;
 
 struct Frame {
@@ -121,9 +122,9 @@ fn stalling() -> Limits {
 async fn a_reader_who_opens_no_window_loses_the_stream_and_no_other() {
     let server = Server::cleartext(stalling());
     let mut reader = Reader::connect(&server).await;
+    let began = Instant::now();
     reader.gets(1, "/big").await;
     reader.until(1, 65_535).await;
-    let began = Instant::now();
     // The other one is read all along.
     reader.gets(3, "/big").await;
     let (mut of_other, mut since_reset) = (0, None);
@@ -132,7 +133,7 @@ async fn a_reader_who_opens_no_window_loses_the_stream_and_no_other() {
         assert_eq!(next.reset(3), None);
         if let Some(code) = next.reset(1) {
             assert_eq!(code, CANCEL);
-            assert!(began.elapsed() >= STALLED * 9 / 10, "{:?}", began.elapsed());
+            assert!(began.elapsed() >= STALLED, "{:?}", began.elapsed());
             since_reset = Some(of_other);
         }
         if next.kind == DATA {
@@ -154,8 +155,8 @@ async fn who_takes_little_by_little_is_left_alone() {
     reader.gets(1, "/big").await;
     reader.until(1, 65_535).await;
     let began = Instant::now();
-    while began.elapsed() < 3 * STALLED {
-        tokio::time::sleep(STALLED / 4).await;
+    while began.elapsed() < 2 * STALLED {
+        tokio::time::sleep(STALLED / 10).await;
         reader.opens(1, 16 * 1024).await;
         reader.until(1, 16 * 1024).await;
     }
@@ -219,10 +220,10 @@ async fn a_tunnel_that_is_over_waits_for_its_reader_no_longer_than_an_answer_doe
     reader.until(1, 65_535).await;
     // As long as there is a tunnel, its own clocks are for it.
     tokio::time::sleep(2 * STALLED).await;
+    let began = Instant::now();
     server.app.end.cancel();
-    let (code, after) = reader.is_reset(1).await;
-    assert_eq!(code, CANCEL);
-    assert!(after >= STALLED * 9 / 10, "{after:?}");
+    assert_eq!(reader.is_reset(1).await.0, CANCEL);
+    assert!(began.elapsed() >= STALLED, "{:?}", began.elapsed());
     reader.is_served(3).await;
 }
 
