@@ -37,6 +37,30 @@ fn assert_nothing_smuggled(upstream: &Upstream, what: &str) {
     }
 }
 
+/// Whoever keeps a body back (`Expect: 100-continue`) and is refused first may send it or not: what comes is no request.
+#[tokio::test]
+async fn a_body_that_was_kept_back_and_refused_is_no_request() {
+    let (upstream, door) = open_door().await;
+    let smuggled = String::from_utf8(with_host(&door, SMUGGLED)).unwrap();
+    for (length, path) in [(smuggled.len(), "/a%2Fb"), (10, "/a%2Fb"), (10, "/a%00b")] {
+        let head =
+            format!("POST {path} HTTP/1.1\r\nHost: HOST\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n\r\n");
+        let head = String::from_utf8(with_host(&door, &head)).unwrap();
+        for after in [smuggled.clone(), smuggled.repeat(3)] {
+            let mut raw = door.raw("app").await;
+            raw.send(&head).await;
+            let answer = raw.any_answer_to("POST").await.unwrap();
+            assert!(answer.status >= 400, "{path}: {}", answer.status);
+            assert_eq!(answer.header("connection"), Some("close"), "{path}");
+            let _closed_already = raw.try_send(&after).await;
+            assert!(raw.rest().await.is_empty(), "{path}: {after}");
+        }
+        assert_eq!(statuses(&door, format!("{head}{}", smuggled.repeat(3)).as_bytes()).await.len(), 1, "{path}");
+    }
+    assert_nothing_smuggled(&upstream, "a body that was kept back");
+    assert!(upstream.arrived().is_empty());
+}
+
 /// Every one of these has to be refused with 400 (or 501 for a coding nobody knows), and the connection given up.
 /// One that has a length besides chunks may be read as chunks, the length dropped, if nothing is read after it
 /// (RFC 9112 §6.1).

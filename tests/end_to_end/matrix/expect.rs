@@ -66,7 +66,13 @@ async fn an_upload_nobody_wants_is_not_asked_for() {
             let answer = raw.any_answer_to("POST").await.unwrap();
             assert_eq!(answer.status, status, "the visitor is told to send what nobody wants");
             assert_eq!(answer.header("connection"), Some("close"), "who was not asked may send it or not");
+            // Nor is what stands in the body's place a request.
+            let smuggled = pair.nonce();
+            let authority = pair.stage.door.authority(pair.host());
+            let request = format!("GET /report HTTP/1.1\r\nHost: {authority}\r\n{NONCE}: {smuggled}\r\n\r\n");
+            let _closed_already = raw.try_send(&request).await;
             assert!(raw.rest().await.is_empty());
+            assert!(pair.application().noted(&smuggled).is_empty(), "it arrived as a request");
         }
     })
     .await;
