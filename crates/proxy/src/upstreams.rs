@@ -264,7 +264,7 @@ impl UpstreamClient {
                 },
             };
             // Gone once it is sent; what may be sent again is copied before.
-            let copy = (!fresh && sending.safe && !sending.has_body).then(|| copy_of(&request));
+            let copy = (sending.safe && !sending.has_body).then(|| copy_of(&request));
             match endpoint.send(&mut sender, request, sending.within, progress).await {
                 Ok(response) => {
                     self.answered(member, &response);
@@ -272,7 +272,7 @@ impl UpstreamClient {
                     return Ok(endpoint.answered(response, shared.then_some(sender), in_flight));
                 }
                 Err(Failed::For(error)) => {
-                    return Err(Unanswered { reached: reached(&error, !fresh), error, request: copy });
+                    return Err(Unanswered { reached: reached(&error), error, request: copy });
                 }
                 Err(Failed::NeverSent(back, error)) => {
                     if again || fresh && !http2::is_unprocessed(&error) {
@@ -309,16 +309,14 @@ impl UpstreamClient {
 }
 
 /// How far a request came that was sent and not answered.
-fn reached(error: &ForwardError, kept: bool) -> Reached {
+fn reached(error: &ForwardError) -> Reached {
     match error {
         ForwardError::NoAnswer { .. } => Reached::TimeRanOut,
-        ForwardError::BrokeOff { source, .. } if !source.is_parse() => {
-            if kept {
-                Reached::KeptConnection
-            } else {
-                Reached::NewConnection
-            }
+        // An application that ends a stream of HTTP/2 itself has answered.
+        ForwardError::BrokeOff { source, .. } if source.is_parse() || said(source).is_some_and(h2::Error::is_reset) => {
+            Reached::Answer
         }
+        ForwardError::BrokeOff { .. } => Reached::Connection,
         _ => Reached::Answer,
     }
 }

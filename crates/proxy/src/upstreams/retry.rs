@@ -8,11 +8,9 @@
 pub(super) enum Reached {
     /// Nothing of it was sent, or what was sent was refused unprocessed.
     Nobody,
-    /// It was sent on a kept connection, which broke before a byte of the answer came: most likely the application had
-    /// closed it, or ended.
-    KeptConnection,
-    /// It was sent on a new connection, which broke before the answer.
-    NewConnection,
+    /// It was sent, and its connection broke before a byte of the answer came: most likely the application had closed it, or
+    /// ended.
+    Connection,
     /// The answer did not come in time.
     TimeRanOut,
     /// Part of an answer came, or something that is none.
@@ -40,10 +38,10 @@ pub(super) fn may(attempt: Attempt) -> bool {
     match attempt.reached {
         // Nobody has seen it: sending it elsewhere is sending it once.
         Reached::Nobody => true,
-        Reached::KeptConnection => {
+        Reached::Connection => {
             attempt.safe && !attempt.has_body && !attempt.upgrade && !attempt.second && !attempt.budget_spent
         }
-        Reached::NewConnection | Reached::TimeRanOut | Reached::Answer => false,
+        Reached::TimeRanOut | Reached::Answer => false,
     }
 }
 
@@ -51,8 +49,7 @@ pub(super) fn may(attempt: Attempt) -> bool {
 mod tests {
     use super::*;
 
-    const ALL: [Reached; 5] =
-        [Reached::Nobody, Reached::KeptConnection, Reached::NewConnection, Reached::TimeRanOut, Reached::Answer];
+    const ALL: [Reached; 4] = [Reached::Nobody, Reached::Connection, Reached::TimeRanOut, Reached::Answer];
 
     /// Every combination there is, against the sentence in the documentation.
     #[test]
@@ -72,7 +69,7 @@ mod tests {
                 let expected = match reached {
                     Reached::Nobody => true,
                     // Safe, and nothing else.
-                    Reached::KeptConnection => bits == 1,
+                    Reached::Connection => bits == 1,
                     _ => false,
                 };
                 assert_eq!(may(attempt), expected, "{attempt:?}");
