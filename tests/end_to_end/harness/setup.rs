@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 
@@ -186,7 +187,19 @@ impl Setup {
     /// Writes the configuration, starts the program, and waits until it is ready.
     pub(crate) async fn start(self) -> Doorward {
         self.write();
+        self.age();
         Doorward::start(self).await
+    }
+
+    /// Makes what is written so far older than the start: what is not may have been read half, and is read again a moment
+    /// later, which tests that wait for a reload of their own would take for that.
+    fn age(&self) {
+        let before = SystemTime::now() - Duration::from_secs(1);
+        for entry in std::fs::read_dir(self.folder.path()).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_file() {
+                std::fs::File::open(entry.path()).unwrap().set_modified(before).unwrap();
+            }
+        }
     }
 
     /// Writes the configuration and gives its path.
