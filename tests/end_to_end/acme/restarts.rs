@@ -24,7 +24,8 @@ async fn after_a_restart_the_authority_is_asked_for_nothing() {
     let door = setup.with(&keys).route("app", &upstream.url(), EVERYBODY).start().await;
     let before = obtained(&door, HOST, &acme).await;
     let root = acme.root().await;
-    // When to renew may be asked for once, right after.
+    // When to renew is asked for once, soon after, and kept a moment later.
+    acme.asked_when_to_renew().await;
     a_moment().await;
     let requests = acme.requests().await;
     let door = door.restarted().await;

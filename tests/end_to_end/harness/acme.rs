@@ -209,9 +209,19 @@ impl Acme {
 
     /// Whether it suggests when to renew (RFC 9773) and lets a test move that.
     pub(crate) async fn knows_renewal_info(&self) -> bool {
-        let known = self.directory().await.get("renewalInfo").is_some();
         let probe = Ask::new("POST", &self.management("/set-renewal-info/")).body("{}");
-        known && self.manage(probe).await.status != 404 || missing("renewal information")
+        self.suggests_renewals().await && self.manage(probe).await.status != 404 || missing("renewal information")
+    }
+
+    async fn suggests_renewals(&self) -> bool {
+        self.directory().await.get("renewalInfo").is_some()
+    }
+
+    /// Waits until it was asked when to renew; no time at all where it cannot be.
+    pub(crate) async fn asked_when_to_renew(&self) {
+        if self.suggests_renewals().await {
+            super::eventually("the question when to renew", || async { self.count("/renewalInfo/").await > 0 }).await;
+        }
     }
 
     pub(crate) async fn knows_profiles(&self) -> bool {
