@@ -116,17 +116,19 @@ impl Inner {
     }
 
     fn is_due(&self, session: &LiveSession, now: SystemTime) -> bool {
-        if session.is_over(now) || session.is_being_refreshed() || is_resting(session, now) || !self.admits(session) {
-            return false;
-        }
+        let may = || {
+            !session.is_over(now) && !session.is_being_refreshed() && !is_resting(session, now) && self.admits(session)
+        };
+        // What most sessions answer with no comes first: all of them are asked every second.
         match &self.people {
             People::Provider(provider, _) => {
                 let (heard, interval) = (session.last_heard(), Interval(provider.refresh_every()));
                 heard.can_be_refreshed
                     && interval.is_in_use(session.last_seen_at(), now)
                     && interval.is_due(&heard, spread(session), now)
+                    && may()
             }
-            People::Accounts(built_in) => built_in.changed(&session.known().identity).is_some(),
+            People::Accounts(built_in) => may() && built_in.changed(&session.known().identity).is_some(),
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::{Mutex, mpsc};
+use tokio::time::timeout;
 
 use super::client::{Answer, Connection, Target};
 
@@ -155,7 +156,8 @@ pub(crate) async fn tunnels(target: &Target, host: &str, request: &[u8], many: u
             echo(&mut connection).await;
             connection
         };
-        open.extend(join_all((0..batch).map(|_| one())).await);
+        let batch = timeout(Duration::from_secs(30), join_all((0..batch).map(|_| one()))).await;
+        open.extend(batch.unwrap_or_else(|_| panic!("of {many} WebSockets no more than {} open", open.len())));
     }
     open
 }

@@ -24,9 +24,11 @@ pub(crate) fn envoy(stage: &Stage, asked: Asked) -> Option<Peer> {
     let (port, authoriser) = (free_port(), free_port());
     let name = if asked == Asked::Authoriser { "Envoy + ext_authz" } else { "Envoy" };
     let folder = stage.folder(&name.replace(" + ", "-"));
+    // Beyond 1,024 connections to a cluster, requests for WebSockets would wait for ever.
     let cluster = |name: &str, port: u16, more: &str| {
         format!(
-            "  - name: {name}\n    type: STATIC\n    connect_timeout: 5s\n{more}    load_assignment: {{cluster_name: {name}, \
+            "  - name: {name}\n    type: STATIC\n    connect_timeout: 5s\n    circuit_breakers: {{thresholds: [{{max_connections: 30000, \
+             max_pending_requests: 30000, max_requests: 30000}}]}}\n{more}    load_assignment: {{cluster_name: {name}, \
              endpoints: [{{lb_endpoints: [{{endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {port}}}}}}}}}]}}]}}\n"
         )
     };
