@@ -81,8 +81,9 @@ impl Redis {
     }
 
     fn with(program: &Path, more: &str, port: u16, folder: PathBuf, authority: Option<Vec<u8>>) -> Self {
+        // On a busy disk `everysec` puts off the writing itself for up to two seconds, and a server that is killed has lost that.
         let mut arguments = words(&format!(
-            "--port {port} --bind 127.0.0.1 --dir {} --appendonly yes --appendfsync everysec --requirepass {PASSWORD} \
+            "--port {port} --bind 127.0.0.1 --dir {} --appendonly yes --appendfsync always --requirepass {PASSWORD} \
              --loglevel warning {more}",
             folder.display()
         ));
